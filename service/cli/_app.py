@@ -45,6 +45,7 @@ COMMANDS = {
     "link": "link:link",
     "sessions": "sessions:sessions",
     "hooks": "hooks:hooks",
+    "otlp": "otlp:otlp",
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
     "silences": "silences:silences",

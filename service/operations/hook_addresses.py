@@ -80,7 +80,7 @@ def posts_to_us(hook: Hook, our_url: str | None) -> bool:
 
     A hook of ours that is not recognized would be created a second time.
     """
-    return hook.url == our_url or (our_url is not None and _comparable(hook.url) == _comparable(our_url))
+    return hook.url == our_url or (our_url is not None and comparable(hook.url) == comparable(our_url))
 
 
 def host_of(hook: Hook) -> str:
@@ -94,7 +94,7 @@ def host_of(hook: Hook) -> str:
         return "an address that cannot be read"
 
 
-def _comparable(url: str) -> tuple[str, str, int | None, str] | str:
+def comparable(url: str) -> tuple[str, str, int | None, str] | str:
     """Return the comparable parts of a URL; the URL itself if it cannot be parsed."""
     try:
         parts = urlsplit(url)

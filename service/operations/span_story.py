@@ -1,4 +1,4 @@
-"""What spans of CircleCI's exporter say of a run, as JSON: the API, pages, commands."""
+"""Spans of a run as JSON, for the API, pages and commands."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -68,7 +68,7 @@ def _began(span: Span) -> tuple[float, str]:
 
 
 def _job(job: Span, found: Sequence[Span]) -> Json:
-    """Return a job; ``wait_ms`` is the time from its begin to that of its first execution."""
+    """Return a job; ``wait_ms`` is the time until its first execution began."""
     own = [span for span in found if span.job_id == job.job_id]
     tasks = sorted((span for span in own if span.level is SpanLevel.TASK), key=lambda span: span.task_index or 0)
     steps = sorted((span for span in own if span.level is SpanLevel.STEP), key=_began)

@@ -24,6 +24,9 @@ NEWER = {  # endpoints of v2 that the document of 2024 does not have yet
     "values",
     "create_usage_export",
     "usage_export",
+    "exporters",
+    "create_exporter",
+    "delete_exporter",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from service.circleci.api.artifacts import ArtifactsAPI
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
+from service.circleci.api.exporters import ExportersAPI
 from service.circleci.api.organizations import OrganizationsAPI
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
@@ -37,6 +38,7 @@ class CircleCIAPI:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.exporters = ExportersAPI(client)
         self.organizations = OrganizationsAPI(client)
         self.build_files = ArtifactsAPI(client)
         self.usage = UsageAPI(client)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from service.circleci.api.endpoint import Endpoint
 from service.circleci.api.tables.artifacts import ARTIFACTS
 from service.circleci.api.tables.builds import BUILDS
+from service.circleci.api.tables.exporters import EXPORTERS
 from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
 from service.circleci.api.tables.usage import USAGE
@@ -16,6 +17,7 @@ from service.circleci.api.tables.usage import USAGE
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
     **HOOKS,
+    **EXPORTERS,
     **ORGANIZATIONS,
     **ARTIFACTS,
     **USAGE,

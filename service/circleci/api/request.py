@@ -20,7 +20,8 @@ class Call:
 
     parts    the values for the names in the endpoint's path; a slug keeps its slashes
     start    the first byte of the answer to ask for
-    secret   goes into the body under ``body_key``; it is never logged or shown
+    secret   goes into the body under ``body_key``, of which one with a slash leads into an object; it is never
+             logged or shown
     """
 
     endpoint: Endpoint
@@ -76,7 +77,10 @@ class Call:
     @property
     def json(self) -> Mapping[str, object] | None:
         """Return the body to send, with its secret."""
-        return self.body if self.secret is None else {**(self.body or {}), self.body_key: self.secret}
+        if self.secret is None:
+            return self.body
+        outer, _, inner = self.body_key.partition("/")
+        return {**(self.body or {}), outer: {inner: self.secret} if inner else self.secret}
 
 
 @dataclass(frozen=True, kw_only=True)

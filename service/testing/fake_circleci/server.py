@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.artifacts_routes import FakeArtifacts
+from service.testing.fake_circleci.exporter_routes import FakeExporters
 from service.testing.fake_circleci.faults import Faults
 from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
@@ -61,6 +62,7 @@ class FakeCircleCI:
     organizations  the organizations of the owner, with their projects
     build_files    the configurations of pipelines, and the artifacts of jobs
     usage          the usage exports
+    exporters      the OpenTelemetry exporters
     deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
@@ -87,6 +89,7 @@ class FakeCircleCI:
         self._pipelines: dict[str, Run] = {}
         self.has_v3 = True
         self.organizations = FakeOrganizations(self._projects)
+        self.exporters = FakeExporters()
         self.jobs = FakeJobs(self._tests_by_now)
         self._asked_for_tests: dict[str, int] = {}
         self.build_files = FakeArtifacts(
@@ -120,6 +123,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/insights/{{slug:path}}/branches", self._branches),
             *self.jobs.routes(),
             *self.organizations.routes(),
+            *self.exporters.routes(PREFIX),
             *self.hooks.routes(PREFIX),
             *self.usage.routes(PREFIX),
         ]

@@ -52,9 +52,9 @@ def is_beginning(text: str) -> bool:
 
 
 def read(transaction: Transaction, event_id: UUID) -> Json:
-    """Return ``event``, ``story`` and ``incident``; ``delivery`` and ``actions``; or ``run``.
+    """Return ``event``, ``story`` and ``incident``, or ``delivery`` and ``actions``.
 
-    The last is a run without a webhook, by its spans.
+    Or ``run``: one without a webhook, by its spans.
 
     The id is CircleCI's of a run, or that of an event or a delivery. Raises NotFound.
     """
