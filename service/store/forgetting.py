@@ -47,6 +47,7 @@ BLANKED: Mapping[str, Sequence[str]] = {
     "silences": ("who", "comment", "expired_by"),
     "sessions": ("user_name", "groups", "user_agent"),
     "refusals": ("reason", "user_agent"),
+    "spans": ("facts",),
     "holds": ("approved_by",),
     "guard_changes": ("before", "after", "sentence"),
 }

@@ -9,6 +9,7 @@ from service.operations.audit import verify
 from service.operations.forget import find, forget, to_json
 from service.pipeline.seal import seal
 from service.store.blanking import Blanker, pattern_of
+from service.store.forgetting import BLANKED, TABLES
 from tests.app_fixture import RED, House
 from tests.cli_runner import Terminal
 from tests.sample_history import Past, operator, past
@@ -81,6 +82,13 @@ async def test_blanked_row_is_forgotten_twice_and_still_proved(house: House) -> 
     assert (await report_of(house))["ok"]
     house.change("UPDATE deliveries SET source_event_id = 'another'")
     assert not (await report_of(house))["ok"]
+
+
+def test_blanked_columns_are_of_their_tables() -> None:
+    tables = {table.name: table for table in TABLES}
+
+    wrong = [(name, set(columns) - set(tables[name].c.keys())) for name, columns in BLANKED.items() if name in tables]
+    assert [pair for pair in wrong if pair[1]] == []
 
 
 async def test_short_word_names_no_person(house: House) -> None:
