@@ -63,6 +63,7 @@ class SlowWorkflow:
 class DigestFacts:
     """The runs of a time, newest first. Grey ones count neither as green nor as red.
 
+    insights     lines of CircleCI's own figures
     usual        workflows whose usual duration is known, the slowest first
     is_partial   more runs than were read are in this time, or in the one before
     reds_left_out, tests_left_out   the number of red branches and of failed tests that were not looked at
@@ -75,6 +76,7 @@ class DigestFacts:
     closed: Mapping[UUID, Incident] = field(default_factory=dict)
     flaky: Sequence[FlakyTest] = ()
     usual: Sequence[SlowWorkflow] = ()
+    insights: Sequence[str] = ()
     is_partial: bool = False
     reds_left_out: int = 0
     tests_left_out: int = 0
@@ -119,6 +121,7 @@ def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
         *_tests_left_out(facts),
         *_section("Green after a rerun of the same commit, more than once", list(_rerun_lines(facts))),
         *_slow_sections(facts),
+        *_section("As CircleCI counts once a day, on default branches", facts.insights),
     ]
 
 

@@ -38,6 +38,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
+from service.model.insights import OF_WORKFLOW, Insight, InsightKind, Question
 from service.model.known_problems import FROM_FILE, KnownProblem
 from service.model.living import Listener, LivingMessage, LivingReceipt, Update
 from service.model.message_facts import MessageFacts
@@ -109,6 +110,7 @@ __all__ = [
     "FAILED_RESULTS",
     "FROM_FILE",
     "MAX_SILENCE",
+    "OF_WORKFLOW",
     "TEST_DAY",
     "UNEXPLAINED_WINDOW",
     "UNFINISHED",
@@ -155,6 +157,8 @@ __all__ = [
     "HookSpec",
     "Incident",
     "IncidentClass",
+    "Insight",
+    "InsightKind",
     "Job",
     "JobReport",
     "JudgedState",
@@ -185,6 +189,7 @@ __all__ = [
     "Project",
     "ProjectRule",
     "PullRequest",
+    "Question",
     "QueuedJob",
     "Receiver",
     "RedElsewhere",

@@ -7,6 +7,7 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.message.status_text import duration, severity
 from service.model import Details, Event, JobReport, Run, TestFailure, Transition
+from service.operations import circleci_says
 from service.operations.evidence import Claim
 from service.operations.json_shapes import Json, rfc3339
 from service.pipeline.record_tests import observed_failures
@@ -28,6 +29,7 @@ def tell_story(transaction: Transaction, event_id: UUID, evidence: Sequence[Json
 
     headline         what it did to its branch, or how it ended
     usual            the usual duration; None if it is not known
+    usual_there      the same as CircleCI counts it, where ours is not known
     before, after    the runs beside it on its track, or None
     pipeline         the runs of its pipeline, itself too
     seen             the last runs before it with a failure of the same text
@@ -62,14 +64,16 @@ def headline(event: Event) -> str:
 
 def _neighbors(transaction: Transaction, event: Event, run: Run | None, details: Details) -> Json:
     if run is None:
-        return {"usual": None, "before": None, "after": None, "pipeline": [], "seen": []}
+        return {"usual": None, "usual_there": None, "before": None, "after": None, "pipeline": [], "seen": []}
     before, after = run_neighbors.before_and_after(transaction, run) if event.branch is not None else (None, None)
     same = {one.fingerprint for one in observed_failures(details) if one.fingerprint}
     seen, beside = run_neighbors.with_failures(transaction, run, same), run_neighbors.of_pipeline(transaction, event)
     rows = _rows(transaction, [one for one in (before, after, *seen, *beside) if one])
     usual = usual_of(transaction, run)
+    theirs = None if usual else circleci_says.usual_of(transaction, event.project.slug, event.workflow.name)
     return {
         "usual": duration(usual.median_ms) if usual else None,
+        "usual_there": duration(int(theirs * 1000)) if theirs else None,
         "before": rows.get(before.id) if before else None,
         "after": rows.get(after.id) if after else None,
         "pipeline": [rows[one.id] for one in beside if one.id in rows],

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from service.db.tables import Transaction
 from service.model import Matcher, Route, Track
+from service.operations import circleci_says
 from service.operations.hook_health import read_hook_health
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.month_figures import Month, MonthCache
@@ -25,7 +26,8 @@ def read_project(
     """Return what is known of a project.
 
     The shape: ``workflows`` are those of its default branch, red ones first; ``red_branches`` those of others that are
-    red; ``elsewhere`` the names of workflows that run on other branches alone; ``routes`` those that may hear of it.
+    red; ``elsewhere`` the names of workflows that run on other branches alone; ``routes`` those that may hear of it;
+    ``circleci`` the figures that CircleCI counts.
     """
     own = _reds_first([with_state(one, now) for one in project_tracks.of_default_branch(transaction, key)])
     shown, month = own[:MAX_WORKFLOWS], months.read(transaction, now)
@@ -53,6 +55,7 @@ def read_project(
         "more_red_branches": max(len(red_branches) - MAX_RED_BRANCHES, 0),
         "routes": _routes(key, setting.routes),
         "hook": read_hook_health(transaction, key, now),
+        "circleci": circleci_says.of_project(transaction, key.slug),
         "is_partial": month.is_cut,
     }
 

@@ -12,6 +12,7 @@ from service.db.tables import Transaction
 from service.errors import NotFound
 from service.message.status_text import severity
 from service.model import Color
+from service.operations import circleci_says
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.now import run_json
 from service.operations.unknown_projects import describe_unknown
@@ -75,6 +76,9 @@ def read_workflow(transaction: Transaction, key: ProjectKey, where: OnBranch, no
         "median_ms": _median_ms(every[-MAX_DOTS:]),
         "days": _days(every, now),
         "is_partial": len(every) == MAX_RUNS and every[0].stopped_at > now - DAYS,
+        "circleci": circleci_says.of_workflow(transaction, key.slug, where.workflow)
+        if track.is_of_default_branch
+        else None,
         "red_times": _red_times(track_runs.reds_since(transaction, track.id, now - DAYS)),
     }
 

@@ -11,6 +11,7 @@ from service.db.tables import Transaction
 from service.message.digest import DigestFacts, digest_lines
 from service.model import Digest, Event, News, Notification, Transition
 from service.pipeline.context import Context
+from service.pipeline.digest_insights import insight_lines
 from service.pipeline.digest_tests import flaky_tests
 from service.pipeline.digest_times import durations_of, usual_times
 from service.pipeline.lane_heads import enqueue_heads
@@ -72,6 +73,8 @@ def collect(
         before += [event for event in runs if _fits(digest, event)]
     facts.count_before(before)
     facts.usual = usual_times(durations_of(facts.runs), durations_of(before))
+    slugs = {event.project.slug for event in facts.runs if event.project.slug}
+    facts.insights = insight_lines(transaction, slugs) if slugs else ()
     facts.is_partial = any(
         digest_rows.is_too_long(transaction, *time) for time in ((since, until), (since - (until - since), since))
     )

@@ -12,6 +12,7 @@ import structlog
 
 from service.errors import NotFound
 from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route, SealCopies
+from service.pipeline.ask_insights import ask_insights
 from service.pipeline.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.digests import DIGEST_EVERY_S, plan_digests
@@ -158,8 +159,9 @@ class Pipeline:
         await expire_incidents(self._context)
 
     async def ask_projects(self) -> None:
-        """Ask CircleCI for what posts do not tell of projects."""
+        """Ask CircleCI for what posts do not tell of projects, then for its figures."""
         await ask_projects(self._context, self._asked)
+        await ask_insights(self._context)
 
     async def plan_digests(self) -> None:
         """Plan the digests whose time has come."""

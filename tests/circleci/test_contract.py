@@ -27,6 +27,7 @@ NEWER = {  # endpoints of v2 that the document of 2024 does not have yet
     "exporters",
     "create_exporter",
     "delete_exporter",
+    "job_runs",
 }
 
 

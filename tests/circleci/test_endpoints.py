@@ -202,7 +202,10 @@ async def test_a_forbidden_call_names_the_right_that_it_needs(name: str) -> None
 
     with pytest.raises(Permanent, match=re.escape(f"403 to {ENDPOINTS[name]}: ")) as refused:
         await client.send(
-            replace(call, parts={"id": "x", "slug": "gh/acme/web", "org": "gh/acme", "number": 7, "job": "x"})
+            replace(
+                call,
+                parts={"id": "x", "slug": "gh/acme/web", "org": "gh/acme", "number": 7, "job": "x", "workflow": "x"},
+            )
         )
     await client.close()
 

@@ -12,6 +12,7 @@ from service.circleci.api.artifacts import ArtifactsAPI
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.exporters import ExportersAPI
+from service.circleci.api.insights import InsightsAPI
 from service.circleci.api.organizations import OrganizationsAPI
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
@@ -39,6 +40,7 @@ class CircleCIAPI:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.exporters = ExportersAPI(client)
+        self.insights = InsightsAPI(client)
         self.organizations = OrganizationsAPI(client)
         self.build_files = ArtifactsAPI(client)
         self.usage = UsageAPI(client)

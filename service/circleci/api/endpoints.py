@@ -11,6 +11,7 @@ from service.circleci.api.tables.artifacts import ARTIFACTS
 from service.circleci.api.tables.builds import BUILDS
 from service.circleci.api.tables.exporters import EXPORTERS
 from service.circleci.api.tables.hooks import HOOKS
+from service.circleci.api.tables.insights import INSIGHTS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
 from service.circleci.api.tables.usage import USAGE
 
@@ -18,6 +19,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
     **HOOKS,
     **EXPORTERS,
+    **INSIGHTS,
     **ORGANIZATIONS,
     **ARTIFACTS,
     **USAGE,

@@ -3,10 +3,14 @@
 Source: CircleCI API v2 and v1.1 references; of v3 what CircleCI's own clients send and read.
 """
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
-from service.circleci.json_fields import Shape, Text, Texts
+from service.circleci.json_fields import Number, Seconds, Shape, Text, Texts, read_maps
 
 PAGE_SIZE = 50  # of projects in v3; more is refused, not cut
 
@@ -32,9 +36,40 @@ class ListedProject(Shape):
     attributes: ProjectAttributes = ProjectAttributes()
 
 
-class OrganizationSummary(Shape):
-    """The summary of an organization; only the names of its projects are read."""
+class OrganizationMetrics(Shape):
+    """The figures of an organization or a project."""
 
+    total_runs: Number = None
+    total_credits_used: Number = None
+    success_rate: Seconds = None
+
+
+class OrganizationTrends(Shape):
+    """The change of figures against the time before, as a factor."""
+
+    total_runs: Seconds = None
+    total_credits_used: Seconds = None
+
+
+class OrganizationData(Shape):
+    """The figures of an organization, with their change."""
+
+    metrics: OrganizationMetrics = OrganizationMetrics()
+    trends: OrganizationTrends = OrganizationTrends()
+
+
+class OrganizationProject(Shape):
+    """The figures of a project of an organization."""
+
+    project_name: Text = None
+    metrics: OrganizationMetrics = OrganizationMetrics()
+
+
+class OrganizationSummary(Shape):
+    """The summary of an organization: names of its projects, and figures."""
+
+    org_data: OrganizationData = OrganizationData()
+    org_project_data: Annotated[tuple[OrganizationProject, ...], BeforeValidator(read_maps)] = ()
     all_projects: Texts = ()
 
 

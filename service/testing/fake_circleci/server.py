@@ -19,6 +19,7 @@ from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.artifacts_routes import FakeArtifacts
 from service.testing.fake_circleci.exporter_routes import FakeExporters
 from service.testing.fake_circleci.faults import Faults
+from service.testing.fake_circleci.insights_routes import FakeInsights
 from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.organization_routes import FakeOrganizations
@@ -61,6 +62,7 @@ class FakeCircleCI:
     jobs           the jobs of these runs
     organizations  the organizations of the owner, with their projects
     build_files    the configurations of pipelines, and the artifacts of jobs
+    insights       the figures of Insights
     usage          the usage exports
     exporters      the OpenTelemetry exporters
     deleted_branches  those that it lists in no project
@@ -95,6 +97,7 @@ class FakeCircleCI:
         self.build_files = FakeArtifacts(
             self._pipelines.get, lambda *at: self.jobs.by_number.get(at), page_size=page_size
         )
+        self.insights = FakeInsights(self._workflows.values, self._projects.get)
         self.usage = FakeUsage(self._workflows.values)
         self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
         self.app = self._build_app()
@@ -126,6 +129,7 @@ class FakeCircleCI:
             *self.exporters.routes(PREFIX),
             *self.hooks.routes(PREFIX),
             *self.usage.routes(PREFIX),
+            *self.insights.routes(PREFIX),
         ]
         door = Middleware(BaseHTTPMiddleware, dispatch=self._intercept)
         app = Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})

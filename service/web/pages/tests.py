@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
+from service.operations import circleci_says
 from service.operations.json_shapes import Json
 from service.operations.one_test import read_test
 from service.operations.queries import to_id
@@ -85,6 +86,7 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
     chips = [_chip(filters, one, is_on=one == state) for one in map(str, SECTIONS)]
     following = shown.get("next")
     return shown | {
+        "circleci": circleci_says.flaky_tests(transaction, given.get("project")),
         "given": {name: given.get(name) for name in NAMES},
         "filters": filters,
         "chips": chips,
