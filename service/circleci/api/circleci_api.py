@@ -14,6 +14,7 @@ from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.exporters import ExportersAPI
 from service.circleci.api.insights import InsightsAPI
 from service.circleci.api.organizations import OrganizationsAPI
+from service.circleci.api.pipelines import PipelinesAPI
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
     BranchesAnswer,
@@ -44,6 +45,7 @@ class CircleCIAPI:
         self.organizations = OrganizationsAPI(client)
         self.build_files = ArtifactsAPI(client)
         self.usage = UsageAPI(client)
+        self.pipelines = PipelinesAPI(client)
 
     async def me(self) -> UserShape:
         """Return the owner of the token."""

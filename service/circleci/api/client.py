@@ -39,10 +39,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items of a list; ``is_last`` is False if the list has more, read or not."""
+    """Some items of a list; ``is_last`` is False if the list has more, read or not.
+
+    next   the token of the page after it, where pages are read one at a time
+    """
 
     items: tuple[T, ...]
     is_last: bool
+    next: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,15 @@ class Client:
         """
         pages = [page async for page in self.pages(call, shape)]
         return Page(items=tuple(item for page in pages for item in page.items), is_last=pages[-1].is_last)
+
+    async def read_page(self, call: Call, shape: type[S], token: str | None = None) -> Page[S]:
+        """Return one page of a list: the first one, or that of a token.
+
+        Raises Temporary or Permanent.
+        """
+        asked = call.at_page(token) if token else call
+        items, following = await self._ask(asked, partial(_read_page, asked, partial(_validate_items, shape)))
+        return Page(items=items, is_last=following in {None, token}, next=None if following == token else following)
 
     async def pages(self, call: Call, shape: type[S]) -> AsyncIterator[Page[S]]:
         """Yield the pages of a list, ``MAX_ITEMS`` items at most.

@@ -14,6 +14,7 @@ from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.insights import INSIGHTS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
 from service.circleci.api.tables.usage import USAGE
+from service.circleci.api.tables.pipelines import PIPELINES
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
@@ -23,4 +24,5 @@ ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **ORGANIZATIONS,
     **ARTIFACTS,
     **USAGE,
+    **PIPELINES,
 }

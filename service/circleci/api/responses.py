@@ -78,6 +78,8 @@ class ProjectShape(Shape):
 
     id: Text = None
     slug: Text = None
+    name: Text = None
+    organization_name: Text = None
     organization_id: Text = None
     vcs_info: ProjectVcs = ProjectVcs()
 

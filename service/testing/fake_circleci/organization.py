@@ -175,6 +175,11 @@ class Run:
         return None if self.trigger == "schedule" else self.author
 
     @property
+    def is_unfinished(self) -> bool:
+        """True while it runs, or waits for a person."""
+        return self.status in {"running", "failing", "on_hold"}
+
+    @property
     def stopped_at(self) -> datetime:
         """The end of its last job, at least a second after the start.
 

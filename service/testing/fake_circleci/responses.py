@@ -62,7 +62,7 @@ def workflow(run: Run) -> Payload:
         "project_slug": run.project.slug,
         "started_by": run.starter.id if run.starter else SYSTEM_USER,
         "created_at": stamp(run.at(0)),
-        "stopped_at": stamp(run.stopped_at),
+        **({} if run.is_unfinished else {"stopped_at": stamp(run.stopped_at)}),
     }
 
 

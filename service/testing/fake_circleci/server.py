@@ -23,6 +23,7 @@ from service.testing.fake_circleci.insights_routes import FakeInsights
 from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.organization_routes import FakeOrganizations
+from service.testing.fake_circleci.pipelines_routes import FakePipelines
 from service.testing.fake_circleci.responses import page
 from service.testing.fake_circleci.usage_routes import FakeUsage
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
@@ -59,7 +60,7 @@ class FakeCircleCI:
     calls          every call so far
     faults         the faults of the next calls
     hooks          the registered webhooks
-    jobs           the jobs of these runs
+    jobs           the jobs of these runs; likewise their pipelines
     organizations  the organizations of the owner, with their projects
     build_files    the configurations of pipelines, and the artifacts of jobs
     insights       the figures of Insights
@@ -87,6 +88,7 @@ class FakeCircleCI:
         self._users = {owner.id: owner}
         self._projects = {project.slug: project for project in projects}
         self._workflows: dict[str, Run] = {}
+        self.pipelines = FakePipelines(self._workflows)
         self.deleted_branches: set[str] = set()
         self._pipelines: dict[str, Run] = {}
         self.has_v3 = True
@@ -118,6 +120,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/workflow/{{id}}", self._workflow),
             Route(f"{PREFIX}/workflow/{{id}}/job", self._workflow_jobs),
             *self.build_files.routes(PREFIX),
+            *self.pipelines.routes(),
             Route(f"{PREFIX}/pipeline/{{id}}", self._pipeline),
             Route(f"{PREFIX}/pipeline/{{id}}/values", self._values),
             Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
@@ -169,7 +172,7 @@ class FakeCircleCI:
         if token not in self._tokens:
             words = "Invalid token provided." if token else "You must log in first."
             return v3_error(401, "unauthorized", words) if call.version == "v3" else error_response(401, words)
-        if token == self._reader_token and call.method != "GET":
+        if token == self._reader_token and call.method != "GET" and call.path != "/runs/search":
             return error_response(403, "Permission denied.")
         return None
 
