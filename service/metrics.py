@@ -30,6 +30,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the librar
 UP_TO_10_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8, 10)  # CircleCI gives up after 10 s
 UP_TO_2_MIN = (0.005, 0.02, 0.1, 0.5, 1, 5, 15, 30, 60, 120)  # the longest wait of a job that calls CircleCI
 
+UP_TO_1_H = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
+POSTED = (EventKind.WORKFLOW_COMPLETED, EventKind.JOB_COMPLETED)  # by CircleCI
+
 
 class Metrics:
     """Every metric of the service; dashboards and alerts rely on the names.
@@ -96,6 +99,7 @@ class Metrics:
 
     def _create_known_series(self) -> None:
         """Create the series of every label value that is known beforehand."""
+        self._create_webhook_metrics()
         _create_label_series(self.deliveries, RESULTS)
         _create_label_series(self.spans, SPAN_RESULTS)
         _create_label_series(self.connections_refused, LIMITS)
@@ -105,6 +109,26 @@ class Metrics:
         _create_label_series(self.dead_letters_present, DEAD)
         for door, reason in product(LOGIN_WAYS, LOGIN_REFUSALS):
             self.logins_refused.labels(door, reason)
+
+    def _create_webhook_metrics(self) -> None:
+        """Create the metrics of the webhooks that CircleCI should have posted."""
+        self.webhooks_missed = self._counter(
+            "webhooks_missed", "Webhooks that did not come and were found by asking, by kind of event", "kind"
+        )
+        self.webhook_delay = self._histogram(
+            "webhook_delay_seconds",
+            "Time from the end of a workflow or job to its webhook",
+            "kind",
+            upto=UP_TO_1_H,
+        )
+        self.reconcile_waiting = self._gauge(
+            "reconcile_pipelines_waiting", "Pipelines due to be asked for missed webhooks, at the last step"
+        )
+        self.webhook_gap_ratio = self._gauge(
+            "webhook_gap_ratio", "Share of the runs of a day whose webhook did not come or came late, at the last step"
+        )
+        _create_label_series(self.webhooks_missed, POSTED)
+        _create_label_series(self.webhook_delay, POSTED)
 
     def expect_secrets(self, count: int) -> None:
         """Create the series of each configured webhook secret, numbered from 1."""
@@ -136,6 +160,6 @@ class Metrics:
         return Histogram(f"roundsman_{name}", sentence, labels, registry=self.registry, buckets=upto)
 
 
-def _create_label_series(metric: Counter | Gauge, values: Iterable[str]) -> None:
+def _create_label_series(metric: Counter | Gauge | Histogram, values: Iterable[str]) -> None:
     for value in values:
         metric.labels(value)

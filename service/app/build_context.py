@@ -65,6 +65,8 @@ def build_context(config: Config, parts: Parts, *, retry_policy: RetryPolicy) ->
         people=config.people,
         digests=config.digests,
         projects=config.projects,
+        reconcile_every=timedelta(minutes=settings.reconcile) if settings.reconcile else None,
+        reconcile_calls=settings.reconcile_calls,
     )
 
 

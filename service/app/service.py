@@ -42,6 +42,7 @@ from service.pipeline.steps import (
     EDIT_EVERY_S,
     EXPIRE_EVERY_S,
     PRUNE_EVERY_S,
+    RECONCILE_EVERY_S,
     REMIND_EVERY_S,
     SEAL_EVERY_S,
     SWEEP_EVERY_S,
@@ -300,6 +301,7 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
     jobs.schedule(REMIND_EVERY_S, pipeline.remind)
     jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
+    jobs.schedule(RECONCILE_EVERY_S, pipeline.reconcile)
 
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:

@@ -46,6 +46,7 @@ COMMANDS = {
     "sessions": "sessions:sessions",
     "hooks": "hooks:hooks",
     "otlp": "otlp:otlp",
+    "backfill": "backfill:backfill",
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
     "silences": "silences:silences",

@@ -41,6 +41,7 @@ class ProjectShape(Shape):
     default_branch: BranchName | None = None
     expire: Expire | None = None
     rerun_wait: RerunWait | None = None
+    reconcile: bool | None = None
 
 
 def to_project_rules(shapes: Mapping[str, ProjectShape]) -> ProjectRules:
@@ -54,6 +55,7 @@ def _to_rule(pattern: str, shape: ProjectShape) -> ProjectRule:
         default_branch=shape.default_branch,
         expire=_span(shape.expire),
         rerun_wait=_span(shape.rerun_wait),
+        reconcile=shape.reconcile,
     )
 
 

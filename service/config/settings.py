@@ -72,6 +72,20 @@ class Settings(BaseModel):
         "`v3`, and v2 where that fails, `v2` (with v1.1, as a CircleCI Server has them), or `auto`: v3 at "
         "circleci.com, v2 elsewhere.",
     )
+    reconcile: int = Field(
+        default=2,
+        ge=0,
+        le=60,
+        description="After how many minutes new pipelines are listed at CircleCI, to find "
+        "webhooks that never came; 0 turns that off. It needs the API token.",
+    )
+    reconcile_calls: int = Field(
+        default=60,
+        ge=1,
+        le=600,
+        description="The calls of CircleCI's API in a minute that this may make. "
+        "`roundsman backfill` makes as many beside.",
+    )
     public_url: Annotated[str, AfterValidator(check_origin)] | None = Field(
         default=None,
         description="Our own address as CircleCI and people see it: for links in messages and for hooks. "

@@ -28,6 +28,7 @@ from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, known_problems, silences
+from service.db.reconcile_tables import pipelines_to_ask, project_backfills, reconciled_projects
 from service.db.seal_tables import seal_blankings, seal_removals, sealed_rows, seals
 from service.db.span_tables import spans
 from service.db.test_tables import test_days, test_results, tests
@@ -70,6 +71,9 @@ __all__ = [
     "metadata",
     "names",
     "notifications",
+    "pipelines_to_ask",
+    "project_backfills",
+    "reconciled_projects",
     "refusals",
     "routes_versions",
     "runs",

@@ -12,6 +12,7 @@ class AlarmKind(StrEnum):
     CHANNEL_REFUSED = "channel_refused"  # a channel has accepted nothing for an hour
     CLOCK = "clock"  # a machine's clock differs from the database's
     TOKEN = "token"  # noqa: S105 - CircleCI does not accept our API token
+    GAPS = "gaps"  # webhooks did not come, and were found by asking
 
 
 @dataclass(frozen=True, kw_only=True)

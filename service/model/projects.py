@@ -12,9 +12,11 @@ class ProjectRule:
     default_branch  the branch whose state matters most
     expire          a red branch without a run for this long is no longer red
     rerun_wait      news of a red run wait for this long for an automatic rerun; zero: not at all
+    reconcile       webhooks that never came are looked for
     """
 
     pattern: str
     default_branch: str | None = None
     expire: timedelta | None = None
     rerun_wait: timedelta | None = None
+    reconcile: bool | None = None

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from service.config.configuration import Config
 from service.db.tables import Transaction
 from service.model import HookSpec, KnownHook, Receiver, Refusal, Route, Verdict, slug_spellings
-from service.operations.json_shapes import Json, coverage_json, refusal_json, rfc3339
+from service.operations.json_shapes import Json, coverage_json, gaps_json, refusal_json, rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN
 from service.routing.flakes import RATE_AGE
 from service.store import alarms, dead_counts, deliveries, fetches, health_rows, hooks, refusals, seals
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter
+from service.store.webhook_gaps import read_gaps
 
 DAY = timedelta(days=1)
 ROUTES_SINCE = timedelta(days=30)
@@ -62,6 +63,7 @@ def read_health(transaction: Transaction, setting: HealthSetting, now: datetime)
             "last_accepted_at": _time(accepted),
             "refusals": [refusal_json(one) for one in refused],
             "is_refusal_recent": is_worrying(refused, known, accepted, now),
+            "gaps": gaps_json(read_gaps(transaction, now)),
         },
         "circleci": {
             "has_token": setting.has_token,

@@ -23,6 +23,7 @@ from service.model import (
     Session,
     TestCoverage,
 )
+from service.model.reconciling import WebhookGaps
 from service.text import decode
 
 Json = dict[str, Any]
@@ -174,3 +175,17 @@ def _plain(value: Any) -> Any:
             return [_plain(one) for one in value]
         case _:
             return _plain(vars(value)) if is_dataclass(value) else str(value)
+
+
+def gaps_json(gaps: WebhookGaps) -> Json:
+    """Return the gaps in CircleCI's webhooks over a day."""
+    return {
+        "runs": gaps.runs,
+        "missed": gaps.missed,
+        "late": gaps.late,
+        "rate": round(gaps.rate, 4),
+        "delay_s": gaps.delay_s,
+        "delay_95_s": gaps.delay_95_s,
+        "waiting": gaps.waiting,
+        "checked_until": rfc3339(gaps.checked_until) if gaps.checked_until else None,
+    }

@@ -101,6 +101,8 @@ class Context:
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
     seal_copies     the places where seals are kept outside of the database
     known_problems  those of roundsman.yaml; likewise ``digests`` and the settings of ``projects``
+    reconcile_every new pipelines are listed so often, to find missed webhooks; None: never
+    reconcile_calls the calls of one minute that this may make
     """
 
     store: Store
@@ -125,6 +127,8 @@ class Context:
     people: Sequence[Person] = ()
     digests: Sequence[Digest] = ()
     projects: ProjectRules = NO_RULES
+    reconcile_every: timedelta | None = None
+    reconcile_calls: int = 60
 
     @cached_property
     def route_index(self) -> RouteIndex:

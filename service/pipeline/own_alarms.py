@@ -23,6 +23,7 @@ TITLES = {
     AlarmKind.CHANNEL_REFUSED: "Roundsman: a channel accepts no messages",
     AlarmKind.CLOCK: "Roundsman: a clock is wrong",
     AlarmKind.TOKEN: "Roundsman: CircleCI does not accept the API token",
+    AlarmKind.GAPS: "Roundsman: webhooks of CircleCI do not come",
 }
 
 log = structlog.get_logger()

@@ -26,6 +26,7 @@ from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
 from service.pipeline.corrected_ends import OwedEnd, ended, plan_ends, remarks
 from service.pipeline.ends import ALL_THE_SAME, End, find_ends
+from service.pipeline.freshness import stale_reason
 from service.pipeline.group_waits import in_group
 from service.pipeline.groups import group_remark
 from service.pipeline.left_out import left_out, remarks_on
@@ -113,6 +114,7 @@ class _Planner:
     ) -> None:
         self._transaction, self._context, self._known, self._plan, self._now = transaction, context, known, plan, now
         self._event, self._run = plan.event, plan.event.run
+        self._stale = stale_reason(plan.event, now)
         self._incident = opened.get(self._run.incident_id) if self._run and self._run.incident_id else None
         has_track = self._run is not None and tracks.branch_of(self._event) is not None
         self._track_id = self._run.track_id if self._run and has_track else None
@@ -166,7 +168,7 @@ class _Planner:
 
     def tell_newest(self) -> None:
         """Have the run take the place of what waits for a rerun, if it is red too."""
-        if self._run is None or self._run.color is not Color.RED or not (held := self._take_held()):
+        if self._stale or self._run is None or self._run.color is not Color.RED or not (held := self._take_held()):
             return
         if self._incident is not None and self._incident.is_muted(self._now):
             for one in held:
@@ -185,7 +187,7 @@ class _Planner:
     def tell_ends(self) -> None:
         """Tell of the fix to channels that know of the break, beside matched routes."""
         run, incident = self._run, self._incident
-        if run is None or incident is None or self._track_id is None or run.is_late:
+        if run is None or incident is None or self._track_id is None or run.is_late or self._stale:
             return
         if run.transition is not Transition.FIXED:
             return
@@ -242,7 +244,7 @@ class _Planner:
     @property
     def ended(self) -> RunState | None:
         """Return the run if its track is green after it; None for a late one too."""
-        return ended(self._run) if self._track_id is not None else None
+        return ended(self._run) if self._track_id is not None and not self._stale else None
 
     @property
     def planned_for(self) -> frozenset[str]:
@@ -289,6 +291,8 @@ class _Planner:
         follows   the route hears of changes
         """
         run, incident = self._run, self._incident
+        if self._stale:
+            return Verdict.LATE, self._stale
         if self.silence is not None:
             return Verdict.SILENCED, silence_reason(self.silence)
         if run is None or not follows:

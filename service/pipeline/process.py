@@ -15,7 +15,7 @@ import structlog
 from service.db.savepoints import in_savepoint
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
-from service.model import Delivery, Details, FetchPurpose
+from service.model import Delivery, Details, Event, EventKind, FetchPurpose, Via
 from service.pipeline.context import Context
 from service.pipeline.decide import DecidedEvent, decide_events
 from service.pipeline.fetch_details import may_still_come, with_missing
@@ -64,10 +64,18 @@ async def process_batch(context: Context, *, limit: int) -> Batch:
         context.metrics.events.labels(decided.event.kind).inc()
         if decided.is_first:
             context.metrics.builds.count(decided.event)
+            _observe_delay(context, decided.event)
         for verdict, count in decided.counts.items():
             context.metrics.decisions.labels(verdict).inc(count)
     _report_failures(context, batch)
     return batch
+
+
+def _observe_delay(context: Context, event: Event) -> None:
+    """Measure how long CircleCI took to post an event."""
+    if event.via is Via.WEBHOOK and event.kind is not EventKind.PING:
+        delay = max((event.received_at - event.happened_at).total_seconds(), 0.0)
+        context.metrics.webhook_delay.labels(event.kind).observe(delay)
 
 
 async def put_off_first(context: Context, error: Exception) -> None:

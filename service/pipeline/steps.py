@@ -24,6 +24,7 @@ from service.pipeline.instrument import instrumented
 from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
+from service.pipeline.reconcile import RECONCILE_EVERY_S, Reconciler
 from service.pipeline.reminders import REMIND_EVERY_S, remind
 from service.pipeline.seal import SEAL_EVERY_S, seal
 from service.pipeline.seal_copies import copy_seal
@@ -39,6 +40,7 @@ __all__ = [
     "EDIT_EVERY_S",
     "EXPIRE_EVERY_S",
     "PRUNE_EVERY_S",
+    "RECONCILE_EVERY_S",
     "REMIND_EVERY_S",
     "SEAL_EVERY_S",
     "SWEEP_EVERY_S",
@@ -85,6 +87,7 @@ class Pipeline:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._asked = AskedProjects()
+        self._reconciler = Reconciler()
         self.handlers: dict[str, Handler] = {
             kind: instrumented(kind, self._bind_context(step.run), context.metrics) for kind, step in JOBS.items()
         }
@@ -162,6 +165,10 @@ class Pipeline:
         """Ask CircleCI for what posts do not tell of projects, then for its figures."""
         await ask_projects(self._context, self._asked)
         await ask_insights(self._context)
+
+    async def reconcile(self) -> None:
+        """Find webhooks that never came."""
+        await self._reconciler.step(self._context)
 
     async def plan_digests(self) -> None:
         """Plan the digests whose time has come."""

@@ -39,6 +39,10 @@ class ProjectRules:
         """Return the time for which its news wait for an automatic rerun."""
         return self._first(slug, name, lambda rule: rule.rerun_wait)
 
+    def is_reconciled(self, slug: str | None, name: str | None) -> bool:
+        """Return whether webhooks that never came are looked for."""
+        return self._first(slug, name, lambda rule: rule.reconcile) is not False
+
     def _first(self, slug: str | None, name: str | None, read: Callable[[ProjectRule], T | None]) -> T | None:
         if not self.rules:
             return None

@@ -13,8 +13,8 @@ from service.circleci.api.tables.exporters import EXPORTERS
 from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.insights import INSIGHTS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
-from service.circleci.api.tables.usage import USAGE
 from service.circleci.api.tables.pipelines import PIPELINES
+from service.circleci.api.tables.usage import USAGE
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,

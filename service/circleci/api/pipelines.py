@@ -52,7 +52,7 @@ class Reference(Shape):
 
 
 class RunReferences(Shape):
-    """What a run of API v3 names."""
+    """The things that a run of API v3 names."""
 
     project: Reference = Reference()
 

@@ -117,14 +117,14 @@ def _facts(runs: list[Run]) -> dict[str, str | int | bool | None]:
 
 
 def status_of(runs: list[Run]) -> str:
-    """Return the status of a pipeline in v2's words: that of its workflow that counts most."""
+    """Return the status of a pipeline: that of its workflow that counts most."""
     newest = {run.workflow: run for run in sorted(runs, key=lambda run: run.attempt)}
     there = {run.status for run in newest.values()}
     return next((status for status in WORST_FIRST if status in there), "success")
 
 
 def v3_run(runs: list[Run]) -> Payload:
-    """Return a run of API v3: it never has an ``outcome``, and what has no value is absent."""
+    """Return a run of API v3, which never has an ``outcome``."""
     run, status = runs[0], status_of(runs)
     attributes: Payload = {"number": run.number, "created_at": stamp(run.pushed_at)}
     attributes["phase"] = "started" if status in UNFINISHED else "ended"
@@ -150,5 +150,5 @@ def v3_run(runs: list[Run]) -> Payload:
 
 
 def _v2_item(run: Run) -> Payload:
-    """Return an item of a list of API v2: a pipeline, without its trigger's parameters."""
+    """Return an item of a list of API v2: a pipeline without trigger parameters."""
     return {key: value for key, value in responses.pipeline(run).items() if key != "trigger_parameters"}

@@ -1,4 +1,4 @@
-"""The filters of ``runs/search``: CircleCI's expression language, as far as its own clients use it. Pure.
+"""The filters of ``runs/search``, in CircleCI's expression language. Pure.
 
 Source: CircleCI-Public/expr, README. It has no regular expressions and no lists.
 """
@@ -27,7 +27,7 @@ class WrongFilter(ValueError):
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a filter, and what it is: ``text``, ``number``, ``sign``, ``name`` or ``keyword``."""
+    """A word of a filter, and its kind: text, number, sign, name or keyword."""
 
     kind: str
     word: str
@@ -52,7 +52,7 @@ def _read(filter_: str) -> list[Word]:
 
 
 class _Parser:
-    """A parser that compares as it reads; a fact that is not defined makes any comparison false."""
+    """A parser that compares as it reads; absent facts make any comparison false."""
 
     def __init__(self, words: list[Word], facts: Mapping[str, Value]) -> None:
         self._words, self._facts = words, facts

@@ -1,0 +1,107 @@
+"""The command backfill: fill holes in the history of a project."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from service.app.build_context import circleci
+from service.cli._database import with_store
+from service.cli._output import AsJson, print_json, say
+from service.config.configuration import load
+from service.config.hooked_projects import project_slug
+from service.config.settings import Settings
+from service.db.database import Store
+from service.errors import BadConfig, BadRequest, Temporary
+from service.metrics import Metrics
+from service.model.reconciling import BackfillState
+from service.operations.backfill import Backfill
+from service.operations.json_shapes import rfc3339
+from service.operations.time_filters import to_time
+from service.pipeline.call_budget import PacedBudget
+
+
+def _slug(slug: str | None) -> str | None:
+    try:
+        return slug and project_slug(slug)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Slug = Annotated[
+    str | None,
+    typer.Option("--project", metavar="PROJECT", help="The project's slug, such as gh/acme/web.", callback=_slug),
+]
+SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30d, or 2026-11-22.")]
+
+
+def backfill(project: Slug = None, since: SinceOption = "30d", as_json: AsJson = False) -> None:
+    """Add what CircleCI never posted to a project's history.
+
+    It asks for each pipeline, as many a minute as ROUNDSMAN_RECONCILE_CALLS allows; stopped, it goes on at the next
+    call. What is added is judged where it stands; what is older than an hour is told to no channel.
+    """
+    if project is None:
+        raise BadConfig("no project is named; write --project gh/acme/web")
+    slug = project
+
+    async def run(_settings: Settings, store: Store) -> BackfillState:
+        config = load(os.environ, serving=False, sending=False)
+        if config.settings.circleci_token is None:
+            raise BadConfig("no ROUNDSMAN_CIRCLECI_TOKEN is set; CircleCI answers no question without one")
+        begins = to_time(since, store.clock())
+        if begins >= store.clock():
+            raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")
+        source = circleci(config, metrics=Metrics(), clock=store.clock)
+        calls = config.settings.reconcile_calls
+        budget = PacedBudget(calls, has_room=lambda: source.has_room, time=time.monotonic)
+        try:
+            with _progress(is_shown=not as_json) as progress:
+                work = Backfill(store=store, source=source, budget=budget, clock=store.clock, progress=progress)
+                return await work.run(slug, begins)
+        except Temporary as error:
+            raise Temporary(f"{error}; what was found is kept, and the same command goes on from there") from error
+        finally:
+            await source.close()
+
+    state = with_store(run)
+    if as_json:
+        print_json(_json(state))
+        return
+    span = f"{state.since:%Y-%m-%d} to {state.until:%Y-%m-%d %H:%M} UTC"
+    say(f"{state.slug}, {span}: {state.asked} pipelines asked for, {state.found} missed posts added")
+    if state.found:
+        say("the running service judges them within a second or so; `roundsman events list` shows them")
+
+
+@contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Callable[[BackfillState], None]]:
+    """Show a bar on standard error, if that is a terminal."""
+    errors = Console(stderr=True)
+    if not is_shown or not errors.is_terminal:
+        yield lambda _state: None
+        return
+    with Progress(console=errors, transient=True) as bar:
+        task = bar.add_task("asking CircleCI", total=1.0)
+        yield lambda state: bar.update(task, completed=_share(state), description=f"{state.found} missed")
+
+
+def _share(state: BackfillState) -> float:
+    """Return the share of the span that is done: the newest pipelines come first."""
+    return (state.until - state.done_until) / (state.until - state.since)
+
+
+def _json(state: BackfillState) -> dict[str, Any]:
+    return {
+        "project": state.slug,
+        "since": rfc3339(state.since),
+        "until": rfc3339(state.until),
+        "pipelines": state.asked,
+        "added": state.found,
+        "ended_at": rfc3339(state.ended_at) if state.ended_at else None,
+    }

@@ -1,0 +1,212 @@
+"""Find webhooks that never came: a step of one process, once a minute.
+
+New pipelines of all projects are listed every few minutes. Those that the rows do not explain are asked for, one call
+each, and until they have ended; those that seem whole are made sure of with what is left of the budget.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from service.circleci.api.request import EndpointError
+from service.circleci.circleci import CircleCI
+from service.db.tables import Transaction
+from service.errors import Permanent, Temporary
+from service.model.reconciling import PipelineToAsk, Scan, Urgency
+from service.pipeline.call_budget import BudgetSpent, StepBudget
+from service.pipeline.context import Context
+from service.pipeline.listing import FoundPipeline, PipelinePage, list_page, organization_of, seems_whole
+from service.pipeline.missed_posts import GRACE, Look, MissedWebhooks
+from service.pipeline.watch_gaps import WATCH_EVERY_MIN, watch_gaps
+from service.store import deliveries, reconciling
+
+RECONCILE_EVERY_S = 60.0
+BUILDS_WITHIN = timedelta(days=30)  # a project without a run for longer is not listed
+FIRST_SPAN = timedelta(hours=1)  # of a project that is new here
+MAX_AGE = timedelta(days=90)  # of a pipeline: none of its workflows can be run again after that
+FINISHED_FOR = timedelta(days=2)
+UNJUDGED_FOR_S = 60.0  # webhooks that wait to be judged would seem missed
+AFTER_FAILURE = timedelta(minutes=5)
+MAX_REFUSALS = 3
+TRY_EVERY = 5  # steps
+LOOK_AGAIN = ((timedelta(hours=6), timedelta(minutes=3)), (timedelta(days=1), timedelta(minutes=10)))
+"""The pause before the next look at an unfinished pipeline, by its age."""
+LATER = timedelta(minutes=30)
+RERUN_AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=4), timedelta(hours=12))
+"""The pauses before a pipeline that came to be red is looked at again: it may be run once more."""
+CHECKS = 2  # at most the half of a budget goes to what seems whole
+
+log = structlog.get_logger()
+
+
+@dataclass(kw_only=True)
+class Reconciler:
+    """The reconciling of one process; its first step makes no call."""
+
+    has_begun: bool = False
+    without_room: int = 0
+
+    async def step(self, context: Context) -> None:
+        """List new pipelines if it is time, and ask for those that are due."""
+        if context.reconcile_every is None or not isinstance(context.source, CircleCI):
+            return
+        now = context.clock()
+        await context.store.write(_change_projects, context, now)
+        if not self.has_begun:
+            self.has_begun = True
+            return
+        if not await self._has_room(context.source) or await context.store.read(_has_backlog, now):
+            return
+        budget = StepBudget(context.reconcile_calls, has_room=lambda: context.source.has_room)
+        missed = MissedWebhooks(
+            store=context.store, source=context.source, budget=budget, clock=context.clock, metrics=context.metrics
+        )
+        try:
+            await _list_new(missed, context.reconcile_every)
+            await _ask_due(missed, budget, checks=context.reconcile_calls // CHECKS)
+        except BudgetSpent:
+            log.debug("reconciling goes on at the next step")
+        if now.minute % WATCH_EVERY_MIN == 0:
+            await watch_gaps(context, context.clock())
+
+    async def _has_room(self, source: CircleCI) -> bool:
+        """Return whether there is room for calls.
+
+        Where there was none for some steps, one call finds out whether CircleCI is back: in a quiet time nothing else
+        asks it.
+        """
+        self.without_room = 0 if source.has_room else self.without_room + 1
+        if self.without_room and self.without_room % TRY_EVERY == 0:
+            with suppress(Temporary, Permanent):
+                await source.me()
+        return source.has_room
+
+
+def _change_projects(transaction: Transaction, context: Context, now: datetime) -> None:
+    """Begin with projects that build, and end with those that do not any more."""
+    building = reconciling.building_projects(transaction, since=now - BUILDS_WITHIN)
+    wanted = {one: slug for one, (slug, name) in building.items() if context.projects.is_reconciled(slug, name)}
+    known = reconciling.known_projects(transaction)
+    new = {one: slug for one, slug in wanted.items() if one not in known}
+    gone = [one for one in known if one not in wanted]
+    if new or gone:
+        reconciling.change_projects(transaction, new=new, gone=gone, checked_until=now - FIRST_SPAN)
+    reconciling.forget_old(transaction, before=now - MAX_AGE, finished_before=now - FINISHED_FOR)
+
+
+def _has_backlog(transaction: Transaction, now: datetime) -> bool:
+    return deliveries.backlog(transaction, now).oldest_age_s > UNJUDGED_FOR_S
+
+
+async def _list_new(missed: MissedWebhooks, every: timedelta) -> None:
+    """List the pipelines that were created since the last time.
+
+    At a CircleCI Server the projects of each organization are listed together.
+    """
+    store, now = missed.store, missed.clock()
+    group_of = _all_together if missed.source.has_v3 else organization_of
+    begun = await store.write(reconciling.begin_scans, now=now, older_than=now - every, group_of=group_of)
+    for scan in begun:
+        try:
+            await _list(missed, scan)
+        except Temporary as error:
+            log.info("the pipelines of projects could not be listed now", reason=str(error))
+            return
+
+
+def _all_together(_slug: str) -> str:
+    return ""
+
+
+async def _list(missed: MissedWebhooks, scan: Scan) -> None:
+    """Read a list to its end, or as far as the budget lasts."""
+    while True:
+        await missed.budget.take()
+        try:
+            page = await list_page(missed.source, scan)
+        except Permanent as error:
+            is_tried_again = await missed.store.write(reconciling.give_up_scan, scan)
+            log.warning(
+                "the pipelines of projects could not be listed",
+                projects=len(scan.projects),
+                reason=str(error),
+                is_tried_again=is_tried_again,
+            )
+            return
+        await missed.store.write(_keep_page, scan, page, missed.clock())
+        if page.cursor is None:
+            return
+        scan = replace(scan, cursor=page.cursor)
+
+
+def _keep_page(transaction: Transaction, scan: Scan, page: PipelinePage, now: datetime) -> None:
+    """Keep the pipelines of a page to be asked for, and the place to go on from."""
+    numbered = [(one.project_id, one.number) for one in page.pipelines if one.number is not None]
+    on_record = reconciling.colors_of(transaction, numbered)
+    listed = [_to_ask(one, is_whole=seems_whole(one, on_record), now=now) for one in page.pipelines]
+    reconciling.add(transaction, listed)
+    if page.cursor is not None:
+        reconciling.go_on(transaction, scan, page.cursor)
+    elif page.is_cut:
+        reconciling.give_up_scan(transaction, scan)
+    else:
+        reconciling.end_scan(transaction, scan)
+
+
+def _to_ask(found: FoundPipeline, *, is_whole: bool, now: datetime) -> PipelineToAsk:
+    return PipelineToAsk(
+        id=found.id,
+        project_id=found.project_id,
+        slug=found.slug,
+        created_at=found.created_at,
+        urgency=Urgency.CHECK if is_whole else Urgency.UNKNOWN,
+        due_at=now + timedelta(minutes=2) if found.has_ended is False else max(now, found.created_at + GRACE),
+    )
+
+
+async def _ask_due(missed: MissedWebhooks, budget: StepBudget, *, checks: int) -> None:
+    """Ask for the pipelines that are due, the most urgent first."""
+    store = missed.store
+    urgent = [one for one in Urgency if one is not Urgency.CHECK]
+    for pipeline in await store.read(reconciling.due, now=missed.clock(), urgency=urgent, limit=budget.left):
+        await _ask(missed, pipeline)
+    whole, share = [Urgency.CHECK], min(budget.left, checks)
+    for pipeline in await store.read(reconciling.due, now=missed.clock(), urgency=whole, limit=share):
+        await _ask(missed, pipeline)
+
+
+async def _ask(missed: MissedWebhooks, pipeline: PipelineToAsk) -> None:
+    """Ask for a pipeline once; one that fails gives way to others."""
+    store, now = missed.store, missed.clock()
+    later = replace(pipeline, due_at=now + AFTER_FAILURE, looks=pipeline.looks + 1)
+    try:
+        look = await missed.look(pipeline)
+    except Permanent as error:
+        log.info("a pipeline could not be asked for", pipeline=pipeline.id, reason=str(error))
+        is_over = later.looks >= MAX_REFUSALS
+        await store.write(reconciling.put_look, replace(later, due_at=None) if is_over else later)
+        return
+    except Temporary as error:
+        await store.write(reconciling.put_look, replace(later, looks=pipeline.looks))
+        if not isinstance(error, EndpointError):
+            raise BudgetSpent from error
+        return
+    if look.found:
+        log.warning(
+            "webhooks that did not come were found", pipeline=pipeline.id, project=pipeline.slug, posts=look.found
+        )
+    await store.write(reconciling.put_look, after_look(pipeline, look, missed.clock()))
+
+
+def after_look(pipeline: PipelineToAsk, look: Look, now: datetime) -> PipelineToAsk:
+    """Return a pipeline with the time of its next look. Pure."""
+    age, looks = now - pipeline.created_at, pipeline.looks + 1
+    if look.soon is not None:
+        return replace(pipeline, urgency=Urgency.UNFINISHED, due_at=max(look.soon, now), looks=0)
+    if look.is_finished or age > MAX_AGE:
+        pause = RERUN_AFTER[looks - 1] if look.has_red and looks <= len(RERUN_AFTER) else None
+        return replace(pipeline, urgency=Urgency.CHECK, due_at=now + pause if pause else None, looks=looks)
+    pause = next((pause for until, pause in LOOK_AGAIN if age <= until), LATER)
+    return replace(pipeline, urgency=Urgency.UNFINISHED, due_at=now + pause, looks=0)

@@ -1,0 +1,39 @@
+"""Measure the gaps in CircleCI's webhooks, and tell the operators of wide ones."""
+
+from datetime import datetime
+
+from service.db.tables import Transaction
+from service.model import AlarmKind
+from service.model.reconciling import WebhookGaps
+from service.pipeline.context import Context
+from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
+from service.store.webhook_gaps import read_gaps
+
+WATCH_EVERY_MIN = 5
+MIN_GAPS = 3  # fewer are no reason to call a person
+MIN_RATE = 0.02
+"""The share of runs without a webhook from which on operators are told."""
+
+
+async def watch_gaps(context: Context, now: datetime) -> None:
+    """Export the gaps, and begin or end the alarm of them."""
+    gaps = await context.store.read(read_gaps, now)
+    context.metrics.webhook_gap_ratio.set(gaps.rate)
+    context.metrics.reconcile_waiting.set(gaps.waiting)
+    if context.operators is not None:
+        await context.store.write(_settle, context, gaps, now)
+
+
+def _settle(transaction: Transaction, context: Context, gaps: WebhookGaps, now: datetime) -> None:
+    look = AlarmLook(kinds=frozenset({AlarmKind.GAPS}))
+    if gaps.missed + gaps.late >= MIN_GAPS and gaps.rate >= MIN_RATE:
+        look.add(make_alarm(AlarmKind.GAPS, _sentence(gaps), now))
+    settle_alarms(transaction, context, look, now)
+
+
+def _sentence(gaps: WebhookGaps) -> str:
+    late = f", and those of {gaps.late} came late" if gaps.late else ""
+    return (
+        f"Of {gaps.runs} workflows that ended within a day the webhooks of {gaps.missed} did not come{late}: they were "
+        "found by asking CircleCI. `roundsman hooks list` and `roundsman refusals` show whether the hooks are at fault."
+    )
