@@ -82,6 +82,11 @@ class CircleCI:
         return self._api
 
     @property
+    def is_cloud(self) -> bool:
+        """True at circleci.com, whose pages have known addresses."""
+        return self._is_cloud
+
+    @property
     def admin_api(self) -> CircleCIAPI:
         """The API, asked with the token of an organization admin, if there is one."""
         return self._admin_api

@@ -47,6 +47,7 @@ COMMANDS = {
     "hooks": "hooks:hooks",
     "otlp": "otlp:otlp",
     "backfill": "backfill:backfill",
+    "holds": "holds:holds",
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
     "silences": "silences:silences",

@@ -18,6 +18,8 @@ def idle_reminders(document: Document, routes: tuple[Route, ...]) -> Iterator[st
 
 def _hears_red_branches(route: Route) -> bool:
     by_key = {matcher.key: matcher for matcher in route.matchers}
+    if route.escalation is None and "event" in by_key and fitting(by_key["event"], (EventKind.WORKFLOW_HELD,)):
+        return True
     is_of_workflows = "event" not in by_key or fitting(by_key["event"], (EventKind.WORKFLOW_COMPLETED,))
     has_branch = "tag" not in by_key or not by_key["tag"].patterns
     statuses = [status for status in fitting(by_key.get("status"), STATUSES) if color_of(status) is Color.RED]

@@ -16,7 +16,9 @@ from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import has_closed_brackets
 from service.routing.run_fact_keys import BOOLEANS
 
-MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
+HOOK_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
+MATCHED_EVENTS = tuple(kind.value for kind in EventKind if kind is not EventKind.PING)
+OF_JOBS = frozenset({EventKind.JOB_COMPLETED.value, EventKind.WORKFLOW_HELD.value})
 
 
 def _as_list(value: object) -> object:
@@ -38,6 +40,12 @@ def _event(written: str) -> str:
     return written
 
 
+def _hook_event(written: str) -> str:
+    if written not in HOOK_EVENTS:
+        raise ValueError(f"{written} is not an event; {suggest(written, HOOK_EVENTS)}")
+    return written
+
+
 def _status(written: str) -> str:
     if written.removeprefix("!") == "cancelled":
         raise ValueError("cancelled never happens: CircleCI spells it canceled")
@@ -48,18 +56,19 @@ OneOrMore = BeforeValidator(_as_list)
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], OneOrMore]
 Statuses = Annotated[tuple[Annotated[Pattern, AfterValidator(_status)], ...], OneOrMore]
+HookEvents = Annotated[tuple[Annotated[str, AfterValidator(_hook_event)], ...], OneOrMore]
 Events = Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], OneOrMore]
 
 
 def _require_job_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
-    if "event" in info.data and EventKind.JOB_COMPLETED not in (info.data["event"] or ()):
+    if "event" in info.data and not OF_JOBS.intersection(info.data["event"] or ()):
         raise ValueError("can never match, since the route hears workflows only; add event: job-completed")
     return value
 
 
 def _require_workflow_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
-    if EventKind.JOB_COMPLETED in (info.data.get("event") or ()):
-        raise ValueError("fits no job; leave out event: job-completed")
+    if found := OF_JOBS.intersection(info.data.get("event") or ()):
+        raise ValueError(f"fits no job; leave out event: {min(found)}")
     return value
 
 

@@ -14,7 +14,7 @@ from service.config.audit import AuditShape
 from service.config.groups import GroupShape
 from service.config.hooked_projects import HookProjects
 from service.config.known_problems import KnownProblemShape
-from service.config.match_shape import MATCHED_EVENTS, Events, MatchShape
+from service.config.match_shape import HOOK_EVENTS, HookEvents, MatchShape
 from service.config.operators import OperatorsShape
 from service.config.people import Mentions, PersonShape
 from service.config.projects import ProjectPattern, ProjectShape
@@ -56,7 +56,7 @@ class HookShape(Shape):
 
     project: HookProjects
     name: str = Field(default="Roundsman", min_length=1)
-    events: Events = MATCHED_EVENTS
+    events: HookEvents = HOOK_EVENTS
 
 
 def _without_author(value: object) -> object:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
 from service.db.insight_tables import insights
+from service.db.hold_tables import holds
 from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
@@ -59,6 +60,7 @@ __all__ = [
     "events",
     "fetches",
     "heartbeats",
+    "holds",
     "hooks",
     "incidents",
     "insights",

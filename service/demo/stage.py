@@ -257,6 +257,7 @@ def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str)
             "ROUNDSMAN_CONFIG": str(file),
             "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
             "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
+            "ROUNDSMAN_RECONCILE": "0",  # its posts come at the pace of a play, and some are refused on purpose
             "ROUNDSMAN_CIRCLECI_URL": circleci_url,
             "ROUNDSMAN_PUBLIC_URL": public_url,
         }

@@ -14,6 +14,7 @@ STATUS_WORDS = {
     "canceled": "was canceled",
     "unauthorized": "was not allowed to run",
     "not_run": "did not run",
+    "on_hold": "waits for approval",
     "timedout": "timed out",
     "infrastructure_fail": "failed (infrastructure)",
     "terminated-unknown": "was terminated",

@@ -72,11 +72,12 @@ class Delivery:
 class EventKind(StrEnum):
     """The type of an event.
 
-    CircleCI has these three; a delivery with a fourth would be kept as a dead letter.
+    CircleCI posts these but ``workflow-held``; a delivery with another one would be kept as a dead letter.
     """
 
     WORKFLOW_COMPLETED = "workflow-completed"
     JOB_COMPLETED = "job-completed"
+    WORKFLOW_HELD = "workflow-held"  # ours: a workflow waits for an approval; its job is the one to approve
     PING = "ping"
 
 

@@ -28,7 +28,7 @@ from service.metrics import Metrics
 from service.model import Delivery, EventKind, Via, slug_spellings
 from service.model.reconciling import PipelineToAsk
 from service.pipeline.call_budget import CallBudget
-from service.pipeline.receive import GroupCommitter
+from service.pipeline.receive import GroupCommitter, StoredDelivery
 from service.store import posted_jobs, reconciling, runs
 
 GRACE = timedelta(seconds=90)
@@ -45,12 +45,14 @@ class Look:
     soon          one ended so lately that its webhook may be on its way until then
     has_red       one of them is red, so that it may be run again
     found         the number of posts that were missed, and are added
+    workflows     as CircleCI listed them
     """
 
     is_finished: bool
     soon: datetime | None
     has_red: bool
     found: int
+    workflows: tuple[ListedWorkflow, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -84,7 +86,24 @@ class MissedWebhooks:
             soon=min(recent) + GRACE if recent else None,
             has_red=any(one.status in {"failed", "error", "canceled"} for one in ended),
             found=found,
+            workflows=tuple(workflows),
         )
+
+    async def jobs_of(self, workflow_id: str) -> Sequence[ListedJob]:
+        """Return the jobs of a workflow; raises BudgetSpent, Temporary or Permanent."""
+        await self.budget.take()
+        return (await self.source.api.workflow_jobs(workflow_id)).items
+
+    async def built(self, pipeline: PipelineToAsk) -> BuiltPipeline:
+        """Return a pipeline as a webhook would carry it; raises as the other."""
+        await self.budget.take()
+        facts = await self.source.api.pipeline(pipeline.id)
+        return BuiltPipeline(project=await self._project(pipeline), pipeline=facts)
+
+    async def keep(self, bodies: Sequence[bytes]) -> Sequence[StoredDelivery]:
+        """Keep bodies as deliveries; those that are there already stay as they are."""
+        committer = GroupCommitter(self.store)
+        return await asyncio.gather(*(committer.keep(self._delivery(body)) for body in bodies))
 
     async def _workflows(self, pipeline: PipelineToAsk) -> Sequence[ListedWorkflow]:
         await self.budget.take()
@@ -108,8 +127,7 @@ class MissedWebhooks:
                 continue
             span = (workflow.created_at, workflow.stopped_at)
             known = await self.store.read(posted_jobs.ids_of, pipeline.slug, *span)
-            await self.budget.take()
-            listed = (await self.source.api.workflow_jobs(workflow.id)).items
+            listed = await self.jobs_of(workflow.id)
             missing += [(workflow, one) for one in listed if one.id not in known and _has_run(one)]
         return missing
 
@@ -127,13 +145,10 @@ class MissedWebhooks:
         jobs: Sequence[tuple[ListedWorkflow, ListedJob]],
     ) -> int:
         """Add what was missed; return the number of posts that are new."""
-        await self.budget.take()
-        facts = await self.source.api.pipeline(pipeline.id)
-        of = BuiltPipeline(project=await self._project(pipeline), pipeline=facts)
+        of = await self.built(pipeline)
         bodies = [(EventKind.WORKFLOW_COMPLETED, workflow_body(of, one)) for one in missing]
         bodies += [(EventKind.JOB_COMPLETED, job_body(of, workflow, one)) for workflow, one in jobs]
-        committer = GroupCommitter(self.store)
-        kept = await asyncio.gather(*(committer.keep(self._delivery(body)) for _, body in bodies))
+        kept = await self.keep([body for _, body in bodies])
         new = [kind for (kind, _), one in zip(bodies, kept, strict=True) if not one.is_duplicate]
         for kind in new:
             self.metrics.webhooks_missed.labels(kind).inc()

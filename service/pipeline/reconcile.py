@@ -17,10 +17,12 @@ from service.errors import Permanent, Temporary
 from service.model.reconciling import PipelineToAsk, Scan, Urgency
 from service.pipeline.call_budget import BudgetSpent, StepBudget
 from service.pipeline.context import Context
+from service.pipeline.find_holds import find_holds, search_holds
+from service.pipeline.hold_reminders import remind_of_holds
 from service.pipeline.listing import FoundPipeline, PipelinePage, list_page, organization_of, seems_whole
 from service.pipeline.missed_posts import GRACE, Look, MissedWebhooks
 from service.pipeline.watch_gaps import WATCH_EVERY_MIN, watch_gaps
-from service.store import deliveries, reconciling
+from service.store import deliveries, holds, reconciling, spans
 
 RECONCILE_EVERY_S = 60.0
 BUILDS_WITHIN = timedelta(days=30)  # a project without a run for longer is not listed
@@ -31,6 +33,9 @@ UNJUDGED_FOR_S = 60.0  # webhooks that wait to be judged would seem missed
 AFTER_FAILURE = timedelta(minutes=5)
 MAX_REFUSALS = 3
 TRY_EVERY = 5  # steps
+SPAN_GRACE = timedelta(minutes=2)  # a webhook may take as long as the spans of its workflow
+SPANS_SINCE = timedelta(days=1)
+MAX_SPANS = 50
 LOOK_AGAIN = ((timedelta(hours=6), timedelta(minutes=3)), (timedelta(days=1), timedelta(minutes=10)))
 """The pause before the next look at an unfinished pipeline, by its age."""
 LATER = timedelta(minutes=30)
@@ -64,7 +69,11 @@ class Reconciler:
             store=context.store, source=context.source, budget=budget, clock=context.clock, metrics=context.metrics
         )
         try:
-            await _list_new(missed, context.reconcile_every)
+            await context.store.write(_put_spans_first, now)
+            is_listed = await _list_new(missed, context.reconcile_every)
+            if is_listed and missed.source.has_v3:
+                await _search_holds(missed)
+            await context.store.write(remind_of_holds, context)
             await _ask_due(missed, budget, checks=context.reconcile_calls // CHECKS)
         except BudgetSpent:
             log.debug("reconciling goes on at the next step")
@@ -93,15 +102,45 @@ def _change_projects(transaction: Transaction, context: Context, now: datetime) 
     gone = [one for one in known if one not in wanted]
     if new or gone:
         reconciling.change_projects(transaction, new=new, gone=gone, checked_until=now - FIRST_SPAN)
+    holds.forget_old(transaction, before=now - MAX_AGE)
     reconciling.forget_old(transaction, before=now - MAX_AGE, finished_before=now - FINISHED_FOR)
+
+
+def _put_spans_first(transaction: Transaction, now: datetime) -> None:
+    """Have those pipelines asked for first of which a span tells, and no webhook."""
+    asked = reconciling.asked_for_spans(transaction)
+    wanted = reconciling.listed_projects(transaction)
+    found = spans.find_unexplained(
+        transaction, received_before=now - SPAN_GRACE, received_after=now - SPANS_SINCE, limit=MAX_SPANS
+    )
+    first = {
+        str(one.pipeline_id): PipelineToAsk(
+            id=str(one.pipeline_id),
+            project_id=one.project_id,
+            slug=one.project_slug,
+            created_at=one.started_at or one.ended_at,
+            urgency=Urgency.SPAN,
+            due_at=now,
+        )
+        for one in found
+        if one.project_id in wanted and one.project_id and one.project_slug and str(one.pipeline_id) not in asked
+    }
+    reconciling.put_first(transaction, list(first.values()))
 
 
 def _has_backlog(transaction: Transaction, now: datetime) -> bool:
     return deliveries.backlog(transaction, now).oldest_age_s > UNJUDGED_FOR_S
 
 
-async def _list_new(missed: MissedWebhooks, every: timedelta) -> None:
-    """List the pipelines that were created since the last time.
+async def _search_holds(missed: MissedWebhooks) -> None:
+    try:
+        await search_holds(missed)
+    except (Temporary, Permanent) as error:
+        log.info("workflows that wait for an approval could not be searched for", reason=str(error))
+
+
+async def _list_new(missed: MissedWebhooks, every: timedelta) -> bool:
+    """List the pipelines that were created since the last time; False: it is not time.
 
     At a CircleCI Server the projects of each organization are listed together.
     """
@@ -113,7 +152,8 @@ async def _list_new(missed: MissedWebhooks, every: timedelta) -> None:
             await _list(missed, scan)
         except Temporary as error:
             log.info("the pipelines of projects could not be listed now", reason=str(error))
-            return
+            break
+    return bool(begun)
 
 
 def _all_together(_slug: str) -> str:
@@ -183,6 +223,7 @@ async def _ask(missed: MissedWebhooks, pipeline: PipelineToAsk) -> None:
     later = replace(pipeline, due_at=now + AFTER_FAILURE, looks=pipeline.looks + 1)
     try:
         look = await missed.look(pipeline)
+        await find_holds(missed, pipeline, look.workflows)
     except Permanent as error:
         log.info("a pipeline could not be asked for", pipeline=pipeline.id, reason=str(error))
         is_over = later.looks >= MAX_REFUSALS

@@ -41,7 +41,7 @@ _UNCHANGED = {
     Transition.PASSED: "is green, as the one before was",
     "": "changed nothing",
 }
-_JOB_COMPLETED = Fact(EventKind.JOB_COMPLETED, (EventKind.JOB_COMPLETED,))
+_OF_JOBS = tuple(Fact(kind, (kind,)) for kind in (EventKind.JOB_COMPLETED, EventKind.WORKFLOW_HELD))
 _OF_EVERY_RUN = frozenset({"status", "tag", "duration", "slower", "queue"})
 
 
@@ -82,7 +82,9 @@ def hears_every_run(route: Route) -> bool:
     if not keys or "transition" in keys or "streak" in keys:
         return not keys
     hears_jobs = any(
-        not matcher.patterns or fits(matcher, _JOB_COMPLETED) for matcher in route.matchers if matcher.key == "event"
+        not matcher.patterns or any(fits(matcher, one) for one in _OF_JOBS)
+        for matcher in route.matchers
+        if matcher.key == "event"
     )
     return hears_jobs or not keys.isdisjoint(_OF_EVERY_RUN)
 

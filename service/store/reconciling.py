@@ -35,6 +35,12 @@ def known_projects(transaction: Transaction) -> Mapping[str, datetime]:
     return {project_id: at for project_id, at in transaction.execute(found)}  # noqa: C416 - rows are no pairs to mypy
 
 
+def listed_projects(transaction: Transaction) -> Mapping[str, str]:
+    """Return the slugs of the projects that are reconciled, by id."""
+    found = select(reconciled_projects.c.project_id, reconciled_projects.c.slug)
+    return {project_id: slug for project_id, slug in transaction.execute(found)}  # noqa: C416 - rows are no pairs to mypy
+
+
 def change_projects(
     transaction: Transaction, *, new: Mapping[str, str], gone: Collection[str], checked_until: datetime
 ) -> None:
@@ -146,6 +152,14 @@ def put_first(transaction: Transaction, found: Sequence[PipelineToAsk]) -> None:
         inserting = INSERTS[transaction.dialect.name](pipelines_to_ask)
         first = {"urgency": one.urgency, "due_at": one.due_at}
         transaction.execute(inserting.on_conflict_do_update(index_elements=["id"], set_=first), vars(one))
+
+
+def asked_for_spans(transaction: Transaction) -> frozenset[str]:
+    """Return the ids of pipelines that a span has put first, or that were asked for."""
+    known = select(pipelines_to_ask.c.id).where(
+        (pipelines_to_ask.c.urgency == Urgency.SPAN) | (pipelines_to_ask.c.looks > 0)
+    )
+    return frozenset(transaction.execute(known).scalars())
 
 
 def due(transaction: Transaction, *, now: datetime, urgency: Collection[Urgency], limit: int) -> list[PipelineToAsk]:

@@ -104,6 +104,8 @@ class ListedJob(Shape):
     started_at: Time = None
     stopped_at: Time = None
     dependencies: Texts = ()
+    approval_request_id: Text = None
+    approved_by: Text = None
 
 
 class JobMessage(Shape):

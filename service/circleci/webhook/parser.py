@@ -11,7 +11,7 @@ from service.circleci.pull_requests import pull_request_of
 from service.circleci.times import happened_at, milliseconds_between
 from service.circleci.webhook.payload import Payload
 from service.errors import Permanent
-from service.model import Actor, Delivery, Event, EventKind, Job, Pipeline, Project, Workflow
+from service.model import Actor, Delivery, Event, EventKind, Job, Pipeline, Project, Via, Workflow
 from service.text import clean
 
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
@@ -60,7 +60,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
     links   build the address of the workflow's page at circleci.com if the payload does not have it
     """
     payload = read_payload(delivery.body)
-    kind = kind_of(payload)
+    kind = kind_of(payload, is_ours=delivery.via is Via.RECONCILE)
     vcs = vcs_of(payload.pipeline)
     circleci = circleci_of(payload.pipeline)
     return Event(
@@ -81,7 +81,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
             id=payload.pipeline.id, number=payload.pipeline.number, definition_id=circleci.config_source_id
         ),
         workflow=workflow_of(payload, links=links),
-        job=job_of(payload) if kind is EventKind.JOB_COMPLETED else None,
+        job=None if kind is EventKind.WORKFLOW_COMPLETED or kind is EventKind.PING else job_of(payload),
         status=status_of(payload, kind),
         branch=vcs.branch,
         tag=vcs.tag,
@@ -102,11 +102,14 @@ def read_payload(body: bytes) -> Payload:
         raise Permanent(f"the body {error}") from error
 
 
-def kind_of(payload: Payload) -> EventKind:
-    """Return the kind of event; raise Permanent unless its job or workflow is there."""
+def kind_of(payload: Payload, *, is_ours: bool = False) -> EventKind:
+    """Return the kind of event; raise Permanent unless its job or workflow is there.
+
+    is_ours   the body was built by us, so it may be of the kind that CircleCI never posts
+    """
     if payload.type is None:
         raise Permanent(f"the payload has no 'type' ({', '.join(EventKind)})")
-    if payload.type not in set(EventKind):
+    if payload.type not in set(EventKind) - (set() if is_ours else {EventKind.WORKFLOW_HELD}):
         raise Permanent(f"type {payload.type[:60]!r} is not one that Roundsman knows ({', '.join(EventKind)})")
 
     kind = EventKind(payload.type)
@@ -147,4 +150,6 @@ def duration_of(payload: Payload, kind: EventKind) -> int | None:
     """Return the duration of the job or the workflow, in milliseconds."""
     if kind is EventKind.JOB_COMPLETED:
         return milliseconds_between(payload.job.started_at, payload.job.stopped_at)
+    if kind is EventKind.WORKFLOW_HELD:
+        return None
     return milliseconds_between(payload.workflow.created_at, payload.workflow.stopped_at)

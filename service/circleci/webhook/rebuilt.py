@@ -11,12 +11,14 @@ from typing import Any
 
 from service.circleci.api.pipelines import ListedWorkflow
 from service.circleci.api.responses import ListedJob
+from service.circleci.git import vcs_of
 from service.circleci.webhook.payload import PipelineShape
 from service.model import EventKind
 
 TRIGGERS = {"scheduled_pipeline": "schedule"}  # the API's word: the webhook's word
 ENDED = frozenset({"success", "failed", "error", "canceled", "unauthorized"})
 """The statuses of workflows of which CircleCI posts."""
+ON_HOLD = "on_hold"
 ENDED_JOBS = frozenset({"success", "failed", "infrastructure_fail", "timedout", "canceled", "unauthorized"})
 
 
@@ -36,6 +38,11 @@ class BuiltPipeline:
 
     project: BuiltProject
     pipeline: PipelineShape
+
+    @property
+    def branch(self) -> str | None:
+        """Return its branch; None for a tag."""
+        return vcs_of(self.pipeline).branch
 
 
 def workflow_body(of: BuiltPipeline, workflow: ListedWorkflow) -> bytes:
@@ -65,6 +72,19 @@ def job_body(of: BuiltPipeline, workflow: ListedWorkflow, job: ListedJob) -> byt
         f"reconcile:job:{job.id}:{job.status}",
         job.stopped_at,
         workflow=_workflow(workflow),
+        job=fields,
+    )
+
+
+def held_body(of: BuiltPipeline, workflow: ListedWorkflow, approval: ListedJob, since: datetime) -> bytes:
+    """Return the body of an event of ours: a workflow waits for an approval."""
+    fields = {"id": approval.id, "name": approval.name, "status": ON_HOLD, "started_at": _stamp(since)}
+    return _body(
+        of,
+        EventKind.WORKFLOW_HELD,
+        f"reconcile:held:{approval.id}",
+        since,
+        workflow={**_workflow(workflow), "status": ON_HOLD},
         job=fields,
     )
 

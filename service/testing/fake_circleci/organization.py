@@ -109,6 +109,7 @@ class JobRun:
     starts_s: int = 0
     lasts_s: int = 40
     is_approval: bool = False
+    approved_by: Person | None = None
     messages: tuple[str, ...] = ()
     tests: tuple[TestResult, ...] = ()
     tests_late_by: int = 0

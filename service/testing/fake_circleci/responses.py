@@ -81,6 +81,10 @@ def _listed(run: Run, job: JobRun) -> Payload:
         "project_slug": run.project.slug,
         "started_at": stamp(run.at(job.starts_s)),
     }
+    if job.is_approval:
+        entry["approval_request_id"] = run.job_id(job)
+    if job.approved_by is not None:
+        entry["approved_by"] = job.approved_by.id
     if job.number is not None:
         entry |= {"job_number": job.number, "stopped_at": stamp(run.at(job.starts_s + job.lasts_s))}
     return entry

@@ -111,6 +111,7 @@ class FakeCircleCI:
         self._projects.setdefault(run.project.slug, run.project)
         if run.starter:
             self._users[run.starter.id] = run.starter
+        self._users |= {job.approved_by.id: job.approved_by for job in run.jobs if job.approved_by}
         self.jobs.add(run)
 
     def _build_app(self) -> Starlette:

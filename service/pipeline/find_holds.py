@@ -1,0 +1,143 @@
+"""Find the approvals that the workflows of a pipeline wait for, and their ends.
+
+CircleCI posts nothing of a hold. A new one is an event of ours, told once by routes that ask for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from service.circleci.api.pipelines import ListedWorkflow, RunShape
+from service.circleci.api.responses import ListedJob
+from service.circleci.links import workflow_url
+from service.circleci.webhook.rebuilt import ON_HOLD, held_body
+from service.db.tables import Transaction
+from service.errors import Permanent, Temporary
+from service.model.holds import Hold
+from service.model.reconciling import PipelineToAsk, Urgency
+from service.pipeline.missed_posts import MissedWebhooks
+from service.store import holds, reconciling
+
+IS_HELD = 'pipeline.status == "on_hold"'
+HELD_WITHIN = timedelta(days=90)  # after which no workflow can go on
+MAX_PAGES = 20
+
+
+async def search_holds(missed: MissedWebhooks) -> None:
+    """Have pipelines asked for that wait for an approval, at circleci.com.
+
+    One question answers for many projects; without it a pipeline that waits is asked for by its age.
+
+    Raises BudgetSpent, Temporary or Permanent.
+    """
+    projects = await missed.store.read(reconciling.listed_projects)
+    now, ids = missed.clock(), sorted(projects)
+    for start in range(0, len(ids), reconciling.MAX_PROJECTS):
+        some = {one: projects[one] for one in ids[start : start + reconciling.MAX_PROJECTS]}
+        token: str | None = None
+        for _ in range(MAX_PAGES):
+            await missed.budget.take()
+            page = await missed.source.api.pipelines.search_runs(
+                list(some), now - HELD_WITHIN, now, matching=IS_HELD, token=token
+            )
+            await missed.store.write(_ask_for, page.items, some, now)
+            if (token := page.next) is None:
+                break
+
+
+def _ask_for(transaction: Transaction, runs: Sequence[RunShape], projects: Mapping[str, str], now: datetime) -> None:
+    """Have held pipelines asked for of which no hold is on record."""
+    known = holds.pipelines(transaction)
+    found = []
+    for run in runs:
+        project_id, created_at = run.references.project.id, run.attributes.created_at
+        if run.id is None or created_at is None or run.id in known or project_id not in projects or project_id is None:
+            continue
+        found.append(
+            PipelineToAsk(
+                id=run.id,
+                project_id=project_id,
+                slug=projects[project_id],
+                created_at=created_at,
+                urgency=Urgency.UNFINISHED,
+                due_at=now,
+            )
+        )
+    reconciling.put_first(transaction, found)
+
+
+async def find_holds(missed: MissedWebhooks, pipeline: PipelineToAsk, workflows: Sequence[ListedWorkflow]) -> None:
+    """Keep new holds of a pipeline, and end those that are over.
+
+    workflows   as CircleCI has just listed them
+
+    Raises BudgetSpent, Temporary or Permanent.
+    """
+    there = await missed.store.read(holds.of_pipeline, pipeline.id)
+    waiting = [one for one in workflows if one.status == ON_HOLD and one.id]
+    concerned = {one.id for one in waiting} | {one.workflow_id for one in there}
+    for workflow in workflows:
+        if workflow.id in concerned and workflow.id is not None:
+            jobs = await missed.jobs_of(workflow.id)
+            await _end_each(missed, [one for one in there if one.workflow_id == workflow.id], workflow, jobs)
+            if workflow.status == ON_HOLD:
+                await _add_new(missed, pipeline, workflow, jobs)
+
+
+async def _add_new(
+    missed: MissedWebhooks, pipeline: PipelineToAsk, workflow: ListedWorkflow, jobs: Sequence[ListedJob]
+) -> None:
+    held = [one for one in jobs if one.type == "approval" and one.status == ON_HOLD and one.id]
+    known = await missed.store.read(holds.known, [one.id for one in held if one.id])
+    for approval in held:
+        if approval.id is None or approval.id in known:
+            continue
+        of = await missed.built(pipeline)
+        since = approval.started_at or missed.clock()
+        await missed.keep([held_body(of, workflow, approval, since)])
+        hold = Hold(
+            job_id=approval.id,
+            workflow_id=workflow.id or "",
+            pipeline_id=pipeline.id,
+            project=pipeline.slug,
+            pipeline_number=of.pipeline.number,
+            branch=of.branch,
+            workflow=workflow.name,
+            job=approval.name,
+            since=since,
+            url=workflow_url(of.project.slug, of.pipeline.number, workflow.id) if missed.source.is_cloud else None,
+        )
+        await missed.store.write(holds.add, hold)
+
+
+async def _end_each(
+    missed: MissedWebhooks, there: Sequence[Hold], workflow: ListedWorkflow, jobs: Sequence[ListedJob]
+) -> None:
+    by_id = {one.id: one for one in jobs}
+    for hold in there:
+        approval = by_id.get(hold.job_id)
+        if approval is not None and approval.status == ON_HOLD and workflow.status not in {"canceled", "success"}:
+            continue
+        is_approved = approval is not None and (approval.approved_by is not None or approval.status == "success")
+        by = await _name(missed, approval.approved_by) if approval is not None and approval.approved_by else None
+        await missed.store.write(
+            holds.end,
+            hold.job_id,
+            at=_end_of(approval, workflow, missed.clock()),
+            ended_as="approved" if is_approved else "canceled",
+            approved_by=by,
+        )
+
+
+def _end_of(approval: ListedJob | None, workflow: ListedWorkflow, now: datetime) -> datetime:
+    stopped = approval.stopped_at if approval is not None else None
+    return stopped or workflow.stopped_at or now
+
+
+async def _name(missed: MissedWebhooks, user_id: str) -> str | None:
+    """Return the name of the person who approved; None if CircleCI does not say it."""
+    await missed.budget.take()
+    try:
+        user = await missed.source.api.user(user_id)
+    except (Temporary, Permanent):
+        return None
+    return user.name or user.login

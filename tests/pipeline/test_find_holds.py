@@ -1,0 +1,109 @@
+"""A workflow that waits for an approval is an event, told once by routes that ask for it, and ends with a name."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.testing.fake_circleci.organization import GRACE, JobRun, Run
+from tests.app_fixture import RED, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+ROUTES = """\
+receivers:
+  leads: {channels: [json://leads.example.com]}
+routes:
+  - match: {event: workflow-held, branch: main}
+    receiver: leads
+"""
+HOLDS = "SELECT job, workflow, branch, ended_as, approved_by FROM holds"
+
+
+@pytest.fixture(params=["v3", "v2"])
+async def house(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API=request.param) as house:
+        await house.finish(run(house, 1480, "success"))
+        await house.drain()
+        await steps(house, 1)
+        yield house
+
+
+def run(house: House, number: int, status: str, *jobs: JobRun) -> Run:
+    pushed_at = house.clock.now - timedelta(minutes=10)
+    return replace(RED, number=number, status=status, pushed_at=pushed_at, jobs=jobs or RED.jobs)
+
+
+def held(house: House) -> Run:
+    build = JobRun(name="build", number=1, lasts_s=60)
+    return run(house, 1490, "on_hold", build, JobRun(name="may-ship", status="on_hold", is_approval=True, starts_s=60))
+
+
+async def steps(house: House, count: int) -> None:
+    for _ in range(count):
+        house.clock.tick(seconds=60)
+        await house.service.pipeline.reconcile()
+        await house.drain()
+
+
+def approved(waiting: Run) -> Run:
+    build, approval = waiting.jobs
+    done = replace(approval, status="success", approved_by=GRACE)
+    return replace(waiting, status="success", jobs=(build, done))
+
+
+async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(house: House) -> None:
+    waiting = held(house)
+    house.pretend.run_finished(waiting)
+    await steps(house, 8)
+
+    [(_, message)] = house.channels.took
+    assert message.title == "acme/web main: may-ship of build-and-test waits for approval"
+    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
+    assert house.rows("SELECT kind, via, status FROM events WHERE kind = 'workflow-held'") == [
+        ("workflow-held", "reconcile", "on_hold")
+    ]
+
+    house.pretend.run_finished(approved(waiting))
+    await steps(house, 8)
+
+    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", "approved", "Grace Example")]
+    assert len(house.channels.took) == 1
+
+
+@pytest.mark.long
+async def test_hold_is_reminded_of_until_it_ends(folder: Path) -> None:
+    routes = ROUTES.replace("    receiver: leads\n", "    receiver: leads\n    repeat: 1h\n")
+    async with a_house(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as house:
+        await house.finish(run(house, 1480, "success"))
+        await house.drain()
+        waiting = held(house)
+        house.pretend.run_finished(waiting)
+        await steps(house, 6)
+        assert len(house.channels.took) == 1
+        house.clock.tick(hours=1)
+        await steps(house, 3)
+        assert len(house.channels.took) == 2
+        house.pretend.run_finished(approved(waiting))
+        house.clock.tick(minutes=20)
+        await steps(house, 6)
+        house.clock.tick(hours=2)
+        await steps(house, 3)
+
+    assert [message.title for _, message in house.channels.took] == [
+        "acme/web main: may-ship of build-and-test waits for approval"
+    ] * 2
+
+
+@pytest.mark.long
+async def test_canceled_hold_ends_without_a_name(house: House) -> None:
+    waiting = held(house)
+    house.pretend.run_finished(waiting)
+    await steps(house, 6)
+    build, approval = waiting.jobs
+    house.pretend.run_finished(replace(waiting, status="canceled", jobs=(build, replace(approval, status="canceled"))))
+    await steps(house, 8)
+
+    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", "canceled", None)]
