@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
-from service.db.insight_tables import insights
 from service.db.hold_tables import holds
+from service.db.insight_tables import insights
 from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions

@@ -18,11 +18,11 @@ from service.circleci.api.tables.usage import USAGE
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
+    **PIPELINES,
     **HOOKS,
     **EXPORTERS,
     **INSIGHTS,
     **ORGANIZATIONS,
     **ARTIFACTS,
     **USAGE,
-    **PIPELINES,
 }

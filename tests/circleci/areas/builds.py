@@ -10,12 +10,14 @@ from service.circleci.api.circleci_api import CircleCIAPI
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.server import FakeCircleCI
+from tests.circleci.areas import pipelines
 from tests.circleci_fixture import with_log
 from tests.testing.test_fake_circleci import MONDAY
 
 PERSON = {"id", "login", "name"}
 
 OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
+    **pipelines.OPERATIONS,
     "getCurrentUser": ("GET", "/me", PERSON),
     "getUser": ("GET", "/user/{id}", PERSON),
     "getWorkflowById": (
@@ -91,6 +93,7 @@ def calls(api: CircleCIAPI, fake: FakeCircleCI) -> dict[str, Awaitable[Any]]:
     slug, [job, *_] = RED.project.slug, [one for one in RED.jobs if one.tests]
     assert job.number is not None
     return {
+        **pipelines.calls(api, fake),
         "me": api.me(),
         "user": api.user(ADA.id),
         "workflow": api.workflow(RED.workflow_id),
