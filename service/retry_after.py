@@ -21,7 +21,7 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     seconds = read_wait(value)
     if seconds is not None or value is None:
         return seconds
-    moment = _read_date(value)
+    moment = read_date(value)
     return None if moment is None else _bounded((moment - now).total_seconds())
 
 
@@ -39,7 +39,8 @@ def read_wait(value: str | None) -> float | None:
     )  # more digits may overflow to infinity
 
 
-def _read_date(value: str) -> datetime | None:
+def read_date(value: str) -> datetime | None:
+    """Return the time that a header holds; None if it holds none."""
     text = value.strip()
     if not text.isascii() or len(text) > _MAX_CHARACTERS:
         return None

@@ -1,7 +1,7 @@
 """CircleCI as a source: verify and parse posts, call the API, manage hooks."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from service.circleci.api import webhooks
 from service.circleci.api.breaker import Log
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import CallsLeft, Client, connect
+from service.circleci.api.request import TOKEN_SETTING
 from service.circleci.api.step_logs import StepLogs
 from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
@@ -27,6 +28,7 @@ from service.model import Actor, Delivery, DetailKind, Details, Event, Hook, Sig
 __all__ = ["CircleCI", "Log"]
 
 
+ADMIN_TOKEN_SETTING = "ROUNDSMAN_CIRCLECI_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 MAX_LISTED_BRANCHES = 5_000  # of one answer. Source: CircleCI API v2 reference, getAllInsightsBranches
 
 
@@ -65,7 +67,12 @@ class CircleCI:
         self._api = CircleCIAPI(self._client)
         self._admin = admin or token
         self._admin_client = Client(
-            self._connect(self._admin), metrics=metrics, clock=clock, log=log, breaker=self._client.breaker
+            self._connect(self._admin),
+            metrics=metrics,
+            clock=clock,
+            log=log,
+            breaker=self._client.breaker,
+            setting=_admin_setting(admin),
         )
         self._admin_api = CircleCIAPI(self._admin_client)
         self._users = Users(self._api, clock)
@@ -90,6 +97,17 @@ class CircleCI:
     def admin_api(self) -> CircleCIAPI:
         """The API, asked with the token of an organization admin, if there is one."""
         return self._admin_api
+
+    @property
+    def has_admin(self) -> bool:
+        """True if the token that manages is another than the one that reads."""
+        return self._admin != self._token
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The time by which CircleCI's clock is ahead of ours; None: not known."""
+        known = (self._client.clock_offset, self._admin_client.clock_offset)
+        return next((offset for offset in known if offset is not None), None)
 
     @property
     def has_room(self) -> bool:
@@ -119,6 +137,7 @@ class CircleCI:
         if (admin or token) != self._admin:
             self._admin_client.use_connections(managing)
             self._admin = admin or token
+        self._admin_client.setting = _admin_setting(admin)
         self._secrets = tuple(secrets)
 
     def identify(self, body: bytes) -> str:
@@ -203,3 +222,8 @@ class CircleCI:
         """Close all connections."""
         await self._client.close()
         await self._admin_client.close()
+
+
+def _admin_setting(admin: str | None) -> str:
+    """Return the variable of the token that manages."""
+    return ADMIN_TOKEN_SETTING if admin else TOKEN_SETTING

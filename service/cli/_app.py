@@ -27,6 +27,7 @@ COMMANDS = {
     "worker": "serve:worker",
     "migrate": "serve:migrate",
     "check": "check:check",
+    "doctor": "doctor:doctor",
     "backup": "backup:backup",
     "audit": "audit:audit",
     "forget": "forget:forget",

@@ -43,7 +43,7 @@ def check(as_json: AsJson = False) -> None:
     something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
-    findings = asyncio.run(_findings(config))
+    findings = asyncio.run(find_all(config))
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
@@ -52,7 +52,8 @@ def check(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-async def _findings(config: Config) -> list[Finding]:
+async def find_all(config: Config) -> list[Finding]:
+    """Return the findings of all checks."""
     settings, source = config.settings, circleci(config, metrics=Metrics())
     here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
     here += await check_clock(settings.database_url)

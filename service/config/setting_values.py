@@ -6,6 +6,7 @@ Each function raises ValueError with the end of a sentence.
 import json
 import os
 import re
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,6 +85,16 @@ def check_slack_url(url: str) -> str:
         raise ValueError("must be an address like https://slack.com/api/, without a query")
     path = (found[1] or "/").strip("/") or "api"
     return f"{url[: found.start(1)] if found[1] else url}/{path}/"
+
+
+def read_day(written: object) -> date | None:
+    """Return a day, written as 2027-03-31; the value itself if it is one already."""
+    if isinstance(written, date) or written is None:
+        return written
+    try:
+        return date.fromisoformat(str(written).strip())
+    except ValueError:
+        raise ValueError("must be a day like 2027-03-31") from None
 
 
 def check_watchdog(url: str) -> str:

@@ -4,6 +4,7 @@ The variable of a field is ``ROUNDSMAN_`` and its name in capitals. A field with
 shown, and may also come from a file.
 """
 
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,6 +27,7 @@ from service.config.setting_values import (
     check_watchdog,
     is_loopback,
     parse_networks,
+    read_day,
     read_secrets,
 )
 from service.model import AccessRole
@@ -62,6 +64,14 @@ class Settings(BaseModel):
         repr=False,
         description="A personal API token of an organization admin, for what Roundsman manages at CircleCI: hooks and "
         "all else that is changed there. Without it `ROUNDSMAN_CIRCLECI_TOKEN` is used for that too.",
+    )
+    circleci_token_expires: Annotated[date | None, BeforeValidator(read_day)] = Field(
+        default=None,
+        description="The day on which `ROUNDSMAN_CIRCLECI_TOKEN` ends, as CircleCI showed it when the token was made: "
+        "`2027-03-31`. CircleCI's API does not tell it. The operators are told 30 and 7 days before.",
+    )
+    circleci_admin_token_expires: Annotated[date | None, BeforeValidator(read_day)] = Field(
+        default=None, description="The day on which `ROUNDSMAN_CIRCLECI_ADMIN_TOKEN` ends, in the same form."
     )
     circleci_url: Annotated[str, AfterValidator(check_origin)] = Field(
         default="https://circleci.com", description="The address of CircleCI; change it for CircleCI Server."

@@ -27,6 +27,7 @@ from service.circleci.api.responses import (
     UserShape,
     WorkflowAnswer,
 )
+from service.circleci.api.settings import SettingsAPI
 from service.circleci.api.transfer import Sink
 from service.circleci.api.usage import UsageAPI
 from service.circleci.pull_requests import ValuesAnswer
@@ -46,6 +47,7 @@ class CircleCIAPI:
         self.build_files = ArtifactsAPI(client)
         self.usage = UsageAPI(client)
         self.pipelines = PipelinesAPI(client)
+        self.settings = SettingsAPI(client)
 
     async def me(self) -> UserShape:
         """Return the owner of the token."""

@@ -16,8 +16,15 @@ from service.circleci.api.breaker import Breaker, Log
 from service.circleci.api.call_slots import CallSlots
 from service.circleci.api.json_response import JsonTooLarge, parse
 from service.circleci.api.missing_paths import MissingPaths
-from service.circleci.api.rate_limit import MAX_WAIT_S, calls_left, calls_per_s, wait_after, wait_while_scarce
-from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
+from service.circleci.api.rate_limit import (
+    MAX_WAIT_S,
+    calls_left,
+    calls_per_s,
+    clock_offset,
+    wait_after,
+    wait_while_scarce,
+)
+from service.circleci.api.request import TOKEN_SETTING, Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
 from service.circleci.api.transfer import Sink, connect, fetch
@@ -65,6 +72,7 @@ class Client:
     timeout_s    the time that one whole call may take, even if bytes keep coming in slowly
     log          gets a line about a refused token, and about a CircleCI that does not answer; None: no log is kept
     breaker      that of another client of the same CircleCI; None: one of its own
+    setting      the variable of its token, which errors name; it may change with the token
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that its owner chooses
@@ -76,6 +84,7 @@ class Client:
         timeout_s: float = 30,
         log: Log | None = None,
         breaker: Breaker | None = None,
+        setting: str = TOKEN_SETTING,
     ) -> None:
         self._http = http
         self._replaced: list[httpx.AsyncClient] = []
@@ -83,6 +92,8 @@ class Client:
         self._clock = clock
         self._timeout_s = timeout_s
         self._log = log
+        self.setting = setting
+        self.clock_offset: timedelta | None = None
         self._slots = CallSlots()
         self._large_answers = asyncio.Lock()
         self.breaker = breaker or Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
@@ -235,6 +246,8 @@ class Client:
         with self.breaker.admit():
             answer = await self._exchange(http, call, sink)
         now = self._clock()
+        if (ahead := clock_offset(answer.headers, now)) is not None:
+            self.clock_offset = ahead
         self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
         if left := calls_left(answer.headers):
             self._left = CallsLeft(left=left[0], most=left[1], at=now)
@@ -243,7 +256,7 @@ class Client:
         self._scarce_until = None if wait_s is None else now + timedelta(seconds=wait_s)
         self._warn_of_refusal(call, answer, now)
         try:
-            raise_for_status(call, answer, now)
+            raise_for_status(call, answer, now, setting=self.setting)
         except EndpointError as error:
             self._missing_paths.note_failure(call, error)
             raise
@@ -275,8 +288,8 @@ class Client:
                 "CircleCI refuses the API token, so messages go without details",
                 status=answer.status,
                 call=str(call),
-                setting="ROUNDSMAN_CIRCLECI_TOKEN",
-                next_step="put a valid personal token of a person who may read the projects into it, and restart",
+                setting=self.setting,
+                next_step="put a valid personal token of a person who may read the projects into it",
             )
 
     async def _exchange(self, http: httpx.AsyncClient, call: Call, sink: Sink | None) -> Answer:

@@ -14,6 +14,7 @@ from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.insights import INSIGHTS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
 from service.circleci.api.tables.pipelines import PIPELINES
+from service.circleci.api.tables.settings import SETTINGS
 from service.circleci.api.tables.usage import USAGE
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
@@ -25,4 +26,5 @@ ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **ORGANIZATIONS,
     **ARTIFACTS,
     **USAGE,
+    **SETTINGS,
 }

@@ -8,7 +8,7 @@ and ``X-RateLimit-*-<Second|Minute|Hour|Day>`` count down in seconds, and of two
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from service import retry_after
 
@@ -31,6 +31,12 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
         return used_up
     waits = (read_retry_after(headers.get("retry-after"), now), used_up, min(resets(headers), default=None))
     return next((wait for wait in waits if wait is not None), DEFAULT_WAIT_S)
+
+
+def clock_offset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return the time by which the sender's clock is ahead; None if it says no time."""
+    at = retry_after.read_date(headers.get("date", ""))
+    return None if at is None else at - now
 
 
 def calls_per_s(headers: Mapping[str, str]) -> float | None:

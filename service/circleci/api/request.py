@@ -12,6 +12,7 @@ from service.circleci.json_fields import read_object
 from service.errors import Permanent, Temporary
 
 HIDDEN = "***"
+TOKEN_SETTING = "ROUNDSMAN_CIRCLECI_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +114,11 @@ class NothingThere(EndpointNotFound):
     """API v3 answered 404 in its own words: it has the endpoint, but not the thing."""
 
 
-def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
-    """Raise Temporary or Permanent unless the answer is a success."""
+def raise_for_status(call: Call, answer: Answer, now: datetime, *, setting: str = TOKEN_SETTING) -> None:
+    """Raise Temporary or Permanent unless the answer is a success.
+
+    setting   the variable of the token that was sent
+    """
     if 200 <= answer.status < 300:
         return
     if answer.status == 429:
@@ -125,7 +129,7 @@ def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
         kind = EndpointError if answer.status in {500, 501} else Temporary
         raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
     raise _refusal(answer)(
-        f"CircleCI answered {answer.status}{refusal_message(call, answer)}{_reference(call, answer)}"
+        f"CircleCI answered {answer.status}{refusal_message(call, answer, setting)}{_reference(call, answer)}"
     )
 
 
@@ -136,13 +140,13 @@ def _refusal(answer: Answer) -> type[Permanent]:
     return NothingThere if error.type or error.id else EndpointNotFound
 
 
-def refusal_message(call: Call, answer: Answer) -> str:
+def refusal_message(call: Call, answer: Answer, setting: str = TOKEN_SETTING) -> str:
     """Return the rest of the sentence about a refusal."""
     match answer.status:
         case 401:
-            return ": the API token is not accepted; put a valid personal token into ROUNDSMAN_CIRCLECI_TOKEN"
+            return f": the API token is not accepted; put a valid personal token into {setting}"
         case 403:
-            return f" to {call}: {_forbidden(call)}"
+            return f" to {call}: {_forbidden(call, setting)}"
         case 404 if call.method == "GET":
             return f" to {call}: there is no such thing, or the token may not see it"
         case 404:
@@ -152,22 +156,16 @@ def refusal_message(call: Call, answer: Answer) -> str:
     return f" to {call}: {error_message(call, answer) or 'it does not say why'}"
 
 
-def _forbidden(call: Call) -> str:
+def _forbidden(call: Call, setting: str) -> str:
     match call.endpoint.right:
         case Right.ADMIN if call.method == "GET":
-            return (
-                f"an organization admin's token is needed to see {call.endpoint.purpose}; "
-                "put one into ROUNDSMAN_CIRCLECI_TOKEN"
-            )
+            return f"an organization admin's token is needed to see {call.endpoint.purpose}; put one into {setting}"
         case Right.ADMIN:
             return "the API token may not do this, organization admin needed"
         case _ if call.method != "GET":
             return "the API token may not do this"
         case Right.PERSON if not call.endpoint.is_optional:
-            return (
-                "the API token may not read this, so it is no person's; "
-                "put a personal token into ROUNDSMAN_CIRCLECI_TOKEN"
-            )
+            return f"the API token may not read this, so it is no person's; put a personal token into {setting}"
     return "the API token may not read this"
 
 

@@ -81,6 +81,7 @@ class ProjectShape(Shape):
     name: Text = None
     organization_name: Text = None
     organization_id: Text = None
+    organization_slug: Text = None
     vcs_info: ProjectVcs = ProjectVcs()
 
 

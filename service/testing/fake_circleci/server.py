@@ -25,6 +25,7 @@ from service.testing.fake_circleci.organization import JobRun, Person, Project, 
 from service.testing.fake_circleci.organization_routes import FakeOrganizations
 from service.testing.fake_circleci.pipelines_routes import FakePipelines
 from service.testing.fake_circleci.responses import page
+from service.testing.fake_circleci.settings_routes import FakeSettings
 from service.testing.fake_circleci.usage_routes import FakeUsage
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
@@ -66,6 +67,7 @@ class FakeCircleCI:
     insights       the figures of Insights
     usage          the usage exports
     exporters      the OpenTelemetry exporters
+    settings       what guards the builds
     deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
@@ -102,6 +104,7 @@ class FakeCircleCI:
         self.insights = FakeInsights(self._workflows.values, self._projects.get)
         self.usage = FakeUsage(self._workflows.values)
         self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
+        self.settings = FakeSettings(self._projects, owner)
         self.app = self._build_app()
 
     def run_finished(self, run: Run) -> None:
@@ -116,6 +119,7 @@ class FakeCircleCI:
 
     def _build_app(self) -> Starlette:
         routes = [
+            *self.settings.routes(),
             Route(f"{PREFIX}/me", self._me),
             Route(f"{PREFIX}/user/{{id}}", self._user),
             Route(f"{PREFIX}/workflow/{{id}}", self._workflow),

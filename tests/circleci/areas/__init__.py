@@ -11,9 +11,9 @@ from typing import Any
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.circleci.areas import artifacts, builds, exporters, hooks, insights, organizations, usage
+from tests.circleci.areas import artifacts, builds, exporters, hooks, insights, organizations, settings, usage
 
-AREAS: tuple[ModuleType, ...] = (artifacts, builds, exporters, hooks, insights, organizations, usage)
+AREAS: tuple[ModuleType, ...] = (artifacts, builds, exporters, hooks, insights, organizations, settings, usage)
 
 Operations = Mapping[str, tuple[str, str, set[str]]]
 

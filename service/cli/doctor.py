@@ -1,0 +1,129 @@
+"""The command that tries everything, for a report that may be shown: doctor."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from service.app.build_context import circleci
+from service.circleci.api.request import TOKEN_SETTING
+from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
+from service.cli._output import AsJson, print_json, say
+from service.cli.check import STYLES, find_all
+from service.clock import now_utc
+from service.config.configuration import Config, load
+from service.db.data_folder import database_file
+from service.db.database import Store
+from service.db.migrate import is_workable, revision
+from service.errors import BadConfig, Permanent, Temporary
+from service.health.reach import check_connection, check_ourselves
+from service.metrics import Metrics
+from service.operations import doctor as findings_of
+from service.operations.checks import Finding, Grade
+from service.operations.hiding import hiding_for
+from service.operations.rights import find_rights
+from service.store.event_search import recent_projects
+
+RECENT_DAYS = 30
+Names = Annotated[bool, typer.Option("--names", help="Show names and addresses; secrets stay hidden.")]
+
+
+def doctor(names: Names = False, as_json: AsJson = False) -> None:
+    """Try every connection and right, and say what is wrong.
+
+    And what to do. All that `check` looks at, and more: both tokens, their rights, each version of the API, clocks,
+    certificates, the public URL as this machine sees it, the watchdog, disk, queue, dead letters and refusals. Sends
+    no message and changes nothing. Names, addresses and secrets are hidden, so that the output may go into an issue.
+    Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
+    """
+    config = load(os.environ)
+    found, people, projects = asyncio.run(_examine(config))
+    hide = hiding_for(config, people=people, projects=projects, shows_names=names)
+    shown = [replace(one, what=hide(one.what), sentence=hide(one.sentence)) for one in found]
+    if as_json:
+        print_json({"version": version("roundsman"), "findings": [asdict(one) for one in shown]})
+    else:
+        _print(shown)
+    if any(one.grade is Grade.WRONG for one in shown):
+        raise typer.Exit(1)
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    say(f"Roundsman {version('roundsman')}")
+    for finding in findings:
+        say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
+    counts = [sum(one.grade is grade for one in findings) for grade in (Grade.WRONG, Grade.NOTE)]
+    say(f"{counts[0]} wrong, {counts[1]} to note, {len(findings)} looked at")
+
+
+async def _examine(config: Config) -> tuple[list[Finding], list[str], list[str]]:
+    """Return the findings, and the people and projects that they may name."""
+    settings, now = config.settings, now_utc()
+    found = await find_all(config)
+    found += findings_of.check_disk(settings.database_url)
+    rows, recent = await _read_rows(settings.database_url)
+    found += rows
+    source = circleci(config, metrics=Metrics())
+    try:
+        projects = [*(hook.project for hook in config.hooks), *recent]
+        if settings.circleci_token or settings.circleci_admin_token:
+            found += await _ask_circleci(source, config, projects)
+        people = await _owners(source)
+    finally:
+        await source.close()
+    found.append(await check_connection("connection to CircleCI", settings.circleci_url, now))
+    if settings.public_url:
+        found.append(await check_connection("certificate of the public URL", settings.public_url, now))
+        found.append(await check_ourselves(settings.public_url))
+    if settings.watchdog_url:
+        found.append(await check_connection("watchdog", settings.watchdog_url, now))
+    return found, people, projects
+
+
+async def _ask_circleci(source: CircleCI, config: Config, projects: Sequence[str]) -> list[Finding]:
+    settings, today = config.settings, now_utc().date()
+    found = [*await findings_of.check_admin_token(source), *await findings_of.check_versions(source)]
+    found += findings_of.check_expiry(TOKEN_SETTING, settings.circleci_token_expires, today)
+    found += findings_of.check_expiry(ADMIN_TOKEN_SETTING, settings.circleci_admin_token_expires, today)
+    project = next((one for one in projects if "*" not in one), None)
+    if project:
+        found += findings_of.check_rights(await find_rights(source, project), has_admin=source.has_admin)
+    else:
+        sentence = "not tried: no project is under `hooks`, and none has posted here"
+        found.append(Finding(what="rights", grade=Grade.NOTE, sentence=sentence))
+    return [*found, *findings_of.check_circleci_clock(source)]
+
+
+async def _owners(source: CircleCI) -> list[str]:
+    """Return the logins of the tokens' owners, to hide them."""
+    owners = []
+    for api in (source.api, source.admin_api):
+        try:
+            owner = await api.me()
+        except (Temporary, Permanent):
+            continue
+        owners += [name for name in (owner.login, owner.name) if name]
+    return owners
+
+
+async def _read_rows(database_url: str) -> tuple[list[Finding], list[str]]:
+    """Return what the rows say, and the projects that posted; nothing without them."""
+    file = database_file(database_url)
+    if file is not None and not file.exists():
+        return [], []
+    store = Store(database_url)
+    try:
+        if not is_workable(await revision(store)):
+            return [], []
+        now = store.clock()
+        rows = await store.snapshot(findings_of.read_rows, now)
+        since = now - findings_of.DAY * RECENT_DAYS
+        return rows, await store.snapshot(lambda transaction: recent_projects(transaction, since=since))
+    except (Temporary, BadConfig):
+        return [], []  # the finding about the database says so
+    finally:
+        await store.close()

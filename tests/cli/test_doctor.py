@@ -1,0 +1,172 @@
+"""The command that tries everything: what is wrong is found, and nothing private is shown."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from service.circleci.circleci import CircleCI
+from service.health.reach import certificate_finding
+from service.metrics import Metrics
+from service.operations.checks import Grade
+from service.operations.doctor import check_circleci_clock
+from service.testing.fake_circleci.faults import broken
+from service.testing.fake_circleci.organization import ADA, PROJECTS
+from service.testing.fake_circleci.server import FakeCircleCI
+from tests.app_fixture import RED_TO_WEB, SECRET, TOKEN
+from tests.cli_runner import Terminal, served
+from tests.fake_servers import free_port
+
+HOOKS = "hooks: [{project: gh/acme/web}]\n"
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    return FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+
+
+@pytest.fixture
+def operator(terminal: Terminal, fake: FakeCircleCI) -> Iterator[Terminal]:
+    """An operator whose configuration is right, with one hook."""
+    with served(fake) as address:
+        terminal.configure(RED_TO_WEB + HOOKS, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PORT=str(free_port()))
+        yield terminal
+
+
+def grades(shape: Any) -> dict[str, str]:
+    return {one["what"]: one["grade"] for one in shape["findings"]}
+
+
+def sentence(shape: Any, what: str) -> str:
+    [found] = [one["sentence"] for one in shape["findings"] if one["what"] == what]
+    return str(found)
+
+
+def test_all_is_tried_and_changes_nothing(operator: Terminal, fake: FakeCircleCI) -> None:
+    before = sorted(operator.folder.iterdir())
+
+    said = operator.run("doctor", "--json")
+
+    assert said.code == 0
+    found = grades(said.json)
+    for what in ("database", "disk", "CircleCI token", "CircleCI API v1.1", "connection to CircleCI"):
+        assert found[what] == "ok", what
+    rights = {what: grade for what, grade in found.items() if what.startswith("right ")}
+    assert len(rights) == 9
+    assert set(rights.values()) == {"ok"}
+    assert {call.method for call in fake.calls} == {"GET"}
+    assert sorted(operator.folder.iterdir()) == before
+
+
+def test_the_admin_token_is_tried_by_itself_and_named(operator: Terminal) -> None:
+    operator.set(ROUNDSMAN_CIRCLECI_ADMIN_TOKEN="a-guess-of-somebody")
+
+    said = operator.run("doctor", "--json")
+
+    assert said.code == 1
+    assert grades(said.json)["CircleCI token"] == "ok"
+    assert "ROUNDSMAN_CIRCLECI_ADMIN_TOKEN" in sentence(said.json, "CircleCI admin token")
+    assert "a-guess-of-somebody" not in said.out
+
+
+@pytest.mark.parametrize(("status", "begin"), [(403, "lacking"), (404, "lacking"), (500, "not known")])
+def test_a_right_that_is_missing_is_said_with_circlecis_answer(
+    operator: Terminal, fake: FakeCircleCI, status: int, begin: str
+) -> None:
+    fake.faults.next("/context*", broken(status))
+    fake.faults.next("/org/*", broken(status))
+
+    shape = operator.run("doctor", "--json").json
+
+    for what in ("right to manage, contexts", "right to manage, OIDC claims"):
+        assert grades(shape)[what] == "note"
+        assert sentence(shape, what).startswith(f"{begin}: CircleCI answered {status}")
+    assert grades(shape)["right to manage, checkout keys"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "grade", "words"),
+    [(0, Grade.OK, "it agrees"), (-7, Grade.WRONG, "420 s behind this"), (7, Grade.WRONG, "420 s ahead of this")],
+)
+async def test_a_wrong_clock_is_found_by_circlecis_own(minutes: int, grade: Grade, words: str) -> None:
+    date = format_datetime(NOW + timedelta(minutes=minutes), usegmt=True)
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "x"}, headers={"Date": date}))
+    source = CircleCI(secrets=[], url="http://ci", token="reads", metrics=Metrics(), transport=wire, clock=lambda: NOW)
+
+    before = check_circleci_clock(source)
+    await source.me()
+    [found] = check_circleci_clock(source)
+    await source.close()
+
+    assert before == []
+    assert (found.grade, words in found.sentence) == (grade, True)
+
+
+@pytest.mark.parametrize(("days", "grade"), [(-1, "wrong"), (0, "wrong"), (29, "note"), (90, "ok")])
+def test_the_end_of_a_token_is_said_where_it_is_told(operator: Terminal, days: int, grade: str) -> None:
+    day = (datetime.now(UTC) + timedelta(days=days)).date()
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES=day.isoformat())
+
+    shape = operator.run("doctor", "--json").json
+
+    assert grades(shape)["expiry of ROUNDSMAN_CIRCLECI_TOKEN"] == grade
+
+
+def test_an_end_that_is_no_day_is_refused(operator: Terminal) -> None:
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES="next spring")
+
+    said = operator.run("doctor")
+
+    assert said.code == 2
+    assert said.problems == ["ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES must be a day like 2027-03-31"]
+
+
+def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
+    (operator.folder / "roundsman.yaml").write_text(
+        RED_TO_WEB + "hooks: [{project: gh/acme/web}, {project: gh/acme/nowhere}]\n", encoding="utf-8"
+    )
+    private = "roundsman.internal-of-acme.example.com"
+    operator.set(ROUNDSMAN_PUBLIC_URL=f"http://{private}", ROUNDSMAN_ADMIN_TOKEN="a-long-admin-token-1")
+    operator.set(ROUNDSMAN_WATCHDOG_URL="http://127.0.0.1:9/ping/obviously-secret")
+
+    plain, shape, open_ = operator.run("doctor"), operator.run("doctor", "--json"), operator.run("doctor", "--names")
+
+    for secret in (TOKEN, SECRET, "a-long-admin-token-1", "obviously-secret"):
+        assert secret not in plain.out + shape.out + open_.out
+    for name in (private, "acme", "nowhere", "ada", str(operator.folder), os.environ["HOME"] + "/"):
+        assert name not in plain.out + shape.out, name
+    assert "hook gh/acme/nowhere" in open_.out
+    assert "<project 2>" in plain.out
+
+
+def test_a_report_fits_a_terminal(operator: Terminal) -> None:
+    lines = operator.run("doctor").lines
+
+    assert lines[0].startswith("Roundsman ")
+    assert lines[-1].endswith("looked at")
+
+
+def test_without_a_token_there_are_no_rights_to_try(operator: Terminal, fake: FakeCircleCI) -> None:
+    operator.unset("ROUNDSMAN_CIRCLECI_TOKEN")
+
+    said = operator.run("doctor", "--json")
+
+    assert said.code == 0
+    assert not [what for what in grades(said.json) if what.startswith("right ")]
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "grade"),
+    [("Mar 10 09:00:00 2026 GMT", Grade.NOTE), ("Jun 10 09:00:00 2026 GMT", Grade.OK), (None, Grade.OK)],
+)
+def test_a_certificate_that_ends_soon_is_noted(ends: str | None, grade: Grade) -> None:
+    found = certificate_finding("public URL", {"notAfter": ends} if ends else None, NOW)
+
+    assert found.grade is grade
+    assert ("holds until 2026-" in found.sentence) is (ends is not None)
