@@ -41,6 +41,7 @@ from service.pipeline.steps import (
     DIGEST_EVERY_S,
     EDIT_EVERY_S,
     EXPIRE_EVERY_S,
+    LOOK_EVERY_S,
     PRUNE_EVERY_S,
     RECONCILE_EVERY_S,
     REMIND_EVERY_S,
@@ -302,6 +303,7 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     jobs.schedule(REMIND_EVERY_S, pipeline.remind)
     jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
     jobs.schedule(RECONCILE_EVERY_S, pipeline.reconcile)
+    jobs.schedule(LOOK_EVERY_S, pipeline.look_at_guards)
 
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:

@@ -49,6 +49,8 @@ COMMANDS = {
     "sessions": "sessions:sessions",
     "hooks": "hooks:hooks",
     "otlp": "otlp:otlp",
+    "settings": "settings:settings",
+    "oidc-claims": "oidc_claims:oidc_claims",
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
     "silences": "silences:silences",

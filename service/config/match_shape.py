@@ -11,6 +11,7 @@ from service.config.addresses import not_empty
 from service.config.shapes import Shape, as_text, suggest
 from service.model import EventKind
 from service.routing.comparisons import compile_comparison
+from service.routing.guard_changes import SETTINGS_CHANGED
 from service.routing.match_key import MatchKey
 from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import has_closed_brackets
@@ -19,6 +20,7 @@ from service.routing.run_fact_keys import BOOLEANS
 HOOK_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 MATCHED_EVENTS = tuple(kind.value for kind in EventKind if kind is not EventKind.PING)
 OF_JOBS = frozenset({EventKind.JOB_COMPLETED.value, EventKind.WORKFLOW_HELD.value})
+MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value, SETTINGS_CHANGED)
 
 
 def _as_list(value: object) -> object:

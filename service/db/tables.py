@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
+from service.db.guard_tables import guard_changes, guard_snapshots
 from service.db.hold_tables import holds
 from service.db.insight_tables import insights
 from service.db.living_tables import living_messages
@@ -59,6 +60,8 @@ __all__ = [
     "details",
     "events",
     "fetches",
+    "guard_changes",
+    "guard_snapshots",
     "heartbeats",
     "holds",
     "hooks",

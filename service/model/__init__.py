@@ -38,6 +38,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
+from service.model.guards import ChangeKind, GuardArea, GuardChange, GuardSnapshot
 from service.model.insights import OF_WORKFLOW, Insight, InsightKind, Question
 from service.model.known_problems import FROM_FILE, KnownProblem
 from service.model.living import Listener, LivingMessage, LivingReceipt, Update
@@ -128,6 +129,7 @@ __all__ = [
     "Backlog",
     "Block",
     "Budget",
+    "ChangeKind",
     "Channel",
     "Closing",
     "Color",
@@ -152,6 +154,9 @@ __all__ = [
     "FetchPurpose",
     "GivenRun",
     "Group",
+    "GuardArea",
+    "GuardChange",
+    "GuardSnapshot",
     "Headline",
     "Hook",
     "HookSpec",

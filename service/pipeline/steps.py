@@ -20,6 +20,7 @@ from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
 from service.pipeline.expire import EXPIRE_EVERY_S, expire_incidents
 from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
+from service.pipeline.guards import LOOK_EVERY_S, look_at_guards
 from service.pipeline.instrument import instrumented
 from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
@@ -39,6 +40,7 @@ __all__ = [
     "DIGEST_EVERY_S",
     "EDIT_EVERY_S",
     "EXPIRE_EVERY_S",
+    "LOOK_EVERY_S",
     "PRUNE_EVERY_S",
     "RECONCILE_EVERY_S",
     "REMIND_EVERY_S",
@@ -178,6 +180,10 @@ class Pipeline:
         """Seal the rows that are new, and copy the newest seal."""
         await seal(self._context)
         await copy_seal(self._context)
+
+    async def look_at_guards(self) -> None:
+        """Compare the settings that guard builds, and tell of changes."""
+        await look_at_guards(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

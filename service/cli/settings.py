@@ -1,0 +1,134 @@
+"""Commands for the settings that guard builds: settings show, snapshot, diff."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from service.app.build_context import circleci
+from service.cli._commands import Group
+from service.cli._database import with_store
+from service.cli._event_text import format_time
+from service.cli._output import AsJson, print_json, print_table, say, warn
+from service.config.configuration import load
+from service.config.settings import Settings
+from service.db.database import Store
+from service.errors import BadConfig
+from service.metrics import Metrics
+from service.model import GuardChange, GuardSnapshot
+from service.operations.json_shapes import rfc3339
+from service.operations.time_filters import to_time
+from service.pipeline.guards import RECENT, GuardLook, compare, find_projects
+from service.store import guards
+from service.terminal import Column
+
+COLUMNS = (Column(heading="at", cut_to=10), Column(heading="change", can_wrap=True))
+STATE_COLUMNS = (Column(heading="of", cut_to=8), Column(heading="area"), Column(heading="settings", can_wrap=True))
+MAX_SHOWN = 10
+
+ProjectOption = Annotated[str, typer.Option(metavar="PROJECT", help="Of this project or organization alone.")]
+Since = Annotated[str, typer.Option(metavar="TIME", help="How far back: 7d, 12h.")]
+
+settings = Group("See what guards builds at CircleCI, and how it changed.")
+
+
+@settings.command("show")
+def show(project: ProjectOption = "", as_json: AsJson = False) -> None:
+    """Show the names and states last seen, never values."""
+
+    async def read(_: Settings, store: Store) -> Sequence[GuardSnapshot]:
+        return await store.read(guards.find_snapshots)
+
+    found = [one for one in with_store(read) if project in {"", one.scope}]
+    if as_json:
+        print_json({"settings": [_snapshot_json(one) for one in found]})
+    elif found:
+        print_table(STATE_COLUMNS, [(one.scope, one.area.value.replace("_", " "), _states(one)) for one in found])
+    else:
+        say("none were looked at yet: `roundsman settings snapshot` does, and `roundsman serve` once a day")
+
+
+@settings.command("snapshot")
+def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
+    """Compare the settings with those on record.
+
+    And keep what changed: of each project under `hooks`, and of each that posted lately. Nothing is changed at
+    CircleCI. The running service tells its routes with `event: settings-changed` of it. Exit code 1 when something
+    could not be read.
+    """
+    config = load(os.environ, serving=False, sending=False)
+    if config.settings.circleci_token is None and config.settings.circleci_admin_token is None:
+        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: settings are read with it")
+
+    async def look(_: Settings, store: Store) -> GuardLook:
+        source, now = circleci(config, metrics=Metrics()), store.clock()
+        try:
+            named = [hook.project for hook in config.hooks if "*" not in hook.project]
+            recent = await store.read(find_projects, now - RECENT)
+            projects = [project] if project else list(dict.fromkeys([*named, *recent]))
+            return await compare(store, source, projects, now)
+        finally:
+            await source.close()
+
+    found = with_store(look)
+    if as_json:
+        lacking = [_snapshot_json(one) for one in found.lacking]
+        changes = [_change_json(one) for one in found.changes]
+        print_json({"areas": found.areas, "changes": changes, "lacking": lacking})
+    else:
+        _print_changes(found.changes, none="nothing has changed")
+        warn(f"{one.scope}, {one.area.value.replace('_', ' ')}: {one.lacking}" for one in found.lacking)
+        say(f"{found.areas} areas compared")
+    if found.lacking or not found.areas:
+        raise typer.Exit(1)
+
+
+@settings.command("diff")
+def diff(since: Since = "30d", project: ProjectOption = "", as_json: AsJson = False) -> None:
+    """Show how the settings changed, newest first."""
+
+    async def read(_: Settings, store: Store) -> Sequence[GuardChange]:
+        start = to_time(since, store.clock())
+        return await store.read(partial(guards.find_changes, since=start, scope=project or None))
+
+    found = with_store(read)
+    if as_json:
+        print_json({"changes": [_change_json(one) for one in found]})
+    else:
+        _print_changes(found, none=f"nothing has changed since {since}")
+
+
+def _print_changes(found: Sequence[GuardChange], *, none: str) -> None:
+    if found:
+        print_table(COLUMNS, [(_shown_time(one.at), one.sentence) for one in found])
+    else:
+        say(none)
+
+
+def _shown_time(at: datetime) -> str:
+    return format_time(rfc3339(at))
+
+
+def _states(one: GuardSnapshot) -> str:
+    if one.lacking:
+        return f"not known: {one.lacking}"
+    shown = [f"{name}{f' ({state})' if state else ''}" for name, state in sorted(one.states.items())[:MAX_SHOWN]]
+    left = len(one.states) - len(shown)
+    return ", ".join([*shown, *([f"and {left} more"] if left else [])]) or "none"
+
+
+def _snapshot_json(one: GuardSnapshot) -> dict[str, Any]:
+    return {
+        "of": one.scope,
+        "area": one.area,
+        "states": dict(one.states),
+        "taken_at": rfc3339(one.taken_at),
+        "lacking": one.lacking,
+    }
+
+
+def _change_json(one: GuardChange) -> dict[str, Any]:
+    return {**vars(one), "id": str(one.id), "at": rfc3339(one.at), "area": one.area, "kind": one.kind}

@@ -1,0 +1,57 @@
+"""Settings that guard builds and their changes, as rows."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from service.db.tables import Transaction, guard_changes, guard_snapshots
+from service.model import ChangeKind, GuardArea, GuardChange, GuardSnapshot
+from service.store.rows import INSERTS, Row
+
+MAX_CHANGES = 1_000
+
+
+def find_snapshot(transaction: Transaction, scope: str, area: GuardArea) -> GuardSnapshot | None:
+    """Return the settings of an area as last seen; None: they were never seen."""
+    found = select(guard_snapshots).where(guard_snapshots.c.scope == scope, guard_snapshots.c.area == area)
+    row = transaction.execute(found).mappings().first()
+    return _to_snapshot(row) if row else None
+
+
+def find_snapshots(transaction: Transaction) -> Sequence[GuardSnapshot]:
+    """Return all, by scope and area."""
+    ordered = select(guard_snapshots).order_by(guard_snapshots.c.scope, guard_snapshots.c.area)
+    return [_to_snapshot(row) for row in transaction.execute(ordered).mappings()]
+
+
+def put_snapshot(transaction: Transaction, snapshot: GuardSnapshot) -> None:
+    """Write the settings of an area in the place of those before."""
+    values = {**vars(snapshot), "states": json.dumps(dict(snapshot.states), sort_keys=True)}
+    changed = {name: values[name] for name in ("states", "taken_at", "lacking")}
+    writing = INSERTS[transaction.dialect.name](guard_snapshots)
+    transaction.execute(writing.on_conflict_do_update(index_elements=["scope", "area"], set_=changed), values)
+
+
+def add_changes(transaction: Transaction, changes: Sequence[GuardChange]) -> None:
+    """Insert changes, which stay as they are."""
+    if changes:
+        transaction.execute(insert(guard_changes), [vars(change) for change in changes])
+
+
+def find_changes(transaction: Transaction, *, since: datetime, scope: str | None = None) -> Sequence[GuardChange]:
+    """Return the changes since a time, newest first, ``MAX_CHANGES`` at most."""
+    found = select(guard_changes).where(guard_changes.c.at >= since)
+    if scope is not None:
+        found = found.where(guard_changes.c.scope == scope)
+    ordered = found.order_by(guard_changes.c.at.desc(), guard_changes.c.id).limit(MAX_CHANGES)
+    return [_to_change(row) for row in transaction.execute(ordered).mappings()]
+
+
+def _to_snapshot(row: Row) -> GuardSnapshot:
+    return GuardSnapshot(**{**row, "area": GuardArea(row["area"]), "states": json.loads(row["states"])})
+
+
+def _to_change(row: Row) -> GuardChange:
+    return GuardChange(**{**row, "area": GuardArea(row["area"]), "kind": ChangeKind(row["kind"])})

@@ -1,0 +1,96 @@
+"""Commands for settings at CircleCI: settings snapshot, diff and show; oidc-claims."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.testing.fake_circleci.faults import broken
+from service.testing.fake_circleci.organization import ADA, PROJECTS, WEB
+from service.testing.fake_circleci.server import FakeCircleCI
+from tests.app_fixture import RED_TO_WEB, TOKEN
+from tests.cli_runner import Terminal, served
+
+HOOKS = "hooks: [{project: gh/acme/web}]\n"
+READER = "reads-only-token"
+
+
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    return FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS, reader_token=READER)
+
+
+@pytest.fixture
+def operator(terminal: Terminal, fake: FakeCircleCI) -> Iterator[Terminal]:
+    with served(fake) as address:
+        terminal.configure(RED_TO_WEB + HOOKS, ROUNDSMAN_CIRCLECI_URL=address)
+        terminal.run("migrate")
+        yield terminal
+
+
+def test_a_snapshot_says_what_changed_since_the_one_before(operator: Terminal, fake: FakeCircleCI) -> None:
+    first = operator.run("settings", "snapshot")
+    fake.settings.checkout_keys[WEB.slug] = {"deploy-2": "deploy-key"}
+    second, shown, diff = (operator.run("settings", *words) for words in (["snapshot"], ["show"], ["diff", "--json"]))
+
+    assert (first.code, first.lines[0]) == (0, "nothing has changed")
+    assert second.code == 0
+    assert "checkout key SHA256:deploy-2 added to gh/acme/web: deploy-key" in second.out
+    assert "SHA256:deploy-2 (deploy-key)" in shown.out
+    [change] = diff.json["changes"]
+    assert (change["of"] if "of" in change else change["scope"], change["kind"]) == ("gh/acme/web", "added")
+    assert operator.run("settings", "diff", "--project", "gh/acme/other").lines == ["nothing has changed since 30d"]
+
+
+def test_a_snapshot_without_a_right_says_so_and_ends_with_1(operator: Terminal, fake: FakeCircleCI) -> None:
+    fake.faults.next("/context", broken(403), times=9)
+
+    said = operator.run("settings", "snapshot")
+
+    assert said.code == 1
+    assert "gh/acme, contexts: CircleCI answered 403" in said.err
+
+
+def test_claims_are_planned_applied_and_read_back(operator: Terminal, fake: FakeCircleCI) -> None:
+    words = ("oidc-claims", "set", "gh/acme/web", "--audience", "deploys", "--ttl", "30m")
+    planned = operator.run(*words)
+    assert (planned.code, fake.settings.claims.get(WEB.id, {})) == (1, {})
+    assert planned.lines[-1] == "nothing was done: add --apply"
+
+    applied, again = operator.run(*words, "--apply"), operator.run(*words)
+    assert (applied.code, again.code) == (0, 0)
+    assert fake.settings.claims[WEB.id] == {"audience": ["deploys"], "ttl": "30m"}
+    assert again.lines == ["the claims of gh/acme/web are as asked for"]
+    assert operator.run("oidc-claims", "show", "gh/acme/web", "--json").json["claims"]["ttl"] == "30m"
+
+    cleared = operator.run("oidc-claims", "clear", "gh/acme/web", "ttl", "--apply")
+    assert (cleared.code, fake.settings.claims[WEB.id]) == (0, {"audience": ["deploys"]})
+
+
+def test_claims_of_the_organization_are_others(operator: Terminal, fake: FakeCircleCI) -> None:
+    said = operator.run("oidc-claims", "set", "gh/acme/web", "--org", "--ttl", "1h", "--apply")
+
+    assert (said.code, fake.settings.claims["org"]) == (0, {"ttl": "1h"})
+    assert operator.run("oidc-claims", "clear", "gh/acme/web", "--org", "--apply").code == 0
+    assert fake.settings.claims["org"] == {}
+    assert operator.run("oidc-claims", "show", "gh/acme/web", "--org").lines == [
+        "audience of gh/acme: CircleCI's own",
+        "ttl of gh/acme: CircleCI's own",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["set", "gh/acme/web"], ["set", "gh/acme/web", "--ttl", "soon"], ["clear", "gh/acme/web", "issuer"]],
+)
+def test_claims_that_cannot_be_are_refused(operator: Terminal, fake: FakeCircleCI, words: list[str]) -> None:
+    assert operator.run("oidc-claims", *words, "--apply").code == 2
+    assert fake.calls == []
+
+
+def test_claims_need_a_token_that_may_write(operator: Terminal) -> None:
+    operator.set(ROUNDSMAN_CIRCLECI_ADMIN_TOKEN=READER)
+
+    said = operator.run("oidc-claims", "set", "gh/acme/web", "--ttl", "1h", "--apply")
+
+    assert said.code == 1
+    assert "organization admin needed" in said.err
