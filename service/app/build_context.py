@@ -80,7 +80,7 @@ def embedded_queue(store: Store, *, clock: Clock, grace: Grace | None = None) ->
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:
     """Return the configured source; without a log for commands, which print errors."""
     settings = config.settings
-    return CircleCI(
+    source = CircleCI(
         secrets=settings.webhook_secrets,
         url=settings.circleci_url,
         token=settings.circleci_token,
@@ -90,3 +90,5 @@ def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: L
         clock=clock,
         log=log,
     )
+    source.set_expiry(token=settings.circleci_token_ends, admin=settings.circleci_admin_token_ends)
+    return source

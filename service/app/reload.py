@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from service.app.secret_files import SecretFiles
 from service.app.service import Service
 from service.app.systemd import READY, ServiceManager
 from service.config.configuration import Config
@@ -12,7 +13,15 @@ from service.config.settings import Settings, variable
 from service.errors import BadConfig
 
 # of the settings; all of roundsman.yaml is reloadable too
-RELOADABLE = frozenset({"webhook_secrets", "circleci_token", "circleci_admin_token"})
+RELOADABLE = frozenset(
+    {
+        "webhook_secrets",
+        "circleci_token",
+        "circleci_admin_token",
+        "circleci_token_ends",
+        "circleci_admin_token_ends",
+    }
+)
 
 log = structlog.get_logger()
 
@@ -21,10 +30,14 @@ class Reloader:
     """Reloads the settings of a running process on request.
 
     read   returns the current settings and roundsman.yaml; blocks, and raises BadConfig
+    files  those of secrets: when one of them has changed, all is read again
     """
 
-    def __init__(self, service: Service, settings: Settings, read: Callable[[], Config]) -> None:
+    def __init__(
+        self, service: Service, settings: Settings, read: Callable[[], Config], *, files: SecretFiles | None = None
+    ) -> None:
         self._service = service
+        self._files = files
         self._settings = settings
         self._read = read
 
@@ -34,11 +47,21 @@ class Reloader:
         Work goes on, also with wrong settings.
         """
         while True:
-            await requested.wait()
-            requested.clear()
+            if not await self._wait(requested):
+                continue
             manager.notify_reloading()
             manager.notify_status(await self._reload())
             manager.notify(READY)
+
+    async def _wait(self, requested: asyncio.Event) -> bool:
+        """Wait for a request, or until the files are looked at; True if all is to be read."""
+        try:
+            async with asyncio.timeout(self._files.every_s if self._files else None):
+                await requested.wait()
+        except TimeoutError:
+            return self._files is not None and self._files.have_changed()
+        requested.clear()
+        return True
 
     async def _reload(self) -> str:
         try:

@@ -146,6 +146,7 @@ class Service:
             self.context.source.replace_credentials(
                 secrets=settings.webhook_secrets, token=settings.circleci_token, admin=settings.circleci_admin_token
             )
+            self.context.source.set_expiry(token=settings.circleci_token_ends, admin=settings.circleci_admin_token_ends)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(

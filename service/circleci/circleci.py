@@ -1,7 +1,7 @@
 """CircleCI as a source: verify and parse posts, call the API, manage hooks."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -59,6 +59,7 @@ class CircleCI:
         api: str = "auto",
     ) -> None:
         self._secrets = tuple(secrets)
+        self.token_expires: dict[str, date] = {}
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only of the cloud we know the addresses of pages
         self._clock = clock
         self._token = token
@@ -97,6 +98,11 @@ class CircleCI:
     def admin_api(self) -> CircleCIAPI:
         """The API, asked with the token of an organization admin, if there is one."""
         return self._admin_api
+
+    def set_expiry(self, *, token: date | None, admin: date | None) -> None:
+        """Set the days on which the tokens end, where they are told."""
+        told = {TOKEN_SETTING: token, ADMIN_TOKEN_SETTING: admin if self.has_admin else None}
+        self.token_expires = {setting: day for setting, day in told.items() if day}
 
     @property
     def has_admin(self) -> bool:

@@ -28,6 +28,7 @@ COMMANDS = {
     "migrate": "serve:migrate",
     "check": "check:check",
     "doctor": "doctor:doctor",
+    "token": "token:token",
     "backup": "backup:backup",
     "audit": "audit:audit",
     "forget": "forget:forget",

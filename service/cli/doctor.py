@@ -87,8 +87,8 @@ async def _examine(config: Config) -> tuple[list[Finding], list[str], list[str]]
 async def _ask_circleci(source: CircleCI, config: Config, projects: Sequence[str]) -> list[Finding]:
     settings, today = config.settings, now_utc().date()
     found = [*await findings_of.check_admin_token(source), *await findings_of.check_versions(source)]
-    found += findings_of.check_expiry(TOKEN_SETTING, settings.circleci_token_expires, today)
-    found += findings_of.check_expiry(ADMIN_TOKEN_SETTING, settings.circleci_admin_token_expires, today)
+    found += findings_of.check_expiry(TOKEN_SETTING, settings.circleci_token_ends, today)
+    found += findings_of.check_expiry(ADMIN_TOKEN_SETTING, settings.circleci_admin_token_ends, today)
     project = next((one for one in projects if "*" not in one), None)
     if project:
         found += findings_of.check_rights(await find_rights(source, project), has_admin=source.has_admin)

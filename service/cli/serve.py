@@ -13,6 +13,7 @@ import structlog
 import typer
 
 from service.app.reload import Reloader
+from service.app.secret_files import SecretFiles
 from service.app.service import Service, build
 from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
@@ -44,7 +45,8 @@ def serve() -> None:
     """Receive webhooks, judge them, tell people.
 
     Runs until SIGTERM or Ctrl-C, and lets what was begun end. The settings come from the environment; `roundsman check`
-    says whether they are right. SIGHUP reads roundsman.yaml and the files of secrets again.
+    says whether they are right. SIGHUP reads roundsman.yaml and the files of secrets again; a changed file of a secret
+    is noticed within a minute.
     """
     _run_as(Role.SERVE)
 
@@ -112,7 +114,7 @@ async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Co
     asked = shutdown_event()  # before the log says that we listen: a signal may follow at once
     listener = listen(config.settings.host, config.settings.port)
     service = build(with_admin_token(config) if role is Role.SERVE else config, role=role)
-    reloading = Reloader(service, config.settings, read)
+    reloading = Reloader(service, config.settings, read, files=SecretFiles(os.environ))
     with HANGUPS.as_event() as hung_up:
         async with _running_service(role, service), _http_server(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.run(hung_up, manager))

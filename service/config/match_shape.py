@@ -18,9 +18,8 @@ from service.routing.patterns import has_closed_brackets
 from service.routing.run_fact_keys import BOOLEANS
 
 HOOK_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
-MATCHED_EVENTS = tuple(kind.value for kind in EventKind if kind is not EventKind.PING)
+MATCHED_EVENTS = (*(kind.value for kind in EventKind if kind is not EventKind.PING), SETTINGS_CHANGED)
 OF_JOBS = frozenset({EventKind.JOB_COMPLETED.value, EventKind.WORKFLOW_HELD.value})
-MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value, SETTINGS_CHANGED)
 
 
 def _as_list(value: object) -> object:

@@ -65,12 +65,12 @@ class Settings(BaseModel):
         description="A personal API token of an organization admin, for what Roundsman manages at CircleCI: hooks and "
         "all else that is changed there. Without it `ROUNDSMAN_CIRCLECI_TOKEN` is used for that too.",
     )
-    circleci_token_expires: Annotated[date | None, BeforeValidator(read_day)] = Field(
+    circleci_token_ends: Annotated[date | None, BeforeValidator(read_day)] = Field(
         default=None,
         description="The day on which `ROUNDSMAN_CIRCLECI_TOKEN` ends, as CircleCI showed it when the token was made: "
         "`2027-03-31`. CircleCI's API does not tell it. The operators are told 30 and 7 days before.",
     )
-    circleci_admin_token_expires: Annotated[date | None, BeforeValidator(read_day)] = Field(
+    circleci_admin_token_ends: Annotated[date | None, BeforeValidator(read_day)] = Field(
         default=None, description="The day on which `ROUNDSMAN_CIRCLECI_ADMIN_TOKEN` ends, in the same form."
     )
     circleci_url: Annotated[str, AfterValidator(check_origin)] = Field(

@@ -55,7 +55,7 @@ def check_expiry(setting: str, expires: date | None, today: date) -> list[Findin
         return []
     what, left = f"expiry of {setting}", expires - today
     if left <= timedelta():
-        sentence = f"it ended on {expires}: make a new one at CircleCI, and set {setting} and {setting}_EXPIRES"
+        sentence = f"it ended on {expires}: make a new one at CircleCI, and set {setting} and {setting}_ENDS"
         return [Finding(what=what, grade=Grade.WRONG, sentence=sentence)]
     if left <= EXPIRES_SOON:
         sentence = f"it ends on {expires}, in {left.days} d: make a new one at CircleCI, and set {setting}"

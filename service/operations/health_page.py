@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from service.config.configuration import Config
 from service.db.tables import Transaction
@@ -33,6 +33,7 @@ class HealthSetting:
     hooks: Sequence[HookSpec] = ()
     keep_days: int | None = None
     has_token: bool = False
+    token_expires: date | None = None
 
 
 def read_setting(config: Config) -> HealthSetting:
@@ -43,6 +44,7 @@ def read_setting(config: Config) -> HealthSetting:
         hooks=config.hooks,
         keep_days=config.settings.keep_days,
         has_token=config.settings.circleci_token is not None,
+        token_expires=config.settings.circleci_token_ends,
     )
 
 
@@ -67,6 +69,7 @@ def read_health(transaction: Transaction, setting: HealthSetting, now: datetime)
         },
         "circleci": {
             "has_token": setting.has_token,
+            "token_expires": setting.token_expires.isoformat() if setting.token_expires else None,
             "coverage": coverage_json(coverage_of(transaction, TestFilter(), since=now - RATE_AGE)),
         },
         "channels": _channels(transaction, setting, now),

@@ -25,8 +25,16 @@ TITLES = {
     AlarmKind.TOKEN: "Roundsman: CircleCI does not accept the API token",
     AlarmKind.GAPS: "Roundsman: webhooks of CircleCI do not come",
 }
+EXPIRY = "expires"
+"""A part of the keys of alarms about a token that ends: they are of the kind TOKEN."""
+EXPIRY_TITLE = "Roundsman: a token of CircleCI ends"
 
 log = structlog.get_logger()
+
+
+def title_of(alarm: Alarm) -> str:
+    """Return the title of the messages of an alarm."""
+    return EXPIRY_TITLE if EXPIRY in alarm.key.split(":") else TITLES[alarm.kind]
 
 
 def _never(_: Alarm) -> bool:
@@ -87,7 +95,7 @@ def _ended(open_: Iterable[Alarm], look: AlarmLook, now: datetime) -> Iterator[A
 def _tell(transaction: Transaction, context: Context, alarm: Alarm, now: datetime, *, has_ended: bool = False) -> None:
     receiver = context.receivers.get(context.operators or "")
     channels = [channel for channel in receiver.channels if channel.key != alarm.channel_key] if receiver else []
-    title, words = TITLES[alarm.kind], alarm.sentence
+    title, words = title_of(alarm), alarm.sentence
     if has_ended:
         title, words = f"{title}: this has ended", f"It began at {alarm.begun_at:%Y-%m-%d %H:%M} UTC. {words}"
     topic = f"alarm:{alarm.key}:{alarm.begun_at.isoformat()}{ALARM_ENDED if has_ended else ''}"

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from service.circleci.circleci import CircleCI
 from service.db.tables import Transaction
-from service.errors import NoToken, Permanent, Temporary
 from service.model import Alarm, AlarmKind
 from service.pipeline.context import Context
 from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
+from service.pipeline.token_alarms import look_at_expiry, look_at_tokens, token_keys
 from service.store import alarms
 
 WATCH_EVERY_S = 60.0
@@ -31,24 +30,12 @@ async def watch_alarms(context: Context) -> None:
         return
     found, now = AlarmLook(kinds=KINDS, is_foreign=_is_foreign_clock), context.clock()
     if now.minute % TOKEN_EVERY_MIN == 0:
-        await _look_at_token(context, found, now)
+        await look_at_tokens(context, found, now)
     else:
-        found.unknown.add(AlarmKind.TOKEN)
+        found.unknown.update(token_keys())
+    look_at_expiry(context, found, now)
     _look_at_clock(context, found, now)
     await context.store.write(_settle, context, found, now)
-
-
-async def _look_at_token(context: Context, found: AlarmLook, now: datetime) -> None:
-    if not isinstance(context.source, CircleCI):
-        return
-    try:
-        await context.source.me()
-    except NoToken:
-        return
-    except Temporary:
-        found.unknown.add(AlarmKind.TOKEN)
-    except Permanent as error:
-        found.add(make_alarm(AlarmKind.TOKEN, f"{error}: messages lack jobs, tests and the actor.", now))
 
 
 def _look_at_clock(context: Context, found: AlarmLook, now: datetime) -> None:

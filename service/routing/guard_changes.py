@@ -61,7 +61,7 @@ def _plain(text: str) -> str:
 
 
 def hears_settings(route: Route, scope: str, now: datetime) -> bool:
-    """Return whether a route hears changes of the settings of a project or organization."""
+    """Return whether a route hears of settings of a project or organization."""
     kinds = [matcher for matcher in route.matchers if matcher.key == "event"]
     if not any(SETTINGS_CHANGED in matcher.patterns for matcher in kinds):
         return False

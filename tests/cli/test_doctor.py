@@ -110,7 +110,7 @@ async def test_a_wrong_clock_is_found_by_circlecis_own(minutes: int, grade: Grad
 @pytest.mark.parametrize(("days", "grade"), [(-1, "wrong"), (0, "wrong"), (29, "note"), (90, "ok")])
 def test_the_end_of_a_token_is_said_where_it_is_told(operator: Terminal, days: int, grade: str) -> None:
     day = (datetime.now(UTC) + timedelta(days=days)).date()
-    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES=day.isoformat())
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_ENDS=day.isoformat())
 
     shape = operator.run("doctor", "--json").json
 
@@ -118,12 +118,12 @@ def test_the_end_of_a_token_is_said_where_it_is_told(operator: Terminal, days: i
 
 
 def test_an_end_that_is_no_day_is_refused(operator: Terminal) -> None:
-    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES="next spring")
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN_ENDS="next spring")
 
     said = operator.run("doctor")
 
     assert said.code == 2
-    assert said.problems == ["ROUNDSMAN_CIRCLECI_TOKEN_EXPIRES must be a day like 2027-03-31"]
+    assert said.problems == ["ROUNDSMAN_CIRCLECI_TOKEN_ENDS must be a day like 2027-03-31"]
 
 
 def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
