@@ -62,6 +62,7 @@ from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.auth.header_users import HeaderUsers
 from service.web.auth.oidc_login import OidcLogin
+from service.web.build_acts import ActingSource
 from service.web.live.changes import Changes
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.health_facts import HealthFacts, HealthParts
@@ -335,6 +336,7 @@ def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:
         clock=context.clock,
         readiness=readiness,
         known_problems=lambda: pipeline.context.known_problems,
+        acting=ActingSource(source=context.source),
     )
 
 
@@ -389,6 +391,7 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFact
             build_files=BuildFiles(source=context.source, clock=context.clock),
             health=health,
             known_problems=api.known_problems,
+            acting=api.acting,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
             limits=limits,
         )

@@ -26,12 +26,14 @@ from service.config.people import PersonShape, author_warnings, to_people
 from service.config.projects import ProjectShape, to_project_rules
 from service.config.reminders import EscalateShape, to_escalation
 from service.config.route_tests import shape_of, to_route_test
+from service.config.schedules import ScheduleShape, to_schedules
 from service.config.schema import DigestShape, FileShape, HookShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
 from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
+from service.model.schedules import ScheduleSpec
 from service.routing.patterns import to_nfc
 from service.routing.projects import ProjectRules
 
@@ -55,6 +57,7 @@ class Contents:
     receivers: Mapping[str, Receiver]
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
+    schedules: tuple[ScheduleSpec, ...]
     operators: str | None
     seal_copies: SealCopies | None
     known_problems: tuple[KnownProblem, ...]
@@ -125,6 +128,8 @@ def _takes_one_value(path: YamlPath) -> bool:
     match path:
         case ("routes" | "digests", _, "match", _) | ("hooks", _, "events" | "project") | ("routes", _, "mention"):
             return True
+        case ("schedules", _, "hours" | "days" | "days_of_month" | "months"):
+            return True
         case ("people", _, "circleci" | "vcs"):
             return True
         case _:
@@ -133,6 +138,7 @@ def _takes_one_value(path: YamlPath) -> bool:
 
 _ENTRY_SHAPES: Mapping[str, type[BaseModel]] = {
     "hooks": HookShape,
+    "schedules": ScheduleShape,
     "digests": DigestShape,
     "known_problems": KnownProblemShape,
     "people": PersonShape,
@@ -181,6 +187,11 @@ def _duplicates(document: Document) -> Iterator[str]:
     yield from _duplicate_problems(
         document, plain, "keep one hook for each project, since all would post to one address"
     )
+    schedules = {
+        path: f"{_text_at(document, (*path, 'name'))} of {_text_at(document, (*path, 'project'))}"
+        for path in _entry_paths(document, "schedules")
+    }
+    yield from _duplicate_problems(document, schedules, "give each schedule of a project its own name")
 
 
 def _entry_paths(document: Document, section: str) -> list[tuple[str, int]]:
@@ -223,6 +234,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         people=people,
         routes=routes,
         hooks=tuple(to_hook_spec(hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
+        schedules=to_schedules(shape.schedules),
         operators=operators,
         seal_copies=seal_copies,
         known_problems=to_problems(shape.known_problems),

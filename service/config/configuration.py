@@ -12,6 +12,7 @@ from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
+from service.model.schedules import ScheduleSpec
 from service.routing.projects import ProjectRules
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
@@ -32,6 +33,7 @@ class Config:
     receivers: Mapping[str, Receiver]
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
+    schedules: tuple[ScheduleSpec, ...]
     operators: str | None
     seal_copies: SealCopies | None
     known_problems: tuple[KnownProblem, ...]
@@ -73,6 +75,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         receivers=contents.receivers,
         routes=contents.routes,
         hooks=contents.hooks,
+        schedules=contents.schedules,
         operators=contents.operators,
         seal_copies=contents.seal_copies,
         known_problems=contents.known_problems,

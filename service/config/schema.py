@@ -20,6 +20,7 @@ from service.config.people import Mentions, PersonShape
 from service.config.projects import ProjectPattern, ProjectShape
 from service.config.reminders import EscalateShape, Repeat
 from service.config.route_tests import RouteTestShape
+from service.config.schedules import ScheduleShape
 from service.config.shapes import Shape, heard_receiver_name, receiver_name
 from service.config.templates import BodyTemplate, HeadlineTemplate
 from service.model import AUTHOR
@@ -97,6 +98,7 @@ class FileShape(Shape):
     receivers: Receivers
     routes: tuple[RouteShape, ...]
     hooks: tuple[HookShape, ...] = ()
+    schedules: tuple[ScheduleShape, ...] = ()
     operators: OperatorsShape | None = None
     audit: AuditShape | None = None
     known_problems: tuple[KnownProblemShape, ...] = ()

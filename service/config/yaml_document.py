@@ -75,6 +75,7 @@ _NAMED = frozenset({"routes", "tests", "digests"})
 _NOUNS = {
     "routes": "route",
     "hooks": "hook",
+    "schedules": "schedule",
     "tests": "test",
     "digests": "digest",
     "known_problems": "known problem",

@@ -1,7 +1,7 @@
 """Queries of events with their details, decisions, notifications and deliveries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -139,7 +139,7 @@ def show_event(transaction: Transaction, event_id: UUID, *, body_limit: int | No
         raise NotFound(_why_no_event(transaction, event_id)) from error
     standing = notifications.of_topics(transaction, [news_key(event)])
     judgments = decisions.find(transaction, event_id)
-    done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
+    done = actions.of_subjects(transaction, [event_id, *acted_on(event), *(one.id for one in standing)])
     details = events.find_details(transaction, event_id)
     return {
         **event_json(event),
@@ -151,6 +151,15 @@ def show_event(transaction: Transaction, event_id: UUID, *, body_limit: int | No
         "delivery": show_delivery(transaction, event_id, body_limit=body_limit),
         "actions": [action_json(action) for action in done],
     }
+
+
+def acted_on(event: Event) -> Iterator[UUID]:
+    """Yield the ids of an event's workflow and pipeline, on which people act."""
+    for written in (event.workflow.id, event.pipeline.id):
+        try:
+            yield UUID(written or "")
+        except ValueError:
+            continue
 
 
 def list_refusals(transaction: Transaction) -> Json:

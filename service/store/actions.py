@@ -7,13 +7,20 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, insert, select
 
 from service.db.tables import Transaction, actions
+from service.errors import BadRequest
 from service.model import Action
-from service.store.rows import to_action
+from service.store.rows import insert_new, to_action
 
 
 def record(transaction: Transaction, action: Action) -> None:
     """Record an act."""
     transaction.execute(insert(actions).values(id=uuid4(), **vars(action)))
+
+
+def record_once(transaction: Transaction, action: Action, action_id: UUID) -> None:
+    """Record an act under an id of its own. Raises BadRequest if there is one with it."""
+    if not insert_new(transaction, actions, {"id": action_id, **vars(action)}):
+        raise BadRequest("this was asked for already, so it is not asked for again", status=409)
 
 
 def last_replays(transaction: Transaction, delivery_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.datastructures import QueryParams
@@ -20,12 +20,14 @@ from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
+from service.web.api_build_acts import BuildActsApi
 from service.web.api_incidents import IncidentsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
 from service.web.api_tests import TestsApi
 from service.web.api_views import ViewsApi
 from service.web.auth.access import Access
+from service.web.build_acts import ActingSource
 from service.web.build_metrics_text import build_metrics_text
 from service.web.openapi.document import PATH, openapi
 from service.web.otlp.gauges import set_unexplained
@@ -43,6 +45,7 @@ class Api:
     clock: Callable[[], datetime]
     readiness: Readiness
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
+    acting: ActingSource = field(default_factory=ActingSource)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all endpoints."""
@@ -63,6 +66,7 @@ class Api:
             *KnownProblemsApi(
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
             ).routes(),
+            *BuildActsApi(store=self.store, access=self.access, clock=self.clock, source=self.acting).routes(),
             *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),

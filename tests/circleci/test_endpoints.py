@@ -187,7 +187,12 @@ def test_each_endpoint_is_an_operation_of_circleci_and_we_read_fields_that_it_ha
 
 
 def test_all_answers_have_a_shape_but_those_that_are_not_read() -> None:
-    assert {name for name in ENDPOINTS if shape_of(name) is None} == {*TEXTS, "delete_webhook", "delete_exporter"}
+    assert {name for name in ENDPOINTS if shape_of(name) is None} == {
+        *TEXTS,
+        "delete_schedule",
+        "delete_webhook",
+        "delete_exporter",
+    }
 
 
 def test_no_operation_is_described_that_is_not_called() -> None:

@@ -13,7 +13,7 @@ import pytest
 import service.circleci
 from service.circleci.json_fields import Shape
 
-SAMPLES: tuple[Any, ...] = ("2026-03-02T08:00:00Z", 7, True, ["a"], [{"id": "a"}], {"id": "a"})
+SAMPLES: tuple[Any, ...] = ("2026-03-02T08:00:00Z", 7, True, ["a"], [3], [{"id": "a"}], {"id": "a"})
 
 
 def shapes() -> list[type[Shape]]:

@@ -35,6 +35,21 @@ WHOLE: dict[str, Any] = {
         }
     ],
     "hooks": [{"project": ["gh/acme/web"], "name": "Roundsman", "events": ["workflow-completed"]}],
+    "schedules": [
+        {
+            "project": "gh/acme/web",
+            "name": "nightly",
+            "hours": [2],
+            "days": ["mon"],
+            "months": ["jan"],
+            "per_hour": 1,
+            "branch": "main",
+            "parameters": {"deep": True},
+            "description": "All tests",
+            "actor": "system",
+            "timezone": "Europe/Oslo",
+        }
+    ],
     "operators": {"receiver": "team"},
     "audit": {"receiver": "team", "every": "12h", "file": "/var/lib/seals.jsonl"},
     "known_problems": [

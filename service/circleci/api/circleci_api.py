@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from service.circleci.api.actions import ActionsAPI
 from service.circleci.api.artifacts import ArtifactsAPI
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
@@ -27,6 +28,7 @@ from service.circleci.api.responses import (
     UserShape,
     WorkflowAnswer,
 )
+from service.circleci.api.schedules import SchedulesAPI
 from service.circleci.api.settings import SettingsAPI
 from service.circleci.api.transfer import Sink
 from service.circleci.api.usage import UsageAPI
@@ -48,6 +50,8 @@ class CircleCIAPI:
         self.usage = UsageAPI(client)
         self.pipelines = PipelinesAPI(client)
         self.settings = SettingsAPI(client)
+        self.actions = ActionsAPI(client)
+        self.schedules = SchedulesAPI(client)
 
     async def me(self) -> UserShape:
         """Return the owner of the token."""

@@ -7,6 +7,7 @@ this table. Each area of the API has a module in ``tables``, and a class whose m
 from collections.abc import Mapping
 
 from service.circleci.api.endpoint import Endpoint
+from service.circleci.api.tables.actions import ACTIONS
 from service.circleci.api.tables.artifacts import ARTIFACTS
 from service.circleci.api.tables.builds import BUILDS
 from service.circleci.api.tables.exporters import EXPORTERS
@@ -14,6 +15,7 @@ from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.insights import INSIGHTS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
 from service.circleci.api.tables.pipelines import PIPELINES
+from service.circleci.api.tables.schedules import SCHEDULES
 from service.circleci.api.tables.settings import SETTINGS
 from service.circleci.api.tables.usage import USAGE
 
@@ -27,4 +29,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **ARTIFACTS,
     **USAGE,
     **SETTINGS,
+    **ACTIONS,
+    **SCHEDULES,
 }

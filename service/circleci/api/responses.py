@@ -89,6 +89,10 @@ class WorkflowAnswer(Shape):
     """A workflow; only automatic reruns have a number."""
 
     started_by: Text = None
+    status: Text = None
+    pipeline_id: Text = None
+    project_slug: Text = None
+    name: Text = None
     auto_rerun_number: Number = None
     max_auto_reruns: Number = None
     tag: Text = None

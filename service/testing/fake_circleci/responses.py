@@ -82,12 +82,17 @@ def _listed(run: Run, job: JobRun) -> Payload:
         "started_at": stamp(run.at(job.starts_s)),
     }
     if job.is_approval:
-        entry["approval_request_id"] = run.job_id(job)
+        entry["approval_request_id"] = approval_request_id(run, job)
     if job.approved_by is not None:
         entry["approved_by"] = job.approved_by.id
     if job.number is not None:
         entry |= {"job_number": job.number, "stopped_at": stamp(run.at(job.starts_s + job.lasts_s))}
     return entry
+
+
+def approval_request_id(run: Run, job: JobRun) -> str:
+    """Return the id by which an approval is given."""
+    return run.job_id(job)
 
 
 def pipeline(run: Run) -> Payload:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.testing.fake_circleci import responses
+from service.testing.fake_circleci.actions_routes import FakeActions
 from service.testing.fake_circleci.artifacts_routes import FakeArtifacts
 from service.testing.fake_circleci.exporter_routes import FakeExporters
 from service.testing.fake_circleci.faults import Faults
@@ -25,6 +26,7 @@ from service.testing.fake_circleci.organization import JobRun, Person, Project, 
 from service.testing.fake_circleci.organization_routes import FakeOrganizations
 from service.testing.fake_circleci.pipelines_routes import FakePipelines
 from service.testing.fake_circleci.responses import page
+from service.testing.fake_circleci.schedules_routes import FakeSchedules
 from service.testing.fake_circleci.settings_routes import FakeSettings
 from service.testing.fake_circleci.usage_routes import FakeUsage
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
@@ -61,13 +63,13 @@ class FakeCircleCI:
     calls          every call so far
     faults         the faults of the next calls
     hooks          the registered webhooks
-    jobs           the jobs of these runs; likewise their pipelines
     organizations  the organizations of the owner, with their projects
     build_files    the configurations of pipelines, and the artifacts of jobs
     insights       the figures of Insights
     usage          the usage exports
     exporters      the OpenTelemetry exporters
     settings       what guards the builds
+    jobs           the jobs of these runs; likewise their pipelines, the acts on them, and the schedules
     deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
@@ -91,6 +93,8 @@ class FakeCircleCI:
         self._projects = {project.slug: project for project in projects}
         self._workflows: dict[str, Run] = {}
         self.pipelines = FakePipelines(self._workflows)
+        self.actions = FakeActions(self._workflows, projects=self._projects, owner=owner, add=self.run_finished)
+        self.schedules = FakeSchedules(self._projects, owner)
         self.deleted_branches: set[str] = set()
         self._pipelines: dict[str, Run] = {}
         self.has_v3 = True
@@ -125,6 +129,8 @@ class FakeCircleCI:
             Route(f"{PREFIX}/workflow/{{id}}", self._workflow),
             Route(f"{PREFIX}/workflow/{{id}}/job", self._workflow_jobs),
             *self.build_files.routes(PREFIX),
+            *self.actions.routes(),
+            *self.schedules.routes(),
             *self.pipelines.routes(),
             Route(f"{PREFIX}/pipeline/{{id}}", self._pipeline),
             Route(f"{PREFIX}/pipeline/{{id}}/values", self._values),

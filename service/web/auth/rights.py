@@ -63,6 +63,15 @@ RIGHTS: Mapping[str, Right] = {
             "POST /dead-letters/{cause}/dismiss",
         ),
     ),
+    "act": Right(
+        role=AccessRole.OPERATOR,
+        sentence="rerun, cancel and approve builds at CircleCI, and start pipelines",
+        requests=(
+            "POST /builds/{id}/act/{verb}",
+            *(f"POST /runs/{{id}}/{verb}" for verb in ("rerun", "cancel", "approve")),
+            "POST /trigger",
+        ),
+    ),
     "silence": Right(
         role=AccessRole.OPERATOR,
         sentence="set silences, and end own ones",

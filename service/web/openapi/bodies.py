@@ -17,6 +17,8 @@ from service.routing.match_key import MatchKey
 from service.routing.match_keys import MATCH_KEYS
 
 BLANK = r"\s\u001c-\u001f\u0085"
+MAX_ACT_NAME = 500
+SLUG = rf"^[^/{BLANK}*?!\[\]]+(/[^/{BLANK}*?!\[\]]+){{2}}$"
 GLOB = rf"^!?[^\[]*[^\[!{BLANK}][^\[]*$"
 FAILURE_GLOB = rf"^[*?{BLANK}]*[^*?{BLANK}][*?]*[^*?][*?]*[^*?][*?]*[^*?{BLANK}]"
 NOT_BLANK = rf"[^{BLANK}]"
@@ -119,6 +121,18 @@ def _known_problem() -> Json:
     }
 
 
+def _trigger() -> Json:
+    value: Json = {"type": ["string", "integer", "boolean"]}
+    return {
+        "properties": {
+            "project": {"type": "string", "maxLength": MAX_ACT_NAME, "pattern": SLUG},
+            **{name: optional(MAX_ACT_NAME) for name in ("branch", "tag", "definition")},
+            "parameters": {"type": ["object", "null"], "additionalProperties": value},
+        },
+        "required": ["project"],
+    }
+
+
 def _classify() -> Json:
     classes: Json = {"enum": [str(one) for one in IncidentClass]}
     revision: Json = {"type": "string", "pattern": rf"^[^{BLANK}]+$", "maxLength": MAX_NAME}
@@ -144,6 +158,10 @@ VIEW: Mapping[str, Json] = {
 }
 BODIES: Mapping[str, Json] = {
     "POST /api/v1/silences": _silence(),
+    "POST /api/v1/runs/{id}/rerun": {"properties": {"from_failed": {"type": ["boolean", "null"]}}},
+    "POST /api/v1/runs/{id}/cancel": {"properties": {"job": optional(MAX_ACT_NAME)}},
+    "POST /api/v1/runs/{id}/approve": {"properties": {"job": optional(MAX_ACT_NAME)}},
+    "POST /api/v1/trigger": _trigger(),
     "POST /api/v1/known-problems": _known_problem(),
     "POST /api/v1/views": {"properties": VIEW, "required": ["name", "query"]},
     "PATCH /api/v1/views/{id}": {"properties": VIEW},

@@ -27,6 +27,8 @@ ANSWERS: Mapping[str, tuple[int, str]] = {
     "GET /api/v1/incidents": (200, "Incidents"),
     "GET /api/v1/incidents/{id}": (200, "IncidentRecords"),
     **{f"POST /api/v1/incidents/{{id}}/{act}": (200, "Incident") for act in ("take", "release", "classify", "mute")},
+    **{f"POST /api/v1/runs/{{id}}/{act}": (200, "BuildAct") for act in ("rerun", "cancel", "approve")},
+    "POST /api/v1/trigger": (200, "BuildAct"),
     "GET /api/v1/silences": (200, "Silences"),
     "POST /api/v1/silences": (201, "NewSilence"),
     "GET /api/v1/silences/{id}": (200, "Silence"),

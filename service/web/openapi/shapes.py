@@ -50,6 +50,7 @@ SHAPES: Mapping[str, str] = {
     "Refusal": "at:t status:i reason:s next_step:s? address:s? user_agent:s? hook_id:s? count:i",
     "Refusals": "items:[Refusal]",
     "DeliveryAct": "delivery:u",
+    "BuildAct": "act:s outcome:s sentence:s workflow:u? pipeline:o?",
     "NotificationAct": "notification:u",
     "Coverage": "known:i red_runs:i",
     "WorkflowState": "workflow:s? definition:s? state:s since:t? streak:i incident:u? taken:o? muted_until:t?",

@@ -28,6 +28,7 @@ from service.store.changes import read_version
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
 from service.web.auth.rights import rights_of
+from service.web.build_acts import ActingSource
 from service.web.pages.forms import referring_path
 from service.web.pages.health_facts import HealthFacts
 from service.web.pages.notices import clear_notice, read_notice, set_notice
@@ -69,6 +70,7 @@ class PageContext:
     setting: Callable[[], Setting] = Setting
     build_files: BuildFiles = field(default_factory=BuildFiles)
     health: HealthFacts = field(default_factory=HealthFacts)
+    acting: ActingSource = field(default_factory=ActingSource)
     weeks: WeeksCache = field(default_factory=WeeksCache)
     tests: TestsCache = field(default_factory=TestsCache)
     months: MonthCache = field(default_factory=MonthCache)

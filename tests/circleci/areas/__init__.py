@@ -11,9 +11,31 @@ from typing import Any
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.circleci.areas import artifacts, builds, exporters, hooks, insights, organizations, settings, usage
+from tests.circleci.areas import (
+    actions,
+    artifacts,
+    builds,
+    exporters,
+    hooks,
+    insights,
+    organizations,
+    schedules,
+    settings,
+    usage,
+)
 
-AREAS: tuple[ModuleType, ...] = (artifacts, builds, exporters, hooks, insights, organizations, settings, usage)
+AREAS: tuple[ModuleType, ...] = (
+    builds,
+    artifacts,
+    exporters,
+    hooks,
+    insights,
+    organizations,
+    settings,
+    usage,
+    actions,
+    schedules,
+)
 
 Operations = Mapping[str, tuple[str, str, set[str]]]
 
