@@ -1,7 +1,8 @@
 """Prometheus metrics: one registry for each process."""
 
 import math
-from collections.abc import Iterable
+from collections import Counter as Counts
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 from prometheus_client import (
@@ -97,9 +98,18 @@ class Metrics:
         self.seal_age = self._gauge("seal_age_seconds", "Age of the newest seal of the audit chain; +Inf: none")
         self.uncovered = self._gauge("uncovered_seconds", "Time up to now that no seal covers; +Inf: there is no seal")
 
+    def _create_hook_gauges(self) -> None:
+        self.hook_projects = self._gauge(
+            "hook_projects",
+            "Projects by the number of the secret that their last delivery verified with; 0: another, not configured",
+            "secret",
+        )
+        self._secret_numbers: dict[str, int] = {}
+
     def _create_known_series(self) -> None:
         """Create the series of every label value that is known beforehand."""
         self._create_webhook_metrics()
+        self._create_hook_gauges()
         _create_label_series(self.deliveries, RESULTS)
         _create_label_series(self.spans, SPAN_RESULTS)
         _create_label_series(self.connections_refused, LIMITS)
@@ -130,9 +140,18 @@ class Metrics:
         _create_label_series(self.webhooks_missed, POSTED)
         _create_label_series(self.webhook_delay, POSTED)
 
-    def expect_secrets(self, count: int) -> None:
+    def expect_secrets(self, fingerprints: Sequence[str]) -> None:
         """Create the series of each configured webhook secret, numbered from 1."""
-        _create_label_series(self.signed, map(str, range(1, count + 1)))
+        self._secret_numbers = {fingerprint: number for number, fingerprint in enumerate(fingerprints, 1)}
+        numbers = [str(number) for number in range(1, len(fingerprints) + 1)]
+        _create_label_series(self.signed, numbers)
+        _create_label_series(self.hook_projects, ["0", *numbers])
+
+    def count_hook_projects(self, fingerprints: Iterable[str]) -> None:
+        """Count projects by the secrets of their last deliveries."""
+        counts = Counts(self._secret_numbers.get(fingerprint, 0) for fingerprint in fingerprints)
+        for number in {0, *self._secret_numbers.values()}:
+            self.hook_projects.labels(str(number)).set(counts[number])
 
     def clear_database_gauges(self) -> None:
         """Set the gauges that come from the tables to NaN while the database is away.
@@ -140,6 +159,7 @@ class Metrics:
         Their last values would be out of date.
         """
         present = [self.dead_letters_present.labels(kind) for kind in DEAD]
+        present += [self.hook_projects.labels(str(number)) for number in {0, *self._secret_numbers.values()}]
         queue = (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, self.unexplained_runs)
         for gauge in (*queue, self.seal_age, self.uncovered, *present):
             gauge.set(math.nan)

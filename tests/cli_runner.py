@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from starlette.applications import Starlette
 
 from service.cli._app import main
 from service.testing.fake_circleci.server import FakeCircleCI
@@ -89,11 +90,18 @@ class Terminal:
 @contextmanager
 def served(pretend: FakeCircleCI) -> Iterator[str]:
     """Serve the pretend CircleCI from a thread, since commands have an event loop of their own; its address."""
+    with served_app(pretend.app) as address:
+        yield address
+
+
+@contextmanager
+def served_app(app: Starlette) -> Iterator[str]:
+    """Serve an application in the same way."""
     ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     addresses: list[str] = []
 
     async def serve() -> None:
-        async with serving(pretend.app, listen("127.0.0.1", 0)) as address:
+        async with serving(app, listen("127.0.0.1", 0)) as address:
             addresses.append(address)
             ready.set()
             await over.wait()

@@ -16,21 +16,24 @@ from service.app.asgi import health_app, receiving_app
 from service.app.assistants import Assistants, answer_assistants
 from service.app.build_context import Parts, build_context, embedded_queue
 from service.app.limits import Limits
+from service.app.looks import ping_watchdog, watch_hooks
 from service.app.other_routes import other_routes
 from service.channels import AppriseChannels
 from service.circleci.circleci import CircleCI
+from service.circleci.webhook.signature import fingerprint_of
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config.channel_urls import fingerprint
 from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
-from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
+from service.health import Heartbeat, Readiness
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from service.oidc.provider import Provider, oidc_client
 from service.operations.build_files import BuildFiles
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.health_page import read_setting
+from service.operations.hook_watch import HookWatch
 from service.operations.now import Setting
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
@@ -85,6 +88,7 @@ class Service:
     heartbeat: Heartbeat
     first_run: FirstRun
     health: HealthFacts
+    hook_watch: HookWatch
     changes: Changes | None = None
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
@@ -148,6 +152,7 @@ class Service:
                 secrets=settings.webhook_secrets, token=settings.circleci_token, admin=settings.circleci_admin_token
             )
             self.context.source.set_expiry(token=settings.circleci_token_ends, admin=settings.circleci_admin_token_ends)
+        self.context.metrics.expect_secrets([fingerprint_of(secret) for secret in settings.webhook_secrets])
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(
@@ -162,6 +167,7 @@ class Service:
         )
         self.first_run.reload(config)
         self.health.reload(config)
+        self.hook_watch.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
     @asynccontextmanager
@@ -239,7 +245,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
-    watchdog = _watchdog(config.settings, context.jobs, readiness)
+    watchdog = ping_watchdog(config.settings, context.jobs, readiness)
     first_run, health = FirstRun(read_setup(config)), _health(config, context, readiness)
     access = _access(config.settings, context, session_clock or context.clock)
     api = _api(access, pipeline, readiness)
@@ -258,21 +264,13 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         heartbeat=heartbeat,
         first_run=first_run,
         health=health,
+        hook_watch=watch_hooks(config, pipeline),
         changes=changes,
         wake_ups=wake_ups,
         watchdog=watchdog,
         assistants=assistants,
         worker_limits=limits.worker,
     )
-
-
-def _watchdog(settings: Settings, jobs: JobQueue, readiness: Readiness) -> Watchdog | None:
-    """Return the watchdog, if there is one, once its pings are scheduled."""
-    if not settings.watchdog_url:
-        return None
-    watchdog = Watchdog(settings.watchdog_url)
-    jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
-    return watchdog
 
 
 def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,16 +11,20 @@ import typer
 
 from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
+from service.circleci.webhook.signature import fingerprint_of
 from service.cli._database import with_store
 from service.cli._output import MIN_WIDTH, print_json, print_table, say, warn
 from service.config.configuration import Config, load
 from service.config.settings import Settings
+from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 from service.model import HookSpec
+from service.operations.hook_states import applied_states, deleted_projects, refresh, with_confirmation
 from service.operations.hook_steps import FAILURES, Step, known_and_deleted
 from service.operations.hooks import HookTarget, hook_target
+from service.store import hook_states
 from service.store import hooks as known_hooks
 from service.store.event_search import recent_projects
 from service.terminal import Column
@@ -81,15 +85,44 @@ def configured(config: Config) -> Sequence[HookSpec]:
     return config.hooks
 
 
-def record(steps: Sequence[Step], our_url: str) -> None:
-    """Store our hooks, so that the refusal of an unsigned post can name its hook."""
-    known, gone = known_and_deleted(steps, our_url, datetime.now(UTC))
+def record(steps: Sequence[Step], target: HookTarget | str) -> None:
+    """Store our hooks and their states.
+
+    So the refusal of an unsigned post can name its hook.
+
+    target   our address, with the secret that was sent if one was
+    """
+    now, our_url = datetime.now(UTC), target if isinstance(target, str) else target.url
+    known, gone = known_and_deleted(steps, our_url, now)
+    secret = None if isinstance(target, str) else target.secret
+
+    async def keep(_: Settings, store: Store) -> None:
+        await store.write(known_hooks.record, known, gone)
+        await store.write(hook_states.forget, deleted_projects(steps, our_url))
+        if secret is not None:
+            before = await store.read(hook_states.find_all)
+            await store.write(hook_states.record, applied_states(steps, before, fingerprint_of(secret), now))
+
     if not (known or gone):
         return
     try:
-        with_store(lambda _, store: store.write(known_hooks.record, known, gone))
+        with_store(keep)
     except (BadConfig, Temporary) as error:
         warn([f"the hooks are not on record, so refusals of their posts will not name them: {error}"])
+
+
+def confirmed(outcome: Outcome) -> Outcome:
+    """Return the steps with what deliveries have shown of their hooks.
+
+    Without a database they stay as they are.
+    """
+    if not any(step.hook for step in outcome.steps):
+        return outcome
+    try:
+        states = with_store(lambda _, store: refresh(store, datetime.now(UTC)))
+    except (BadConfig, Temporary):
+        return outcome
+    return replace(outcome, steps=with_confirmation(outcome.steps, states))
 
 
 def with_api(config: Config, question: Callable[[CircleCI], Awaitable[Outcome]]) -> Outcome:
@@ -115,25 +148,31 @@ def finish(outcome: Outcome, *, as_json: bool) -> None:
 def print_steps(outcome: Outcome, *, as_json: bool) -> None:
     """Print the steps as a table or as JSON, and remarks on stderr or with them."""
     if as_json:
-        print_json({"steps": [_step_json(step) for step in outcome.steps], "remarks": list(outcome.remarks)})
+        print_json({"steps": [step_json(step) for step in outcome.steps], "remarks": list(outcome.remarks)})
         return
     if outcome.steps:
-        rows = [(humanize(step.verb), step.project, _name(step), step.why) for step in outcome.steps]
-        print_table(STEP_COLUMNS, rows)
+        print_table(STEP_COLUMNS, [step_row(step) for step in outcome.steps])
     else:
         say("no hooks")
     if outcome.remarks:
         warn(outcome.remarks)
 
 
+def step_row(step: Step) -> tuple[str, str, str | None, str]:
+    """Return the row of a step."""
+    return humanize(step.verb), step.project, _name(step), step.why
+
+
 def _name(step: Step) -> str | None:
     return step.hook.name if step.hook else step.spec.name if step.spec else None
 
 
-def _step_json(step: Step) -> dict[str, Any]:
+def step_json(step: Step) -> dict[str, Any]:
+    """Return a step in JSON's types."""
     return {
         "verb": step.verb,
         "project": step.project,
         "hook": {"id": step.hook.id, "name": step.hook.name} if step.hook else None,
         "why": step.why,
+        "waits_for_delivery": step.is_waiting,
     }

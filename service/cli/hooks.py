@@ -1,4 +1,4 @@
-"""Commands that manage our hooks at CircleCI: hooks list, plan, apply, delete."""
+"""Commands that manage our hooks: hooks list, plan, apply, rotate, delete."""
 
 from typing import Annotated
 
@@ -6,9 +6,11 @@ import typer
 
 from service.circleci.circleci import CircleCI
 from service.cli._commands import Group
+from service.cli._hook_rotation import rotate_command
 from service.cli._hooks import (
     Outcome,
     configured,
+    confirmed,
     finish,
     posting_projects,
     print_steps,
@@ -73,6 +75,7 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
     outcome = with_api(config, look)
     if url is not None:
         record(outcome.steps, url)
+        outcome = confirmed(outcome)
     finish(outcome, as_json=as_json)
 
 
@@ -93,7 +96,7 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
         orphans = await find_orphans(api, recent, planned, target.url)
         return Outcome(steps=[*planned, *wanted.unread, *orphans], remarks=wanted.remarks)
 
-    outcome = with_api(config, look)
+    outcome = confirmed(with_api(config, look))
     print_steps(outcome, as_json=as_json)
     if any(step.verb in NEEDS_ACTION for step in outcome.steps):
         raise typer.Exit(1)
@@ -117,10 +120,14 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
         return Outcome(steps=[*done, *wanted.unread], remarks=wanted.remarks)
 
     outcome = with_api(config, act)
-    record(outcome.steps, target.url)
+    record(outcome.steps, target)
+    outcome = confirmed(outcome)
     if rotate and any(step.verb in {Verb.CREATE, Verb.UPDATE} for step in outcome.steps):
         warn(UNCHECKED)
     finish(outcome, as_json=as_json)
+
+
+hooks.command("rotate")(rotate_command)
 
 
 @hooks.command("delete")

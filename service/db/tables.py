@@ -25,6 +25,7 @@ from sqlalchemy import (
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
 from service.db.guard_tables import guard_changes, guard_snapshots
 from service.db.hold_tables import holds
+from service.db.hook_tables import hook_states, secret_uses
 from service.db.insight_tables import insights
 from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
@@ -64,6 +65,7 @@ __all__ = [
     "guard_snapshots",
     "heartbeats",
     "holds",
+    "hook_states",
     "hooks",
     "incidents",
     "insights",
@@ -87,6 +89,7 @@ __all__ = [
     "seal_removals",
     "sealed_rows",
     "seals",
+    "secret_uses",
     "sessions",
     "silences",
     "spans",

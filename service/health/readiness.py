@@ -1,7 +1,7 @@
 """Check that the database can be written and that a worker is alive."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from service.model import Backlog, Role, Seal
 from service.operations.json_shapes import rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.store import dead_counts, deliveries, fetches, heartbeats, seals
+from service.store import dead_counts, deliveries, fetches, heartbeats, hook_states, seals
 
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 
@@ -58,6 +58,7 @@ class DatabaseStats:
     last_poll_s       the time of that poll in Unix time; 0: none
     dead_letters      their number by kind
     seal              the newest of the audit chain
+    last_secrets      the fingerprint of the secret of each project's last delivery
     """
 
     backlog: Backlog
@@ -65,6 +66,7 @@ class DatabaseStats:
     last_poll_s: float
     dead_letters: Mapping[str, int]
     seal: Seal | None
+    last_secrets: Sequence[str] = ()
 
 
 class Readiness:
@@ -148,12 +150,14 @@ class Readiness:
     async def _query_database(self) -> DatabaseStats:
         last, now = await self._jobs.last_heartbeat(), self._clock()
         backlog, dead_letters, seal = await self._store.snapshot(_read_counts, now)
+        last_secrets = await self._store.read(hook_states.last_secrets)
         return DatabaseStats(
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
             dead_letters=dead_letters,
             seal=seal,
+            last_secrets=last_secrets,
         )
 
 

@@ -39,6 +39,7 @@ from service.model.events import (
     slug_spellings,
 )
 from service.model.guards import ChangeKind, GuardArea, GuardChange, GuardSnapshot
+from service.model.hook_states import HookState, SecretUse
 from service.model.insights import OF_WORKFLOW, Insight, InsightKind, Question
 from service.model.known_problems import FROM_FILE, KnownProblem
 from service.model.living import Listener, LivingMessage, LivingReceipt, Update
@@ -160,6 +161,7 @@ __all__ = [
     "Headline",
     "Hook",
     "HookSpec",
+    "HookState",
     "Incident",
     "IncidentClass",
     "Insight",
@@ -211,6 +213,7 @@ __all__ = [
     "SavedView",
     "Seal",
     "SealCopies",
+    "SecretUse",
     "Session",
     "SignatureMatch",
     "Silence",

@@ -13,6 +13,8 @@ class AlarmKind(StrEnum):
     CLOCK = "clock"  # a machine's clock differs from the database's
     TOKEN = "token"  # noqa: S105 - CircleCI does not accept our API token
     GAPS = "gaps"  # webhooks did not come, and were found by asking
+    HOOK_DRIFT = "hook_drift"  # a hook at CircleCI differs from roundsman.yaml
+    HOOK_SILENT = "hook_silent"  # a project builds, and its hook posts nothing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from service.config.configuration import Config
 from service.db.tables import Transaction
 from service.model import HookSpec, KnownHook, Receiver, Refusal, Route, Verdict, slug_spellings
+from service.operations.hook_state_json import with_hook_states
 from service.operations.json_shapes import Json, coverage_json, gaps_json, refusal_json, rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN
 from service.routing.flakes import RATE_AGE
-from service.store import alarms, dead_counts, deliveries, fetches, health_rows, hooks, refusals, seals
+from service.store import alarms, dead_counts, deliveries, fetches, health_rows, hook_states, hooks, refusals, seals
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter
 from service.store.webhook_gaps import read_gaps
@@ -73,7 +74,11 @@ def read_health(transaction: Transaction, setting: HealthSetting, now: datetime)
             "coverage": coverage_json(coverage_of(transaction, TestFilter(), since=now - RATE_AGE)),
         },
         "channels": _channels(transaction, setting, now),
-        "hooks": _hooks(health_rows.last_runs(transaction), setting.hooks, (known, refused), now),
+        "hooks": with_hook_states(
+            _hooks(health_rows.last_runs(transaction), setting.hooks, (known, refused), now),
+            hook_states.find_all(transaction),
+            MAX_HOOKS,
+        ),
         "routes": _routes(transaction, setting, now),
     }
 
@@ -164,7 +169,7 @@ def _hooks(
             }
         )
     items.sort(key=lambda one: STATES.index(one["state"]))
-    return {"items": items[:MAX_HOOKS], "left_out": max(len(items) - MAX_HOOKS, 0)}
+    return {"items": items, "left_out": 0}
 
 
 STATES = ("refused", "missing", "silent", "by_hand", "posts")

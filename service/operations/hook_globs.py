@@ -23,6 +23,8 @@ MAX_AT_ONCE = 8
 MAX_NAMED = 5
 SHORT = frozenset({"gh", "bb"})  # organizations whose projects are named after their repositories
 
+Answers = dict[str, tuple[str, str] | None]
+"""The id and the slug of projects, by the id or slug that was asked for; None: CircleCI shows no such project."""
 T = TypeVar("T")
 
 
@@ -52,19 +54,25 @@ def _fit(patterns: Iterable[str], spellings: Sequence[str]) -> bool:
 
 
 async def expand(
-    api: CircleCI, specs: Sequence[HookSpec], history: Sequence[str], *, patience: Patience | None = None
+    api: CircleCI,
+    specs: Sequence[HookSpec],
+    history: Sequence[str],
+    *,
+    patience: Patience | None = None,
+    answers: Answers | None = None,
 ) -> Expansion:
     """Return the hooks of single projects that these stand for.
 
     Those of one project, written in full, go first.
 
     history   slugs of projects that posted here
+    answers   ids and slugs from an earlier call: they are not asked for again, and new ones are added
     """
     wide = [spec for spec in specs if spec.patterns]
     plain = [spec for spec in specs if not spec.patterns]
     if not wide:
         return Expansion(specs=tuple(specs))
-    search = _Search(api=api, specs=wide, patience=patience or Patience())
+    search = _Search(api=api, specs=wide, patience=patience or Patience(), answers={} if answers is None else answers)
     await search.run(history)
     named = {slug_spellings(spec.project)[0] for spec in plain}
     found = [_single(wide, slug, id_) for id_, slug in sorted(search.found.items(), key=lambda pair: pair[1])]
@@ -81,11 +89,16 @@ def _single(specs: Sequence[HookSpec], slug: str, project_id: str) -> HookSpec |
 
 @dataclass(kw_only=True)
 class _Search:
-    """A search for projects; ``found`` has their slugs by id."""
+    """A search for projects.
+
+    found     their slugs by id
+    answers   the ids and slugs of projects, by the id or slug that was asked for
+    """
 
     api: CircleCI
     specs: Sequence[HookSpec]
     patience: Patience
+    answers: Answers
     found: dict[str, str] = field(default_factory=dict)
     unread: list[Step] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -159,12 +172,15 @@ class _Search:
         names   their names, by id or slug
         """
         turn = asyncio.Semaphore(MAX_AT_ONCE)
+        known = {key: self.answers[key] for key in names if key in self.answers}
+        self.found |= dict(one for one in known.values() if one)
+        self._gone += [names[key] for key, one in known.items() if one is None]
 
         async def ask(key: str, name: str) -> None:
             async with turn:
                 await self._look_up_one(key, name)
 
-        await asyncio.gather(*(ask(key, name) for key, name in names.items()))
+        await asyncio.gather(*(ask(key, name) for key, name in names.items() if key not in self.answers))
 
     async def _look_up_one(self, key: str, name: str) -> None:
         try:
@@ -172,12 +188,14 @@ class _Search:
         except Permanent as error:
             if key in self._slugs:  # a name from the past: renamed or deleted since, or not for this token
                 self._gone.append(name)
+                self.answers[key] = None
             else:
                 self._fail(name, str(error))
         except Temporary as error:
             self._fail(name, with_next_step(error))
         else:
             if project.id and project.slug:
+                self.answers[key] = (project.id, project.slug)
                 self.found[project.id] = project.slug
             else:
                 self._fail(name, "CircleCI does not say its id and slug")

@@ -41,6 +41,7 @@ class Step:
     why     a phrase for the person who reads the plan
     hook    the hook as it was found
     result  the hook after the change, as it reads back
+    is_waiting   no delivery has shown yet that the hook works
     """
 
     verb: Verb
@@ -50,6 +51,7 @@ class Step:
     result: Hook | None = None
     spec: HookSpec | None = None
     project_id: str | None = None
+    is_waiting: bool = False
 
 
 def plan_creation(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
@@ -65,7 +67,7 @@ def plan_creation(spec: HookSpec, present: Sequence[Hook], project_id: str) -> S
 
 def plan_upkeep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
     """Return the step that makes a hook of ours as the spec wants it."""
-    changes = [*_secret_flaw(hook), *_differences(spec, hook)]
+    changes = find_flaws(spec, hook)
     if rotate:
         changes.append("newest secret")
     verb = Verb.UPDATE if changes else Verb.UNCHANGED
@@ -96,7 +98,7 @@ def verify(step: Step, present: Mapping[str, Hook], made: Hook | None) -> Step:
     found = present.get(step.result.id) if step.result else None
     if found is None or step.spec is None:
         return _mismatch(step, "it is not there")
-    if flaws := [*_secret_flaw(found), *_differences(step.spec, found)]:
+    if flaws := find_flaws(step.spec, found):
         return _mismatch(step, "; ".join(flaws))
     return replace(step, result=found)
 
@@ -112,6 +114,11 @@ def may_exist(step: Step) -> bool:
 def _mismatch(step: Step, flaws: str) -> Step:
     why = f"{step.verb}: CircleCI said that it was done, but the hook reads back otherwise: {flaws}"
     return replace(step, verb=Verb.FAILED, why=why)
+
+
+def find_flaws(spec: HookSpec, hook: Hook) -> list[str]:
+    """Return the differences of a hook from what a spec wants."""
+    return [*_secret_flaw(hook), *_differences(spec, hook)]
 
 
 def _secret_flaw(hook: Hook) -> list[str]:

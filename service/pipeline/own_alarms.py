@@ -24,6 +24,8 @@ TITLES = {
     AlarmKind.CLOCK: "Roundsman: a clock is wrong",
     AlarmKind.TOKEN: "Roundsman: CircleCI does not accept the API token",
     AlarmKind.GAPS: "Roundsman: webhooks of CircleCI do not come",
+    AlarmKind.HOOK_DRIFT: "Roundsman: a hook at CircleCI is not as it should be",
+    AlarmKind.HOOK_SILENT: "Roundsman: a project builds, and its hook is silent",
 }
 EXPIRY = "expires"
 """A part of the keys of alarms about a token that ends: they are of the kind TOKEN."""

@@ -81,8 +81,9 @@ def test_json_steps_have_verb_and_reason(admin: Terminal) -> None:
         "project": "gh/acme/web",
         "hook": None,
         "why": "workflow-completed, job-completed; slot 1 of 5",
+        "waits_for_delivery": False,
     }
-    assert (again["verb"], again["hook"]["name"]) == ("unchanged", "Roundsman")
+    assert (again["verb"], again["hook"]["name"], again["why"]) == ("unchanged", "Roundsman", "as it should be")
 
 
 def test_rotating_is_work_each_time_it_is_asked_for(admin: Terminal) -> None:

@@ -28,7 +28,12 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
     if True not in fits:
         raise UnknownSecret("the post is signed, but by none of the secrets we know", next_step=NEXT_STEP)
     index = fits.index(True)
-    return SignatureMatch(index=index, fingerprint=sha256(b"roundsman" + secret_bytes(secrets[index])).hexdigest()[:12])
+    return SignatureMatch(index=index, fingerprint=fingerprint_of(secrets[index]))
+
+
+def fingerprint_of(secret: str) -> str:
+    """Return the fingerprint of a secret: it tells secrets apart, and shows none."""
+    return sha256(b"roundsman" + secret_bytes(secret)).hexdigest()[:12]
 
 
 def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

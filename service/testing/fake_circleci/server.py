@@ -107,7 +107,8 @@ class FakeCircleCI:
         )
         self.insights = FakeInsights(self._workflows.values, self._projects.get)
         self.usage = FakeUsage(self._workflows.values)
-        self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
+        self._project_ids = {project.id for project in self._projects.values()}
+        self.hooks = FakeWebhooks(self._project_ids)
         self.settings = FakeSettings(self._projects, owner)
         self.app = self._build_app()
 
@@ -116,6 +117,7 @@ class FakeCircleCI:
         self._pipelines[run.pipeline_id] = run
         self._workflows[run.workflow_id] = run
         self._projects.setdefault(run.project.slug, run.project)
+        self._project_ids.add(run.project.id)
         if run.starter:
             self._users[run.starter.id] = run.starter
         self._users |= {job.approved_by.id: job.approved_by for job in run.jobs if job.approved_by}
