@@ -65,6 +65,7 @@ def build_context(config: Config, parts: Parts, *, retry_policy: RetryPolicy) ->
         known_problems=config.known_problems,
         people=config.people,
         digests=config.digests,
+        budgets=config.budgets,
         projects=config.projects,
         reconcile_every=timedelta(minutes=settings.reconcile) if settings.reconcile else None,
         reconcile_calls=settings.reconcile_calls,

@@ -163,6 +163,7 @@ class Service:
             known_problems=config.known_problems,
             people=config.people,
             digests=config.digests,
+            budgets=config.budgets,
             projects=config.projects,
         )
         self.first_run.reload(config)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.audit import AuditShape, to_seal_copies
+from service.config.budgets import BudgetShape, to_budgets
 from service.config.channel_urls import SecretSources, channels
 from service.config.claims import claim_of
 from service.config.digests import to_digests
@@ -32,7 +33,18 @@ from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
+from service.model import (
+    Budget,
+    Channel,
+    Digest,
+    HookSpec,
+    KnownProblem,
+    Person,
+    Receiver,
+    Route,
+    RouteTest,
+    SealCopies,
+)
 from service.model.schedules import ScheduleSpec
 from service.routing.patterns import to_nfc
 from service.routing.projects import ProjectRules
@@ -64,6 +76,7 @@ class Contents:
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
     digests: tuple[Digest, ...]
+    budgets: tuple[Budget, ...]
     projects: ProjectRules
     warnings: tuple[str, ...]
 
@@ -140,6 +153,7 @@ _ENTRY_SHAPES: Mapping[str, type[BaseModel]] = {
     "hooks": HookShape,
     "schedules": ScheduleShape,
     "digests": DigestShape,
+    "budgets": BudgetShape,
     "known_problems": KnownProblemShape,
     "people": PersonShape,
     "projects": ProjectShape,
@@ -240,6 +254,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),
         digests=digests,
+        budgets=to_budgets(shape.budgets),
         projects=to_project_rules(shape.projects),
         warnings=(
             *find_warnings(document, tuple(shape.receivers), routes, used=used),

@@ -11,7 +11,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
+from service.model import Budget, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
 from service.model.schedules import ScheduleSpec
 from service.routing.projects import ProjectRules
 
@@ -40,6 +40,7 @@ class Config:
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
     digests: tuple[Digest, ...]
+    budgets: tuple[Budget, ...]
     projects: ProjectRules
     warnings: tuple[str, ...]
 
@@ -82,6 +83,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         tests=contents.tests,
         people=contents.people,
         digests=contents.digests,
+        budgets=contents.budgets,
         projects=contents.projects,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses
 from service.config.audit import AuditShape
+from service.config.budgets import BudgetShape
 from service.config.groups import GroupShape
 from service.config.hooked_projects import HookProjects
 from service.config.known_problems import KnownProblemShape
@@ -105,4 +106,5 @@ class FileShape(Shape):
     tests: tuple[RouteTestShape, ...] = ()
     people: dict[str, PersonShape] = Field(default_factory=dict)
     digests: tuple[DigestShape, ...] = ()
+    budgets: tuple[BudgetShape, ...] = ()
     projects: dict[ProjectPattern, ProjectShape] = Field(default_factory=dict)

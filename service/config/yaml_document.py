@@ -78,6 +78,7 @@ _NOUNS = {
     "schedules": "schedule",
     "tests": "test",
     "digests": "digest",
+    "budgets": "budget",
     "known_problems": "known problem",
     "projects": "project",
 }

@@ -13,7 +13,7 @@ from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route, SealCopies
+from service.model import Budget, Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route, SealCopies
 from service.pipeline.late_sends import LateSends
 from service.pipeline.recent_facts import RecentFacts
 from service.queue.base import JobQueue
@@ -100,7 +100,7 @@ class Context:
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
     seal_copies     the places where seals are kept outside of the database
-    known_problems  those of roundsman.yaml; likewise ``digests`` and the settings of ``projects``
+    known_problems  those of roundsman.yaml; likewise ``digests``, ``budgets`` and the settings of ``projects``
     reconcile_every new pipelines are listed so often, to find missed webhooks; None: never
     reconcile_calls the calls of one minute that this may make
     """
@@ -126,6 +126,7 @@ class Context:
     known_problems: Sequence[KnownProblem] = ()
     people: Sequence[Person] = ()
     digests: Sequence[Digest] = ()
+    budgets: Sequence[Budget] = ()
     projects: ProjectRules = NO_RULES
     reconcile_every: timedelta | None = None
     reconcile_calls: int = 60

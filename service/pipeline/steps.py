@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from service.errors import NotFound
-from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route, SealCopies
+from service.model import Budget, Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route, SealCopies
 from service.pipeline.ask_insights import ask_insights
 from service.pipeline.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
 from service.pipeline.context import Context, RetryPolicy
@@ -31,6 +31,7 @@ from service.pipeline.seal import SEAL_EVERY_S, seal
 from service.pipeline.seal_copies import copy_seal
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
+from service.pipeline.watch_budgets import watch_budgets
 from service.queue.handlers import Handler, run_guarded
 from service.routing.projects import NO_RULES, ProjectRules
 from service.store import fetches
@@ -117,11 +118,12 @@ class Pipeline:
         known_problems: Sequence[KnownProblem] = (),
         people: Sequence[Person] = (),
         digests: Sequence[Digest] = (),
+        budgets: Sequence[Budget] = (),
         projects: ProjectRules = NO_RULES,
     ) -> None:
         """Use another state of roundsman.yaml from the next step on."""
         changed = replace(self._context, routes=routes, receivers=receivers, operators=operators, projects=projects)
-        changed = replace(changed, seal_copies=seal_copies)
+        changed = replace(changed, seal_copies=seal_copies, budgets=budgets)
         self._context = replace(changed, known_problems=known_problems, people=people, digests=digests)
 
     async def process(self, *, limit: int) -> Batch:
@@ -150,6 +152,7 @@ class Pipeline:
     async def watch_alarms(self) -> None:
         """Tell the operators of troubles of Roundsman's own."""
         await watch_alarms(self._context)
+        await watch_budgets(self._context)
 
     async def remind(self) -> None:
         """Remind people of incidents that no one has taken."""
