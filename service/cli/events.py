@@ -109,7 +109,9 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     transition: Annotated[
         Values, text_filter("broke, still_broken, fixed, passed or none.", complete_transition)
     ] = None,
-    event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
+    event: Annotated[
+        Values, text_filter("workflow-completed, job-completed, workflow-held, ping or any.", complete_event)
+    ] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
     since: Annotated[
         str, text_filter("That happened from this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")

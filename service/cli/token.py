@@ -25,7 +25,7 @@ STYLES = {"given": "green", "lacking": "yellow", "unknown": "yellow"}
 
 
 def token(as_json: AsJson = False) -> None:
-    """Say whose the tokens of CircleCI are, and what they may do.
+    """Say whose CircleCI tokens are used, and their rights.
 
     Until when they are valid is known where ROUNDSMAN_CIRCLECI_TOKEN_ENDS says it. Rights are found by asking for
     one thing of each kind, of the first project under `hooks`, or of the last one that posted; nothing is changed.

@@ -24,7 +24,8 @@ class Context:
 
 def suggest(word: str, words: tuple[str, ...]) -> str:
     """Return the next step for an unknown word: the likely one, or all that are known."""
-    likely = get_close_matches(word, words, n=1)
+    begun = [one for one in words if one.startswith(f"{word}-")]
+    likely = begun or get_close_matches(word, words, n=1)
     return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
 
 

@@ -12,7 +12,16 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Table
 
-from service.db.tables import actions, attempts, decisions, deliveries, events, is_unsettled, routes_versions
+from service.db.tables import (
+    actions,
+    attempts,
+    decisions,
+    deliveries,
+    events,
+    guard_changes,
+    is_unsettled,
+    routes_versions,
+)
 from service.model import DeliveryState, Outcome
 from service.store import usual_values
 from service.store.bodies import unpack_for_display
@@ -151,6 +160,13 @@ SEALED: Sequence[SealedTable] = (
         time=routes_versions.c.seen_at,
         columns=[routes_versions.c[name] for name in ("id", "digest", "routes", "seen_at")],
         content=lambda row: {name: row[name] for name in ("id", "digest", "routes")},
+    ),
+    SealedTable(
+        number=6,
+        table=guard_changes,
+        row_id=guard_changes.c.id,
+        time=guard_changes.c.at,
+        columns=list(guard_changes.c),
     ),
 )
 """The tables that seals cover."""

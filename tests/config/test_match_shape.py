@@ -29,11 +29,17 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
         ('{branch: "[]"}', "branch [] opens a [ that no ] closes; write [[] for the plain character"),
         ('{branch: "[a][!]"}', "branch [a][!] opens a [ that no ] closes; write [[] for the plain character"),
         ("{event: job-complete}", "event job-complete is not an event; did you mean job-completed?"),
-        ("{event: ping}", "event ping is not an event; there are workflow-completed, job-completed"),
+        (
+            "{event: ping}",
+            "event ping is not an event; there are workflow-completed, job-completed, workflow-held, settings-changed",
+        ),
         ("{status: [failed, cancelled]}", "status 2 cancelled never happens: CircleCI spells it canceled"),
         ('{status: "!cancelled"}', "status cancelled never happens: CircleCI spells it canceled"),
         ("{job: x}", "job can never match, since the route hears workflows only; add event: job-completed"),
-        ("{job: x, event: job}", "event job is not an event; there are workflow-completed, job-completed"),
+        (
+            "{job: x, event: job}",
+            "event job is not an event; did you mean job-completed?",
+        ),
         (
             "{job: x, event: workflow-completed}",
             "job can never match, since the route hears workflows only; add event: job-completed",

@@ -221,7 +221,7 @@ async def test_test_results_may_come_late(pretend: FakeCircleCI, api: httpx.Asyn
         "/project/gh/acme/WEB",
         "/project/gh/acme/web/job/1",
         "/project/gh/acme/web/1/tests",
-        "/insights/gh/acme/web/workflows",
+        "/insights/gh/acme/nothing/workflows",
     ],
 )
 async def test_unknown_resource_is_a_404_with_a_message(api: httpx.AsyncClient, path: str) -> None:

@@ -123,7 +123,9 @@ async def test_a_job_has_its_own_status_and_number(house: House, day: dict[str, 
 async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str, str]) -> None:
     story = await house.show(day["red"])
 
-    assert tuple(story) == (*(*EVENT_KEYS, "details", "evidence", "decisions", "notifications", "delivery", "actions"),)
+    assert tuple(story) == (
+        *(*EVENT_KEYS, "details", "evidence", "spans", "decisions", "notifications", "delivery", "actions"),
+    )
     [decision] = story["decisions"]
     assert tuple(decision) == (
         *("round", "decided_at", "position", "route", "receiver", "verdict", "reason", "verdict_today"),

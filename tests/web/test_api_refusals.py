@@ -49,7 +49,10 @@ def made_cursor(microseconds: int, key: bytes = bytes(16)) -> str:
         ("since=someday", "'someday' is not a time; write 2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday, .*"),
         ("event=ping&event=deploy", "'deploy' is not a kind of event; .*"),
         ("until=0001-01-01T00:00:00%2B23:00", r"'0001-\S+' is not a time; .*"),
-        ("event=deploy", "'deploy' is not a kind of event; there are workflow-completed, job-completed, ping"),
+        (
+            "event=deploy",
+            "'deploy' is not a kind of event; there are workflow-completed, job-completed, workflow-held, ping",
+        ),
         ("q=" + "+".join(f"w{number}" for number in range(21)), "q may have 20 words; keep those that are rare"),
         ("q=" + "a-" * 600, "q may have 20 words; .*"),
         ("cursor=x", "this is no cursor of Roundsman's; start again without it"),
