@@ -25,6 +25,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_what_is_generated_is_fresh(page: Path) -> None:
     text = page.read_text(encoding="utf-8")

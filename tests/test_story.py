@@ -86,6 +86,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         yield Town(address=address, pretend=pretend, sender=sender, end=end, http=http, changed=changed)
 
 
+@pytest.mark.long
 async def test_a_red_workflow_becomes_a_message_that_says_what_failed(town: Town) -> None:
     answer = await town.finish(RED)
     story = await town.story()
@@ -99,6 +100,7 @@ async def test_a_red_workflow_becomes_a_message_that_says_what_failed(town: Town
     assert story["notifications"][0]["attempts"][0]["outcome"] == "sent"
 
 
+@pytest.mark.long
 async def test_the_record_of_a_message_explains_it(town: Town) -> None:
     await town.finish(RED)
     story = await town.story()
@@ -134,6 +136,7 @@ async def test_a_forged_post_is_a_count_and_nothing_else(town: Town) -> None:
     assert (await town.get("/api/v1/events"))["items"] == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_channel_that_is_closed_for_good_waits_for_a_person(town: Town) -> None:
     town.end.behave(fake_servers.Answer(status=410))
@@ -146,6 +149,7 @@ async def test_a_channel_that_is_closed_for_good_waits_for_a_person(town: Town) 
     assert notification["reason"].startswith("web (json) answered 410")
 
 
+@pytest.mark.long
 async def test_a_token_that_circleci_refuses_costs_detail_and_not_the_message(town: Town) -> None:
     town.pretend.faults.next("*", broken(401, "Invalid token provided."), times=100)
     await town.finish(RED)
@@ -156,6 +160,7 @@ async def test_a_token_that_circleci_refuses_costs_detail_and_not_the_message(to
     assert got.json["title"] == "acme/web main: build-and-test failed"
 
 
+@pytest.mark.long
 async def test_a_webhook_posted_again_tells_nobody_again(town: Town) -> None:
     await town.finish(RED)
     again = await town.finish(RED)

@@ -102,6 +102,7 @@ async def test_a_yes_that_comes_after_the_deadline_is_on_record_and_nothing_is_s
     assert channel.end.connections == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answer", "attempt"),
     [(GONE, ("dead", "web (json) answered 404: no (the address is not known there; correct the channel's URL)")),
@@ -123,6 +124,7 @@ async def test_a_no_that_comes_after_the_deadline_is_that_no(
             assert len(await attempts_of(house, delivery)) == (1 if answer is GONE else 2)
 
 
+@pytest.mark.long
 async def test_another_worker_sends_nothing_while_a_late_send_may_still_succeed(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:

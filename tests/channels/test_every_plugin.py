@@ -254,6 +254,7 @@ def found_acting(net: HttpEnd, service: str, url: str) -> dict[str, object]:
     return found | {place: words for place, text in told if (words := acting(text, service, dialect))}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", URLS)
 def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) -> None:
     """In each format that a URL can ask for; in the short form in its own."""
@@ -261,6 +262,7 @@ def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) 
         assert found_acting(net, service, with_option(URLS[service], chosen and f"format={chosen}")) == {}, chosen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("service", "url"), OTHER_URLS)
 def test_nothing_is_acted_on_in_a_mode_that_has_a_url_of_its_own(net: HttpEnd, service: str, url: str) -> None:
     assert found_acting(net, service, url) == {}

@@ -57,6 +57,7 @@ def key_and_state(service: str, body: dict[str, Any]) -> tuple[str, str | None]:
     return body[key], body.get(state)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", few_and_long(sorted(ACTIONS)))
 async def test_red_opens_and_green_closes_by_one_key(net: HttpEnd, place: tuple[str, str]) -> None:
     service, action = place

@@ -74,6 +74,7 @@ async def test_a_mail_server_that_thinks_for_longer_than_the_deadline_gets_the_m
     assert len(mail.got) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("data", "kind"), [("250 OK", None), ("451 later", Temporary), ("554 spam", Permanent)])
 async def test_next_attempt_gets_the_result_of_a_late_mail(
     mail: MailEnd, data: str, kind: type[Exception] | None

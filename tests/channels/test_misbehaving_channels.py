@@ -63,6 +63,7 @@ async def told(house: House) -> list[tuple[str, str | None]]:
     return [(attempt["outcome"], attempt["reason"]) for attempt in notification["attempts"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{", b"HTTP/1.1 20", b"nonsense\r\n"]
 )

@@ -169,6 +169,7 @@ def test_our_limits_are_within_those_of_apprise(service: str) -> None:
     assert LIMITS[service].max_length <= made(service).body_maxlen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", BYTES)
 def test_a_limit_that_counts_bytes_is_kept_in_bytes(net: HttpEnd, service: str) -> None:
     """Chinese takes three bytes a character."""

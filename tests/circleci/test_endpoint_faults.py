@@ -17,6 +17,7 @@ from service.metrics import Metrics
 from tests.circleci import areas
 from tests.circleci.exchanges import new_fake
 from tests.circleci.test_endpoints import TEXTS
+from tests.long_cases import few_and_long
 
 HTML = httpx.Response(200, html="<html>back soon</html>")
 CUT = httpx.Response(200, content=b'{"items": [{"id": "a"', headers={"content-type": "application/json"})
@@ -73,7 +74,7 @@ async def fault(name: str, answer: httpx.Response | Exception) -> tuple[Exceptio
     return None, asked
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", few_and_long(FAULTS, every=7))
 async def test_each_endpoint_says_what_happened_and_asks_once(kind: str) -> None:
     answer, expected, words = FAULTS[kind]
     is_of_body = kind in {"HTML", "truncated"}

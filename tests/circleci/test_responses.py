@@ -91,6 +91,7 @@ async def test_an_answer_without_an_end_is_cut_off(script: Script, trouble: str)
             await client.ask(ME, UserShape)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "script",
     [

@@ -138,6 +138,7 @@ async def test_an_address_that_is_none_or_not_encrypted_is_not_asked(fake: FakeC
     assert paths(fake)[-1] == BUILD
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "answer", ['{"data": 7}', '{"data": {"attributes": []}}', '{"data": {"attributes": {"parallel_executions": [7]}}}']
 )

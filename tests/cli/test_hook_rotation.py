@@ -31,6 +31,7 @@ def admin(terminal: Terminal, pretend: FakeCircleCI) -> Iterator[Terminal]:
         yield terminal
 
 
+@pytest.mark.long
 def test_applied_hooks_wait_for_their_first_delivery(admin: Terminal) -> None:
     applied = admin.run("hooks", "apply", "--json")
     planned, listed = admin.run("hooks", "plan", "--json"), admin.run("hooks", "list")

@@ -161,6 +161,7 @@ def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
         assert TOKEN not in said.out + said.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -275,6 +276,7 @@ def lately(admin: Terminal) -> None:
     asyncio.run(post())
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("lately")
 def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
@@ -319,6 +321,7 @@ def test_hooks_are_on_record_from_apply_and_list_until_they_are_deleted(admin: T
     assert [project for _, project in recorded()] == ["gh/acme/shop-api"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("lately")
 def test_silent_project_that_left_the_file_is_known_by_its_hook(admin: Terminal) -> None:
     admin.run("hooks", "apply")
@@ -339,6 +342,7 @@ def test_hooks_are_applied_where_there_is_no_database_to_note_them(admin: Termin
     )
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("lately")
 def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")

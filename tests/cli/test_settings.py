@@ -27,6 +27,7 @@ def operator(terminal: Terminal, fake: FakeCircleCI) -> Iterator[Terminal]:
         yield terminal
 
 
+@pytest.mark.long
 def test_a_snapshot_says_what_changed_since_the_one_before(operator: Terminal, fake: FakeCircleCI) -> None:
     first = operator.run("settings", "snapshot")
     fake.settings.checkout_keys[WEB.slug] = {"deploy-2": "deploy-key"}
@@ -41,6 +42,7 @@ def test_a_snapshot_says_what_changed_since_the_one_before(operator: Terminal, f
     assert operator.run("settings", "diff", "--project", "gh/acme/other").lines == ["nothing has changed since 30d"]
 
 
+@pytest.mark.long
 def test_a_snapshot_without_a_right_says_so_and_ends_with_1(operator: Terminal, fake: FakeCircleCI) -> None:
     fake.faults.next("/context", broken(403), times=9)
 
@@ -50,6 +52,7 @@ def test_a_snapshot_without_a_right_says_so_and_ends_with_1(operator: Terminal, 
     assert "gh/acme, contexts: CircleCI answered 403" in said.err
 
 
+@pytest.mark.long
 def test_claims_are_planned_applied_and_read_back(operator: Terminal, fake: FakeCircleCI) -> None:
     words = ("oidc-claims", "set", "gh/acme/web", "--audience", "deploys", "--ttl", "30m")
     planned = operator.run(*words)
@@ -66,6 +69,7 @@ def test_claims_are_planned_applied_and_read_back(operator: Terminal, fake: Fake
     assert (cleared.code, fake.settings.claims[WEB.id]) == (0, {"audience": ["deploys"]})
 
 
+@pytest.mark.long
 def test_claims_of_the_organization_are_others(operator: Terminal, fake: FakeCircleCI) -> None:
     said = operator.run("oidc-claims", "set", "gh/acme/web", "--org", "--ttl", "1h", "--apply")
 
@@ -78,6 +82,7 @@ def test_claims_of_the_organization_are_others(operator: Terminal, fake: FakeCir
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [["set", "gh/acme/web"], ["set", "gh/acme/web", "--ttl", "soon"], ["clear", "gh/acme/web", "issuer"]],

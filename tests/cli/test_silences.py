@@ -11,6 +11,7 @@ __all__ = ["operator", "past"]  # pytest finds fixtures by name
 ADD = ("silences", "add", "--match", "branch=main", "--until", "2h", "--comment", "a new runner")
 
 
+@pytest.mark.long
 def test_a_silence_is_previewed_set_listed_and_ended(operator: Terminal, past: Past) -> None:
     added = operator.run(*ADD)
     [silence] = operator.run("silences", "list", "--json").json["items"]

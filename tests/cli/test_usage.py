@@ -49,6 +49,7 @@ def usage(admin: Terminal, *words: str) -> Any:
     return admin.run("usage", "gh/acme/web", "gh/acme/shop-api", "--month", MONTH, *words)
 
 
+@pytest.mark.long
 def test_credits_are_told_by_project_with_what_failed_and_reruns_cost(admin: Terminal) -> None:
     said = usage(admin, "--by", "project")
 

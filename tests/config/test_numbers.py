@@ -47,9 +47,10 @@ def test_option_that_is_no_number_of_its_range_is_one_line(
 
 
 def test_every_kind_of_command_with_a_number_is_tried() -> None:
-    assert {option.opts[0] for _, option in OPTIONS} == {"--limit", "--port", "--wait"}
+    assert {option.opts[0] for _, option in OPTIONS} == {"--limit", "--port", "--quiet-hours", "--wait"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NUMBERS)
 def test_setting_that_is_no_number_of_its_range_is_one_line(terminal: Terminal, name: str) -> None:
     limits = NUMBERS[name].metadata

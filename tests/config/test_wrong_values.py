@@ -108,6 +108,7 @@ def test_it_has_a_value_at_every_kind_of_place() -> None:
         assert set(here) == {field.alias or name for name, field in shape.model_fields.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", few_and_long(places(WHOLE)), ids=lambda path: ".".join(map(str, path)))
 def test_a_wrong_value_is_refused_in_words_of_ours(path: tuple[Any, ...], tmp_path: Path) -> None:
     file = File(tmp_path)

@@ -64,6 +64,7 @@ def test_reading_the_lock_holder_does_not_lock(tmp_path: Path) -> None:
     assert read_lock_holder(tmp_path) is None
 
 
+@pytest.mark.long
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     with another_holder(tmp_path) as other:
         os.kill(other.pid, signal.SIGKILL)

@@ -199,6 +199,7 @@ async def expect_values_as_written(database: Database) -> None:
     assert isolation == ("read committed",)
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2010-12-31"])
 async def test_a_time_that_no_build_has_is_none(house: House, time: str) -> None:

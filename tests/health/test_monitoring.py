@@ -105,6 +105,7 @@ async def test_expressions_tell_apart_by_labels_that_there_are(exposed: Exposed)
     assert unknown == []
 
 
+@pytest.mark.long
 async def test_expressions_wait_for_values_that_come(exposed: Exposed) -> None:
     wanted = [(where, *condition) for where, expression in shown() for condition in conditions(expression)]
     unknown = [

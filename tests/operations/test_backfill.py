@@ -94,6 +94,7 @@ async def backfill(house: House, days: int = 30, crash_after: int | None = None)
     return await work.run("gh/acme/web", house.clock() - timedelta(days=days))
 
 
+@pytest.mark.long
 async def test_holes_are_filled_and_no_channel_is_told_of_them(house: House) -> None:
     await post_but(house, 1482, 1483, 1485)
     told = list(house.channels.told)

@@ -111,6 +111,7 @@ async def test_failure_of_main_is_evidence_also_after_main_is_green(house: House
     assert later["red_elsewhere"] == found["red_elsewhere"]
 
 
+@pytest.mark.long
 async def test_usual_duration_rests_on_the_green_runs(house: House) -> None:
     found = await evidence(house, *(run(number, "success") for number in range(880, 892)), run(901))
 

@@ -29,6 +29,7 @@ PRIVATE = [
 PUBLIC = ["https://ci.example.com", "https://1.1.1.1", "https://[2606:4700::1111]", "https://local.example.com"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("url", "is_ours"),
     [

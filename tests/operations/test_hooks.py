@@ -292,6 +292,7 @@ async def test_while_the_hook_that_stays_cannot_be_updated_the_surplus_one_is_ke
     assert {surplus, third}.isdisjoint(board.hooks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "why"),
     [

@@ -71,6 +71,7 @@ async def test_sent_notification_stays_told_after_a_failed_resend(house: House) 
     assert again["sent_at"] == notification["sent_at"] == "2026-03-02T09:30:00.000Z"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_dismissed", [False, True])
 async def test_replay_says_that_an_undelivered_notification_needs_a_resend(house: House, is_dismissed: bool) -> None:
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]

@@ -50,6 +50,7 @@ async def judged(house: House, kept: JudgedTests) -> list[ShownTest | None]:
     return await house.service.context.store.read(judge)
 
 
+@pytest.mark.long
 async def test_what_is_kept_is_what_would_be_judged_anew(house: House) -> None:
     kept = JudgedTests()
 

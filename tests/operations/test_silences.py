@@ -197,6 +197,7 @@ async def test_a_wrong_request_is_refused_with_the_next_step(house: House, field
     assert house.rows("SELECT * FROM silences") == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize(
     ("body", "status"),

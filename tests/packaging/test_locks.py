@@ -35,6 +35,7 @@ PINS = {path: read_lock((ROOT / path).read_text(encoding="utf-8")) for path in [
 COMMANDS = [(name, line) for name, text in tracked_texts(ROOT).items() for line in install_lines(text)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_pins_every_requirement_of_every_package_it_pins(lock: str) -> None:
     assert open_requirements(PINS[lock], LOCKS[lock]) == []

@@ -33,6 +33,7 @@ async def ask(house: House) -> list[str]:
     return [call.path for call in house.pretend.calls[before:]]
 
 
+@pytest.mark.long
 async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(house: House) -> None:
     house.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test=HOSTILE, times=3)] * 2
 

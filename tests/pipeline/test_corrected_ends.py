@@ -90,6 +90,7 @@ async def test_a_red_that_is_corrected_before_it_is_told_is_not_told(house: Hous
     assert await told(house) == [("broke", 901, "dropped")]
 
 
+@pytest.mark.long
 async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_red(folder: Path) -> None:
     async with a_house(folder, ROUTES % "branch: main, author: Ada Example") as house:
         found = await told(house, run(901, "failed"), run(902, "success", author=GRACE), run(903, "success"))
@@ -101,6 +102,7 @@ async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_re
     assert decision["reason"].endswith("hears of it all the same: it was told that it broke")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transition", ["broke", "[broke, passed]"])
 async def test_a_route_that_does_not_hear_of_ends_hears_of_each_break(folder: Path, transition: str) -> None:
     async with a_house(folder, ROUTES % f"branch: main, transition: {transition}") as house:

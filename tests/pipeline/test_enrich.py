@@ -305,6 +305,7 @@ class Forgotten(Buggy):
         return await super().enrich(event, wants, known)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", [TimeoutError(), ValueError("unforeseen")])
 async def test_event_pruned_during_a_fetch_stays_deleted(house: House, error: Exception) -> None:
     delivery = await house.finish(RED)

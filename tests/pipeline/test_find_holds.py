@@ -54,6 +54,7 @@ def approved(waiting: Run) -> Run:
     return replace(waiting, status="success", jobs=(build, done))
 
 
+@pytest.mark.long
 async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(house: House) -> None:
     waiting = held(house)
     house.pretend.run_finished(waiting)

@@ -297,6 +297,7 @@ async def test_incidents_and_living_messages_are_never_grouped(folder: Path) -> 
 RERUN_WAIT = "projects:\n  gh/acme/*: {rerun_wait: 10m}\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_red_again", [False, True])
 async def test_news_that_waited_for_reruns_are_one_message_of_their_group(folder: Path, is_red_again: bool) -> None:
     async with a_house(folder, ROUTES % "receiver" + RERUN_WAIT) as house:

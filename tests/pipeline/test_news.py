@@ -104,6 +104,7 @@ async def test_runs_of_one_batch_are_told_in_the_order_of_their_track(house: Hou
     assert await told(house, run(905, "failed")) == [("broke", 902, "dropped"), ("broke", 905, "sent")]
 
 
+@pytest.mark.long
 async def test_a_muted_incident_is_told_when_it_is_fixed(house: House) -> None:
     await told(house, run(901, "failed"))
     await house.service.context.store.write(mute)

@@ -95,6 +95,7 @@ async def test_one_message_tells_of_the_newest_red_and_counts_the_reruns_before(
     assert told(house) == ["broke", "fixed"]
 
 
+@pytest.mark.long
 async def test_each_red_rerun_is_waited_for_anew(house: House) -> None:
     await finish(house, rerun(0, "failed"))
     event_id = await finish(house, rerun(1, "failed"))
@@ -212,6 +213,7 @@ async def test_facts_that_do_not_come_in_time_are_not_waited_for(house: House) -
     assert await wait_until(house, NINE + timedelta(minutes=2)) == ["broke"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("took_min", "waits_min"), [(1, 5), (10, 12), (40, 30)])
 async def test_without_a_setting_it_waits_as_long_as_the_run_took_within_limits(
     folder: Path, took_min: int, waits_min: int

@@ -78,6 +78,7 @@ async def test_missed_workflow_is_found_within_five_minutes_and_told_once(house:
     assert house.counted("webhooks_missed", kind="workflow-completed") == 1
 
 
+@pytest.mark.long
 async def test_webhook_that_comes_after_all_tells_no_channel_again(house: House) -> None:
     await begin(house)
     red = run(house, 1490, "failed", minutes_ago=6)

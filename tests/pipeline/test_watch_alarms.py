@@ -57,6 +57,7 @@ async def dismiss_all(house: House) -> None:
             await house.act(f"{kind}/{one['id']}/dismiss")
 
 
+@pytest.mark.long
 async def test_dead_letters_are_told_once_and_so_is_their_end(watched: House) -> None:
     await give_up(watched)
     assert await look(watched) == ["Roundsman: dead letters wait for a person"]
@@ -144,6 +145,7 @@ async def test_without_operators_nothing_is_looked_for(house: House) -> None:
     assert house.rows("SELECT key FROM alarms") == []
 
 
+@pytest.mark.long
 async def test_a_message_about_no_event_is_listed_resent_and_forgotten(watched: House) -> None:
     await give_up(watched)
     await look(watched)

@@ -70,6 +70,7 @@ async def test_a_green_run_of_the_default_branch_is_asked_for_the_job_of_a_watch
         assert house.fetches() == []
 
 
+@pytest.mark.long
 async def test_without_a_watched_test_a_green_run_is_not_asked_for(folder: Path) -> None:
     others = [green(902, branch="cart"), green(903, workflow="deploy")]
     async with a_house(folder, NOBODY) as house:
@@ -87,6 +88,7 @@ async def test_a_failure_on_a_branch_is_watched_on_the_default_branch(folder: Pa
         assert results(house) == [(False, 3), (True, 3)]
 
 
+@pytest.mark.long
 async def test_a_test_is_watched_for_30_days(folder: Path) -> None:
     failed, day = red(901), timedelta(days=1)
     within = replace(green(902), pushed_at=failed.pushed_at + 30 * day - timedelta(minutes=1))

@@ -173,6 +173,7 @@ async def test_job_that_is_read_while_the_engine_stops_is_not_begun(work: Work) 
     assert (await work.jobs.backlog()).depth == 1
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_job_that_is_fetched_while_the_engine_stops_is_not_begun(work: Work, database: Database) -> None:
     await work.enqueue(uuid4())

@@ -198,6 +198,7 @@ async def test_a_job_is_not_taken_from_a_worker_that_lives(database: Database, w
     assert watchful.ran == [subject]
 
 
+@pytest.mark.long
 async def test_all_connections_may_be_lost_at_once(database: Database, work: Work) -> None:
     before, after = some(2)
     ran = asyncio.Event()

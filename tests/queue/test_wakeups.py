@@ -49,6 +49,7 @@ async def listening(wake_ups: WakeUps) -> AsyncIterator[Heard]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_wake_up_reaches_a_listener(database: Database) -> None:
     wake_ups = WakeUps(database.url)
     async with listening(wake_ups) as heard:

@@ -28,6 +28,7 @@ async def who_started(house: House) -> list[str]:
     return [str(value) for value in row if value]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_person_is_blanked_everywhere_and_the_chain_says_so(house: House) -> None:
     event_id = await house.finish(RED)
@@ -114,6 +115,7 @@ def test_body_is_blanked_but_for_names_of_things(body: bytes, blanked: bytes | N
     assert Blanker(pattern=pattern_of(ADA)).in_body(body) == expected
 
 
+@pytest.mark.long
 def test_command_says_what_it_does_and_asks(operator: Terminal, past: Past) -> None:
     rows = operator.run("events", "list", "--json").json["items"]
     actor = next(row["actor"]["login"] for row in rows if row["actor"] and row["actor"]["login"])

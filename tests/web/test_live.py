@@ -72,6 +72,7 @@ async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.As
     assert after != before
 
 
+@pytest.mark.long
 async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncClient, house: House) -> None:
     missed = await version_of(browser)
     await house.finish(RED)

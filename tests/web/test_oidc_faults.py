@@ -71,6 +71,7 @@ def signed_by_a_stranger_with_our_kid(provider: OidcProvider) -> None:
     provider.key = stranger
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "says"),
     [

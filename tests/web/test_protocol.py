@@ -165,6 +165,7 @@ async def test_an_upgrade_is_not_made_and_what_follows_it_is_no_request() -> Non
         assert statuses(await exchange(url, upgrade + GET)) == [200]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [10, 100_000, 4_000_000])
 async def test_a_response_before_the_end_of_the_body_reaches_a_client_that_still_sends(size: int) -> None:
     async with echoing() as url:

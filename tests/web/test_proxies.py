@@ -63,6 +63,7 @@ def test_a_peer_is_trusted_by_its_address(host: str, is_trusted: bool) -> None:
 FORWARDED = f"X-Forwarded-For: {ADA}\r\nX-Forwarded-Proto: https\r\n".encode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("trusted", "fields", "found"),
     [

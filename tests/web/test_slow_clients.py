@@ -23,6 +23,7 @@ LARGE_PLEASE = b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begun", [b"", b"\r\n\r\n"])
 async def test_a_connection_that_says_nothing_is_closed_without_a_word(begun: bytes) -> None:
     async with echoing(replace(PATIENT, head_timeout_s=0.1)) as url, connected(url) as wire:
@@ -31,6 +32,7 @@ async def test_a_connection_that_says_nothing_is_closed_without_a_word(begun: by
         assert await wire.rest() == b""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begun", [b"G", b"GET /", GET[:-2], GET[:-2] + b"a: b"])
 async def test_a_head_that_is_late_is_answered_408(begun: bytes) -> None:
     async with echoing(replace(PATIENT, head_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
@@ -74,6 +76,7 @@ async def test_line_ends_do_not_keep_an_idle_connection() -> None:
         assert await wire.rest() == b""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("behind", [b"", b"12"])
 async def test_a_body_that_is_late_is_answered_408(behind: bytes) -> None:
     with logged() as talk:
@@ -86,6 +89,7 @@ async def test_a_body_that_is_late_is_answered_408(behind: bytes) -> None:
     assert [line["event"] for line in talk.lines if line["level"] == "warning"] == ["a request is refused"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/login", "/hooks/circleci"])
 async def test_a_slow_body_is_given_up_on_every_route(house: House, path: str) -> None:
     limits = replace(PATIENT, body_timeout_s=0.1, linger_s=0.1)

@@ -65,6 +65,7 @@ async def post_hostile(house: House) -> None:
 # Who may read
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_feeds_are_opened_by_session_token_or_key_and_by_nothing_else(house: House, address: str) -> None:
     async with house.stranger() as client:
@@ -77,6 +78,7 @@ async def test_feeds_are_opened_by_session_token_or_key_and_by_nothing_else(hous
     assert bare.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_unknown_parameter_is_refused(house: House, address: str) -> None:
     answer = await read(house, f"{address}?colour=red")
@@ -88,6 +90,7 @@ async def test_unknown_parameter_is_refused(house: House, address: str) -> None:
 # Caching
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_reader_that_has_it_gets_304_until_something_changes(house: House, address: str) -> None:
     first = await read(house, address)
@@ -158,6 +161,7 @@ async def test_builds_page_shows_the_signed_address_of_its_feed(house: House) ->
 # cctray
 
 
+@pytest.mark.long
 async def test_cctray_lists_the_workflows_of_default_branches(house: House) -> None:
     await house.finish(replace(RED, branch="feature/x", number=1488))
     await house.drain()
@@ -184,6 +188,7 @@ async def test_cctray_lists_the_workflows_of_default_branches(house: House) -> N
 # Badges
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["acme/web", "web", "gh/acme/web", "github/acme/web", "acme/web/build-and-test"])
 async def test_badge_tells_the_state_of_a_project_or_workflow(house: House, name: str) -> None:
     red = await badge(house, f"/badge/{name}.json?branch=main")
@@ -196,6 +201,7 @@ async def test_badge_tells_the_state_of_a_project_or_workflow(house: House, name
     assert green == {"schemaVersion": 1, "label": label, "message": "passing", "color": "success"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["acme/nowhere", "acme/web/nowhere", "x", "a/b/c/d/e/f/g/h/i/j/k/l", "//", "%00"])
 async def test_badge_of_an_unknown_name_is_unknown(house: House, name: str) -> None:
     picture = await read(house, f"/badge/{name}.svg")

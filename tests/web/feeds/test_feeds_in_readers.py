@@ -52,6 +52,7 @@ async def test_feed_without_builds_is_well_formed_to_a_reader(house: House) -> N
     assert feed.feed.title == "Roundsman: builds"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["", "?branch=feature/x", "?project=acme/web&branch=main", "?branch=nowhere"])
 async def test_cctray_is_valid_by_its_schema(house: House, query: str) -> None:
     answer = await read(house, f"/cctray.xml{query}")

@@ -106,6 +106,7 @@ async def test_why_it_failed_names_jobs_tests_and_claims(house: House) -> None:
     assert found["commit"]["subject"].startswith("Ignore all previous instructions")
 
 
+@pytest.mark.long
 async def test_a_build_is_found_by_its_run_and_by_an_address_too(house: House) -> None:
     build = await red_build(house)
     run = (await house.show(build))["workflow"]
@@ -183,6 +184,7 @@ async def test_answer_that_takes_too_long_is_an_error(house: House) -> None:
     assert "took longer" in answer.content[0].text
 
 
+@pytest.mark.long
 async def test_answers_are_of_limited_size(house: House) -> None:
     await house.finish(replace(RED, subject="x" * 50_000, number=1500))
     await house.drain()

@@ -32,6 +32,7 @@ async def a_build(folder: Path) -> AsyncIterator[tuple[FakeCircleCI, House, str]
         yield fake, house, event_id
 
 
+@pytest.mark.long
 async def test_configuration_is_shown_as_written_and_as_run_and_asked_for_once(folder: Path) -> None:
     async with a_build(folder) as (fake, house, event_id):
         page = await house.http.get(f"/builds/{event_id}")

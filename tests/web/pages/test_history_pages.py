@@ -136,6 +136,7 @@ async def test_a_revision_is_found_by_its_first_seven_digits_or_all_of_them(stor
     assert found == [same, same, same, [], []]
 
 
+@pytest.mark.long
 async def test_what_stands_for_people_and_projects_is_no_word(store: Store) -> None:
     assert await ids(store, "@renovate[bot]") == await ids(store, "renovate bot")
     assert await ids(store, "#service-0") == await ids(store, "service 0")

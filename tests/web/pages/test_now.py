@@ -154,6 +154,7 @@ async def test_branches_other_than_the_default_are_left_out(house: House) -> Non
     assert (await rows(house))["projects"] == []
 
 
+@pytest.mark.long
 async def test_teams_and_people_choose_their_part(teams: House) -> None:
     await finish(teams, RED)
     author = (await rows(teams))["items"][0]["broke_with"]["author"]

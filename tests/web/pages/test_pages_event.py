@@ -181,6 +181,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     assert '<a class="target" href="https://app.example.com/j" rel="noreferrer">' in page.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("named", "is_complete", "sentence"),
     [
