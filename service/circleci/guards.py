@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Page
@@ -60,7 +61,7 @@ async def _webhooks(api: CircleCIAPI, place: GuardPlace) -> States:
         f"{one.name or 'without a name'} ({(one.id or '')[:8]})": TEXT_SEPARATOR.join(
             [
                 *sorted(one.events),
-                f"address {sha256((one.url or '').encode()).hexdigest()[:DIGEST_DIGITS]}",
+                f"address {_digest(one.url)}",
                 "verifies TLS" if one.verify_tls else "does not verify TLS",
                 "signed" if one.signing_secret else "not signed",
             ]
@@ -118,6 +119,40 @@ async def _channels(api: CircleCIAPI, place: GuardPlace) -> States:
     }
 
 
+async def _schedules(api: CircleCIAPI, place: GuardPlace) -> States:
+    """Return the schedules: of all that one is, but for its name, a digest, since parameters may hold secrets."""
+    found = await api.schedules.schedules(place.slug)
+    return {
+        one.name or (one.id or "")[:8]: f"form {_digest(one.model_dump_json(exclude={'id', 'name'}))}"
+        for one in _whole(found).items
+    }
+
+
+async def _exporters(api: CircleCIAPI, place: GuardPlace) -> States:
+    """Return the exporters: their hosts, since an address may hold a secret, and the names of their headers."""
+    found = await api.exporters.exporters(place.org_id)
+    return {
+        f"{_host(one.endpoint)} ({(one.id or '')[:8]})": TEXT_SEPARATOR.join(
+            [
+                one.protocol or "",
+                "without TLS" if one.insecure else "with TLS",
+                *sorted(one.headers),
+                f"address {_digest(one.endpoint)}",
+            ]
+        )
+        for one in _whole(found).items
+    }
+
+
+def _host(endpoint: str | None) -> str:
+    """Return the host of an exporter's endpoint, which has a scheme or none."""
+    address = endpoint or ""
+    try:
+        return urlsplit(address if "://" in address else f"//{address}").hostname or "without a host"
+    except ValueError:  # brackets that are no IPv6 address
+        return "without a host"
+
+
 async def _contexts(api: CircleCIAPI, place: GuardPlace) -> States:
     found = await api.settings.contexts(place.org_id)
     return {one.name: "" for one in _whole(found).items if one.name}
@@ -154,6 +189,11 @@ async def _integrations(api: CircleCIAPI, place: GuardPlace) -> States:
     }
 
 
+def _digest(text: str | None) -> str:
+    """Return a short digest, by which a change is seen and nothing else."""
+    return sha256((text or "").encode()).hexdigest()[:DIGEST_DIGITS]
+
+
 def _whole(page: Page[T]) -> Page[T]:
     """Return a page that is a whole list: what was cut off would count as removed."""
     if not page.is_last:
@@ -169,11 +209,13 @@ READERS: tuple[GuardReader, ...] = (
     GuardReader(area=GuardArea.PROJECT_SETTINGS, read=_advanced, needs_v3=False),
     GuardReader(area=GuardArea.PROJECT_CLAIMS, read=_project_claims),
     GuardReader(area=GuardArea.CHANNELS, read=_channels, needs_v3=True),
+    GuardReader(area=GuardArea.SCHEDULES, read=_schedules),
     GuardReader(area=GuardArea.CONTEXTS, read=_contexts, is_of_org=True),
     GuardReader(area=GuardArea.CONTEXT_VARIABLES, read=_context_variables, is_of_org=True),
     GuardReader(area=GuardArea.ORG_CLAIMS, read=_org_claims, is_of_org=True),
     GuardReader(area=GuardArea.POLICIES, read=_policies, is_of_org=True),
     GuardReader(area=GuardArea.INTEGRATIONS, read=_integrations, is_of_org=True, needs_v3=True),
+    GuardReader(area=GuardArea.EXPORTERS, read=_exporters, is_of_org=True, needs_v3=True),
 )
 
 

