@@ -127,7 +127,7 @@ async def test_our_own_pages_and_programs_may_act(public: House) -> None:
     allowed = {200, 202, 303, 400, 404, 409}  # no act that needs words of a person is complete here
     assert [(name, address) for name, address, answer in answers if answer.status_code not in allowed] == []
     assert [one for *one, answer in answers if "/login?" in answer.headers.get("location", "")] == []
-    assert {verb for (verb,) in public.rows("SELECT verb FROM actions")} == {"replay", "resend"}
+    assert {verb for (verb,) in public.rows("SELECT verb FROM actions")} == {"replay", "resend", "end_session"}
 
 
 async def test_looking_changes_nothing(public: House, is_long: bool) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from service.testing.fake_circleci.organization import ADA, PROJECTS
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.openapi.document import PATH
-from tests.app_fixture import RED_TO_WEB, House, environ
+from tests.app_fixture import RED_TO_WEB, TOKEN, House, environ
+from tests.cli_runner import served as pretend_served
 from tests.operator_client import ADMIN_TOKEN
 from tests.processes import serve, surroundings
 from tests.sample_history import ROUTES, Past, past
@@ -21,7 +24,6 @@ from tests.sample_history import ROUTES, Past, past
 __all__ = ["past"]  # pytest finds fixtures by name
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
-CLOSED = "http://127.0.0.1:9"
 SEED = 11
 ENDS_WITHIN_S = 900
 
@@ -39,7 +41,12 @@ def fuzz(folder: Path, routes: str) -> subprocess.CompletedProcess[str]:
     """Serve a folder, and have schemathesis ask it everything."""
     if not SCHEMATHESIS.exists():
         pytest.skip("no schemathesis: it is among the development requirements")
-    with serve(folder, {**environ(folder, routes), "ROUNDSMAN_CIRCLECI_URL": CLOSED}) as served:
+    pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    asks = {"ROUNDSMAN_RECONCILE": "0", "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN}
+    with (
+        pretend_served(pretend) as circleci,
+        serve(folder, {**environ(folder, routes), **asks, "ROUNDSMAN_CIRCLECI_URL": circleci}) as served,
+    ):
         words = [
             *("run", f"{served.address}{PATH}", "--seed", str(SEED), "--generation-deterministic"),
             *("--header", f"Authorization: Bearer {ADMIN_TOKEN}", "--continue-on-failure", "--no-color"),
