@@ -22,6 +22,7 @@ _CLAIMS = {
     "int_parsing": _NUMBER,
     "int_from_float": _NUMBER,
     "int_parsing_size": "is too large a number",
+    "literal_error": "must be {expected}",
     "greater_than_equal": "must be {ge} or more",
     "datetime_type": _TIME,
     "datetime_parsing": _TIME,
