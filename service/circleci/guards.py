@@ -120,7 +120,7 @@ async def _channels(api: CircleCIAPI, place: GuardPlace) -> States:
 
 
 async def _schedules(api: CircleCIAPI, place: GuardPlace) -> States:
-    """Return the schedules: of all that one is, but for its name, a digest, since parameters may hold secrets."""
+    """Return the schedules as digests, since parameters may hold secrets."""
     found = await api.schedules.schedules(place.slug)
     return {
         one.name or (one.id or "")[:8]: f"form {_digest(one.model_dump_json(exclude={'id', 'name'}))}"
@@ -129,7 +129,7 @@ async def _schedules(api: CircleCIAPI, place: GuardPlace) -> States:
 
 
 async def _exporters(api: CircleCIAPI, place: GuardPlace) -> States:
-    """Return the exporters: their hosts, since an address may hold a secret, and the names of their headers."""
+    """Return the exporters by their hosts: an address may hold a secret."""
     found = await api.exporters.exporters(place.org_id)
     return {
         f"{_host(one.endpoint)} ({(one.id or '')[:8]})": TEXT_SEPARATOR.join(
