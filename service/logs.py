@@ -5,6 +5,8 @@ import codecs
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO, cast
 
 import structlog
@@ -53,6 +55,26 @@ def configure_logs(level: int = logging.INFO) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=tidy))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)  # otherwise Python writes them to standard error, and a stuck reader blocks
+
+
+@contextmanager
+def logs_of_a_command() -> Iterator[None]:
+    """Write warnings to standard error where logs are not configured yet.
+
+    Standard output is the result of a command, JSON perhaps; without a configuration every line would go there.
+    """
+    if structlog.is_configured():
+        yield
+        return
+    structlog.configure(
+        processors=[structlog.stdlib.add_log_level, structlog.dev.ConsoleRenderer(colors=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
 
 
 def set_log_level(name: str) -> None:

@@ -186,7 +186,7 @@ class CircleCI:
 
         Raises Temporary or Permanent.
         """
-        project = await self._api.project(slug)
+        project = await self._admin_api.project(slug)
         if project.id is None:
             raise Permanent(f"CircleCI does not say the id of project {slug}")
         return project.id

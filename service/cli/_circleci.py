@@ -22,11 +22,17 @@ T = TypeVar("T")
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 
 
-def managing_config() -> Config:
-    """Return the configuration; raise BadConfig without an API token."""
+def managing_config(purpose: str) -> Config:
+    """Return the configuration; raise BadConfig without a token that may manage.
+
+    purpose   the beginning of a sentence: "hooks are managed with"
+    """
     config = load(os.environ, serving=False, sending=False)
     if config.settings.circleci_admin_token is None and config.settings.circleci_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: it is done at CircleCI with a personal token, so set one")
+        raise BadConfig(
+            f"ROUNDSMAN_CIRCLECI_TOKEN is not set: {purpose} a personal API token; set it, or "
+            "ROUNDSMAN_CIRCLECI_ADMIN_TOKEN for what only an organization admin may do"
+        )
     return config
 
 

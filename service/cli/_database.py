@@ -12,6 +12,7 @@ from service.db.data_folder import database_file, require_database
 from service.db.database import Store
 from service.db.migrate import is_workable, revision
 from service.errors import BadConfig
+from service.logs import logs_of_a_command
 from service.store import heartbeats
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
         async with _open_store(settings.database_url) as store:
             return await do(settings, store)
 
-    return asyncio.run(run())
+    with logs_of_a_command():
+        return asyncio.run(run())
 
 
 @asynccontextmanager

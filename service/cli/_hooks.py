@@ -1,7 +1,6 @@
 """The parts that the hooks commands share: settings, CircleCI, and tables."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,9 +11,10 @@ import typer
 from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
 from service.circleci.webhook.signature import fingerprint_of
+from service.cli._circleci import managing_config
 from service.cli._database import with_store
 from service.cli._output import MIN_WIDTH, print_json, print_table, say, warn
-from service.config.configuration import Config, load
+from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
@@ -50,10 +50,7 @@ class Outcome:
 
 def read_config() -> Config:
     """Return the configuration; raise BadConfig without an API token."""
-    config = load(os.environ, serving=False, sending=False)
-    if config.settings.circleci_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization admin's token")
-    return config
+    return managing_config("hooks are managed with")
 
 
 def read_target(settings: Settings) -> HookTarget:

@@ -53,7 +53,7 @@ def backfill(project: Slug = None, since: SinceOption = "30d", as_json: AsJson =
     async def run(_settings: Settings, store: Store) -> BackfillState:
         config = load(os.environ, serving=False, sending=False)
         if config.settings.circleci_token is None:
-            raise BadConfig("no ROUNDSMAN_CIRCLECI_TOKEN is set; CircleCI answers no question without one")
+            raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: it asks with a personal API token; set one")
         begins = to_time(since, store.clock())
         if begins >= store.clock():
             raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")

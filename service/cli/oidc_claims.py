@@ -1,7 +1,6 @@
 """Commands for the claims of OIDC tokens: oidc-claims show, set, clear."""
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, TypeVar
@@ -10,10 +9,10 @@ import typer
 
 from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
+from service.cli._circleci import managing_config
 from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, print_table, say
-from service.config.configuration import load
-from service.errors import BadConfig, BadRequest
+from service.errors import BadRequest
 from service.metrics import Metrics
 from service.operations.claims import (
     CLAIMS,
@@ -129,9 +128,7 @@ def _print(target: ClaimsTarget, steps: Sequence[ClaimStep], *, is_applied: bool
 
 
 def _with_source(work: Callable[[CircleCI], Awaitable[T]]) -> T:
-    config = load(os.environ, serving=False, sending=False)
-    if config.settings.circleci_token is None and config.settings.circleci_admin_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_ADMIN_TOKEN is not set: claims are of an organization admin")
+    config = managing_config("claims are read and set with")
 
     async def run() -> T:
         source = circleci(config, metrics=Metrics())

@@ -7,8 +7,9 @@ import typer
 
 from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
+from service.cli._circleci import managing_config
 from service.cli._commands import Group
-from service.cli._hooks import posting_projects, read_config
+from service.cli._hooks import posting_projects
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say
 from service.errors import BadConfig
 from service.metrics import Metrics
@@ -53,7 +54,7 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
 
 
 def _ask(question: Any, *, rotate: bool) -> list[ExporterStep]:
-    config = read_config()
+    config = managing_config("exporters are managed with")
     settings = config.settings
     target = exporter_target(settings.public_url, settings.otlp_token, settings.circleci_url)
     organizations = organizations_of(config.hooks, posting_projects())

@@ -67,7 +67,7 @@ def approve(
 
 
 def _act(verb: ActVerb, build: str, job: str | None, *, yes: bool, as_json: bool) -> None:
-    config = managing_config()
+    config = managing_config("builds are acted on with")
     workflow_id, name = with_store(lambda _, store: _find(_, store, build))
     of_job = f" job {job} of" if job else ""
     confirm(f"{humanize(verb)}{of_job} {name} at CircleCI?".capitalize(), is_confirmed=yes)

@@ -49,7 +49,7 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
 
     Without projects, of those that roundsman.yaml names under schedules and hooks. Times are in UTC.
     """
-    config = managing_config()
+    config = managing_config("schedules are kept with")
     named = projects or _projects(config)
     _finish(_with_api(config, lambda api: list_all(api, named)), config, as_json)
 
@@ -60,7 +60,7 @@ def plan_command(as_json: AsJson = False) -> None:
 
     Exit code 1 when there is something to do, or something in the way.
     """
-    config = managing_config()
+    config = managing_config("schedules are kept with")
     steps = _with_api(config, lambda api: plan(api, _wanted(config), _projects(config)))
     _print_steps(steps, config, as_json)
     if any(step.verb in NEEDS_ACTION for step in steps):
@@ -74,7 +74,7 @@ def apply_command(as_json: AsJson = False) -> None:
     Safe to repeat. A schedule is ours when its description has our mark; others are never touched. Each write is read
     back. Exit code 1 when something could not be done.
     """
-    config = managing_config()
+    config = managing_config("schedules are kept with")
     _finish(_with_api(config, lambda api: apply(api, _wanted(config), _projects(config))), config, as_json)
 
 

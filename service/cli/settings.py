@@ -1,6 +1,5 @@
 """Commands for the settings that guard builds: settings show, snapshot, diff."""
 
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -9,14 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from service.app.build_context import circleci
+from service.cli._circleci import managing_config
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._output import AsJson, print_json, print_table, say, warn
-from service.config.configuration import load
 from service.config.settings import Settings
 from service.db.database import Store
-from service.errors import BadConfig
 from service.metrics import Metrics
 from service.model import GuardChange, GuardSnapshot
 from service.operations.json_shapes import rfc3339
@@ -59,9 +57,7 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     CircleCI. The running service tells its routes with `event: settings-changed` of it. Exit code 1 when something
     could not be read.
     """
-    config = load(os.environ, serving=False, sending=False)
-    if config.settings.circleci_token is None and config.settings.circleci_admin_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: settings are read with it")
+    config = managing_config("settings are read with")
 
     async def look(_: Settings, store: Store) -> GuardLook:
         source, now = circleci(config, metrics=Metrics()), store.clock()
@@ -77,12 +73,13 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     if as_json:
         lacking = [_snapshot_json(one) for one in found.lacking]
         changes = [_change_json(one) for one in found.changes]
-        print_json({"areas": found.areas, "changes": changes, "lacking": lacking})
+        print_json({"areas": found.areas, "changes": changes, "lacking": lacking, "unread": found.unread})
     else:
         _print_changes(found.changes, none="nothing has changed")
         warn(f"{one.scope}, {one.area.value.replace('_', ' ')}: {one.lacking}" for one in found.lacking)
+        warn(found.unread)
         say(f"{found.areas} areas compared")
-    if found.lacking or not found.areas:
+    if found.lacking or found.unread or not found.areas:
         raise typer.Exit(1)
 
 

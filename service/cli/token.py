@@ -1,7 +1,6 @@
 """The command about the tokens of CircleCI: token."""
 
 import asyncio
-import os
 from typing import Any
 
 import typer
@@ -10,10 +9,11 @@ from service.app.build_context import circleci
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import TOKEN_SETTING
 from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
+from service.cli._circleci import managing_config
 from service.cli._database import with_store
 from service.cli._output import AsJson, print_json, say, warn
 from service.clock import now_utc
-from service.config.configuration import Config, load
+from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
@@ -31,9 +31,7 @@ def token(as_json: AsJson = False) -> None:
     one thing of each kind, of the first project under `hooks`, or of the last one that posted; nothing is changed.
     Exit code 1 when a token is refused or has ended.
     """
-    config = load(os.environ, serving=False, sending=False)
-    if config.settings.circleci_token is None and config.settings.circleci_admin_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: there is no token to look at")
+    config = managing_config("CircleCI is asked with")
     project = next((hook.project for hook in config.hooks if "*" not in hook.project), None) or _last_project()
     tokens = asyncio.run(_look(config, project))
     if as_json:

@@ -43,7 +43,7 @@ def trigger(  # noqa: PLR0913, PLR0917 - one option each
     Asks first. It is on record, and never repeated by itself: where CircleCI's answer is lost, it looks whether a
     pipeline was started. Exit code 1 when none was, or none is known to be.
     """
-    config = managing_config()
+    config = managing_config("pipelines are triggered with")
     asked = Trigger(
         project=project,
         branch=branch or None,

@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,12 +15,13 @@ import typer
 from rich.console import Console
 
 from service.app.build_context import circleci
+from service.cli._circleci import managing_config
 from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say, warn
 from service.cli._streams import writing
 from service.cli.hooks import PROJECT
-from service.config.configuration import Config, load
+from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
@@ -77,9 +77,7 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
     """
     if as_csv and as_json:
         raise BadConfig("--csv and --json cannot be given together; choose one")
-    config = load(os.environ, serving=False, sending=False)
-    if config.settings.circleci_admin_token is None and config.settings.circleci_token is None:
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: usage is asked for with an organization admin's token")
+    config = managing_config("usage is asked for with")
     named = [*dict.fromkeys(projects or [])]
 
     async def do(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:

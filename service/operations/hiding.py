@@ -31,8 +31,8 @@ class Hiding:
         self._secrets = sorted({one for one in secrets if one}, key=len, reverse=True)
         shown = {} if names is None else {one: word for one, word in names.items() if _is_private(one)}
         self._names = {one.casefold(): word for one, word in shown.items()}
-        longest_first = sorted(map(re.escape, shown), key=len, reverse=True)
-        joined = "|".join(longest_first)
+        by_length = sorted(map(re.escape, shown), key=len, reverse=True)
+        joined = "|".join(by_length)
         self._pattern = re.compile(rf"(?<!\w)(?:{joined})(?!\w)", re.IGNORECASE) if joined else None
         self._hides_names = names is not None
 
@@ -103,7 +103,8 @@ def _names(config: Config, people: Iterable[str], projects: Iterable[str]) -> It
     if settings.database_url.startswith("sqlite:///"):
         path = Path(settings.database_url.removeprefix("sqlite:///"))
         yield str(path.parent.absolute()), "<data folder>"
-        yield str(path.parent), "<data folder>"
+        if len(path.parent.parts) > 1:  # a plain word, such as data, occurs in sentences
+            yield str(path.parent), "<data folder>"
     yield from _numbered([one.name for one in config.receivers.values()], "receiver")
     labels = [channel.label for one in config.receivers.values() for channel in one.channels]
     yield from _numbered(labels, "channel")

@@ -40,11 +40,14 @@ class GuardLook:
     """The result of a look.
 
     changes   those that were found
-    lacking   the areas that could not be read, with the reason: by scope and area
+    lacking   the areas that the token may not read, with the reason
+    unread    the projects and areas that could not be read for now, each with the reason
+    areas     the number of those that were asked for
     """
 
     changes: list[GuardChange] = field(default_factory=list)
     lacking: list[GuardSnapshot] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     areas: int = 0
 
 
@@ -86,6 +89,7 @@ async def compare(
             return look
         except (Temporary, Permanent) as error:
             log.info("the settings of a project are not known", project=slug, reason=str(error))
+            look.unread.append(f"{slug}: {error}")
             continue
         for reader in readers:
             scope = place.org_slug if reader.is_of_org else slug
@@ -118,6 +122,7 @@ async def _compare_area(  # noqa: PLR0917, PLR0913 - one argument for each thing
         states, lacking = await reader.read(source.admin_api, place), None
     except Temporary as error:
         log.info("settings are not known for now", scope=scope, area=reader.area.value, reason=str(error))
+        look.unread.append(f"{scope}, {reader.area.value.replace('_', ' ')}: {error}")
         return
     except Permanent as error:
         states, lacking = dict(before.states) if before else {}, str(error)

@@ -24,8 +24,10 @@ from tests.circleci.test_endpoint_faults import one_call
 
 PRISM = os.environ.get("PRISM")
 READY_WITHIN_S = 60.0
-SLUG = re.compile(rb"(?<=/)(?:gh|github|circleci)/[^/?]+(?:/[^/?]+)?")
-DESCRIBED = sorted(name for name, one in ENDPOINTS.items() if one.version == "v2" and name not in NEWER)
+SLUGS = [re.compile(rb"(?<=/)(?:gh|github|circleci)" + rb"/[^/?]+" * parts) for parts in (2, 1)]
+# Prism makes up a lifetime of claims that its own check of the description's pattern then refuses.
+UNANSWERED = {f"{verb}{scope}_claims" for verb in ("", "set_", "clear_") for scope in ("org", "project")}
+DESCRIBED = sorted(name for name, one in ENDPOINTS.items() if one.version == "v2" and name not in NEWER | UNANSWERED)
 
 pytestmark = [
     pytest.mark.long,
@@ -66,9 +68,10 @@ class WithoutVersion(httpx.AsyncBaseTransport):
         """Pass a request on to the path below the version, with a slug as one part of it where that is described."""
         path = request.url.raw_path.removeprefix(b"/api/v2")
         response = await self._send(request, path)
-        if response.status_code == 404 and (slug := SLUG.search(path)):
-            await response.aclose()
-            response = await self._send(request, path.replace(slug[0], slug[0].replace(b"/", b"%2F"), 1))
+        for slug in SLUGS:
+            if response.status_code == 404 and (found := slug.search(path)):
+                await response.aclose()
+                response = await self._send(request, path.replace(found[0], found[0].replace(b"/", b"%2F"), 1))
         return response
 
     async def aclose(self) -> None:

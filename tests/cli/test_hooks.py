@@ -165,7 +165,10 @@ def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("ROUNDSMAN_CIRCLECI_TOKEN", "ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization"),
+        (
+            "ROUNDSMAN_CIRCLECI_TOKEN",
+            "ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with a personal",
+        ),
         ("ROUNDSMAN_PUBLIC_URL", "ROUNDSMAN_PUBLIC_URL is not set: set it to the https address at which CircleCI"),
         ("ROUNDSMAN_WEBHOOK_SECRETS", "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],

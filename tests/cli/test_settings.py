@@ -53,6 +53,20 @@ def test_a_snapshot_without_a_right_says_so_and_ends_with_1(operator: Terminal, 
 
 
 @pytest.mark.long
+def test_a_snapshot_names_what_could_not_be_read_and_ends_with_1(operator: Terminal, fake: FakeCircleCI) -> None:
+    fake.faults.next("/context", broken(503), times=9)
+    (operator.folder / "roundsman.yaml").write_text(
+        RED_TO_WEB + "hooks: [{project: gh/acme/web}, {project: gh/acme/gone}]\n", encoding="utf-8"
+    )
+
+    said = operator.run("settings", "snapshot")
+
+    assert said.code == 1
+    for unread in ("gh/acme, contexts: CircleCI answered 503", "gh/acme/gone: CircleCI answered 404"):
+        assert unread in said.err
+
+
+@pytest.mark.long
 def test_claims_are_planned_applied_and_read_back(operator: Terminal, fake: FakeCircleCI) -> None:
     words = ("oidc-claims", "set", "gh/acme/web", "--audience", "deploys", "--ttl", "30m")
     planned = operator.run(*words)

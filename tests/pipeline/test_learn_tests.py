@@ -1,6 +1,6 @@
 """Tests are asked for where no message needs them: what is learned from runs does not depend on who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.clock import now_utc
+from service.db.tables import Transaction
 from service.metrics import Metrics
 from service.model import DetailKind, FetchPurpose
 from service.pipeline.worker import RowWorker
@@ -151,3 +152,21 @@ async def test_a_request_for_tests_comes_last(house: House) -> None:
         await store.write(fetches.request, [event_id], purpose, due_at=house.clock())
 
     assert (await store.read(fetches.due_purposes, house.clock()))[-1] is FetchPurpose.TESTS
+
+
+async def test_results_that_wait_for_room_are_no_backlog(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    [(event_id,)] = house.rows("SELECT id FROM events LIMIT 1")
+    now = house.clock()
+    store = house.service.context.store
+
+    def request(purpose: FetchPurpose) -> Callable[[Transaction], int]:
+        def do(transaction: Transaction) -> int:
+            fetches.request(transaction, [UUID(str(event_id))], purpose, due_at=now)
+            return fetches.backlog(transaction, now).depth
+
+        return do
+
+    assert await store.write(request(FetchPurpose.TESTS)) == 0
+    assert await store.write(request(FetchPurpose.MESSAGE)) == 1
