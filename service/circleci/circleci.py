@@ -96,8 +96,11 @@ class CircleCI:
 
     @property
     def admin_api(self) -> CircleCIAPI:
-        """The API, asked with the token of an organization admin, if there is one."""
-        return self._admin_api
+        """The API, asked with the token of an organization admin, if there is one.
+
+        Without one it is the API of the only token: what CircleCI asks of a token holds for all its calls.
+        """
+        return self._admin_api if self.has_admin else self._api
 
     def set_expiry(self, *, token: date | None, admin: date | None) -> None:
         """Set the days on which the tokens end, where they are told."""
@@ -186,7 +189,7 @@ class CircleCI:
 
         Raises Temporary or Permanent.
         """
-        project = await self._admin_api.project(slug)
+        project = await self.admin_api.project(slug)
         if project.id is None:
             raise Permanent(f"CircleCI does not say the id of project {slug}")
         return project.id
@@ -205,7 +208,7 @@ class CircleCI:
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
         """Return the hooks of a project; raises Temporary or Permanent."""
-        return await webhooks.list_hooks(self._admin_api, project_id)
+        return await webhooks.list_hooks(self.admin_api, project_id)
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Create a hook at a project.
@@ -213,16 +216,16 @@ class CircleCI:
         Raises Temporary or Permanent; Permanent also if the hook that CircleCI answers differs from the request.
         """
         request = webhooks.HookRequest(name=name, url=url, events=events, verify_tls=True, secret=secret)
-        return await webhooks.create_hook(self._admin_api, project_id, request)
+        return await webhooks.create_hook(self.admin_api, project_id, request)
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Change a hook, its secret included; raises as ``create_hook`` does."""
         request = webhooks.HookRequest(name=name, url=url, events=events, secret=secret)
-        return await webhooks.update_hook(self._admin_api, hook_id, request)
+        return await webhooks.update_hook(self.admin_api, hook_id, request)
 
     async def delete_hook(self, hook_id: str) -> None:
         """Delete a hook; raises Temporary or Permanent."""
-        await webhooks.delete_hook(self._admin_api, hook_id)
+        await webhooks.delete_hook(self.admin_api, hook_id)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from service.circleci.circleci import CircleCI
-from service.errors import BadConfig
+from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 
 
@@ -62,3 +62,16 @@ async def test_a_token_that_cannot_be_sent_leaves_both_as_they_were() -> None:
     await source.close()
 
     assert wire.tokens == [("/me", "reads"), ("/webhook", "manages")]
+
+
+async def test_the_wait_that_is_asked_of_one_token_does_not_hold_back_the_other() -> None:
+    answers = [httpx.Response(429, headers={"retry-after": "30"}), httpx.Response(200, json={"items": []})]
+    transport = httpx.MockTransport(lambda _: answers.pop(0))
+    source = CircleCI(
+        secrets=[], url="http://ci", token="reads", admin="manages", metrics=Metrics(), transport=transport
+    )
+
+    with pytest.raises(Temporary):
+        await source.me()
+    assert await source.list_hooks("p") == []
+    await source.close()
