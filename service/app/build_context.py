@@ -12,7 +12,7 @@ import structlog
 from service.channels import AppriseChannels
 from service.circleci.api.breaker import Log
 from service.circleci.circleci import CircleCI
-from service.circleci.webhook.signature import fingerprint_of
+from service.circleci.webhook.signature import fingerprints_of
 from service.clock import Clock, now_utc
 from service.config.configuration import Config
 from service.db.database import Store
@@ -45,7 +45,7 @@ def build_context(config: Config, parts: Parts, *, retry_policy: RetryPolicy) ->
     notifier = AppriseChannels(slack_url=settings.slack_url)
     notifier.redact_urls_of(config.receivers.values())
     database = "postgres" if parts.store.is_shared else "sqlite"
-    metrics.expect_secrets([fingerprint_of(secret) for secret in settings.webhook_secrets])
+    metrics.expect_secrets(fingerprints_of(settings.webhook_secrets))
     metrics.build.info({"version": version("roundsman"), "database": database, "role": parts.role.value})
     return Context(
         store=parts.store,

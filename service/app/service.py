@@ -20,7 +20,7 @@ from service.app.looks import ping_watchdog, watch_hooks
 from service.app.other_routes import other_routes
 from service.channels import AppriseChannels
 from service.circleci.circleci import CircleCI
-from service.circleci.webhook.signature import fingerprint_of
+from service.circleci.webhook.signature import fingerprints_of
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config.channel_urls import fingerprint
 from service.config.configuration import Config
@@ -152,7 +152,8 @@ class Service:
                 secrets=settings.webhook_secrets, token=settings.circleci_token, admin=settings.circleci_admin_token
             )
             self.context.source.set_expiry(token=settings.circleci_token_ends, admin=settings.circleci_admin_token_ends)
-        self.context.metrics.expect_secrets([fingerprint_of(secret) for secret in settings.webhook_secrets])
+        secrets = fingerprints_of(settings.webhook_secrets)
+        self.context.metrics.expect_secrets(secrets)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(
@@ -169,7 +170,7 @@ class Service:
         self.first_run.reload(config)
         self.health.reload(config)
         self.hook_watch.reload(config)
-        self.heartbeat.set_channels(fingerprint(config.receivers.values()))
+        self.heartbeat.set_configuration(channels=fingerprint(config.receivers.values()), secrets=secrets)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -242,9 +243,8 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     _schedule(context.jobs, pipeline)
     wake_ups = _wake_ups(config.settings, context)
     committer = limits.committer(context.store, announce=wake_ups.send if wake_ups else None, limits=limits.intake)
-    heartbeat = Heartbeat(
-        context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
-    )
+    process = Process(role=role, channels=context.channels, secrets=fingerprints_of(config.settings.webhook_secrets))
+    heartbeat = Heartbeat(context.store, process, clock=context.clock, metrics=context.metrics)
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
     watchdog = ping_watchdog(config.settings, context.jobs, readiness)
     first_run, health = FirstRun(read_setup(config)), _health(config, context, readiness)

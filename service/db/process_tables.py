@@ -48,6 +48,7 @@ heartbeats = Table(
     Column("role", String(20), nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
     Column("channels", String(16)),  # a fingerprint: during a rollout processes have different configurations
+    Column("secrets", JSON),  # fingerprints of those it accepts; NULL: a process of an earlier release
     Column("filler", LargeBinary),  # meaningless bytes: they make a heartbeat fail on a disk that is nearly full
 )
 

@@ -1,6 +1,7 @@
 """The heartbeat of this process: it writes a row, and reads the clock of Postgres."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -31,9 +32,12 @@ class Heartbeat:
         self._metrics = metrics
         self._was_wrong = False
 
-    def set_channels(self, channels: str) -> None:
-        """Set the fingerprint of the channels, written from the next heartbeat on."""
-        self._process = replace(self._process, channels=channels)
+    def set_configuration(self, *, channels: str, secrets: Sequence[str]) -> None:
+        """Set the fingerprints of channels and secrets.
+
+        They are written from the next heartbeat on.
+        """
+        self._process = replace(self._process, channels=channels, secrets=tuple(secrets))
 
     async def beat(self) -> None:
         """Write a heartbeat before all waiting writers. Raises Temporary."""

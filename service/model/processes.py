@@ -23,8 +23,10 @@ class Process:
     """A running process of Roundsman.
 
     channels   a fingerprint of the channels it was configured with; None if it does not send
+    secrets    fingerprints of the webhook secrets that it accepts
     """
 
     role: Role
     id: UUID = field(default_factory=uuid4)
     channels: str | None = None
+    secrets: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ CircleCI shows no secret, so deliveries are the proof: a hook has the new secret
 with it, and the old one is of no use when no delivery has been signed with it for a stated time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -126,14 +126,30 @@ def judge_rotation(
     return Rotation(stage=Stage.RETIRED, next_step=words, projects=projects)
 
 
-def not_accepted(evidence: Evidence, refused: Sequence[int]) -> Rotation:
-    """Return the rotation of which the service does not accept some secrets yet."""
+def not_accepted(refused: Sequence[int]) -> str:
+    """Return the next step where the service refused some secrets, by number."""
     numbers = " and ".join(map(str, refused))
-    words = (
+    return (
         f"the service does not accept secret {numbers}: put the new and the old one into its "
         f"ROUNDSMAN_WEBHOOK_SECRETS, {RELOAD}, and {AGAIN}. No hook was changed"
     )
-    return Rotation(stage=Stage.RELOAD, next_step=words, projects=rotated_projects(evidence))
+
+
+def processes_without(processes: Sequence[Set[str] | None], fingerprints: Sequence[str]) -> int:
+    """Return how many processes do not accept all of some secrets.
+
+    processes   the fingerprints of the secrets that each accepts; None: it does not say
+    """
+    return sum(accepted is None or not accepted >= set(fingerprints) for accepted in processes)
+
+
+def not_reloaded(late: int, processes: int) -> str:
+    """Return the next step where some of the processes accept another set of secrets."""
+    return (
+        f"{late} of the {processes} processes that receive posts say by their heartbeats that they do not accept each "
+        f"secret: put the new and the old one into ROUNDSMAN_WEBHOOK_SECRETS of each, {RELOAD}, and {AGAIN} after half "
+        "a minute. No hook was changed"
+    )
 
 
 def _idle(missing: Sequence[str], projects: Sequence[RotatedProject]) -> str:

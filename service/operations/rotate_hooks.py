@@ -8,16 +8,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from service.circleci.circleci import CircleCI
-from service.circleci.webhook.signature import fingerprint_of
+from service.circleci.webhook.signature import fingerprint_of, fingerprints_of
 from service.db.database import Store
 from service.errors import Permanent, Temporary
 from service.model import HookSpec, HookState, slug_spellings
 from service.operations.hook_globs import Expansion, expand
-from service.operations.hook_rotation import Evidence, Rotation, Stage, judge_rotation, not_accepted
+from service.operations.hook_rotation import (
+    Evidence,
+    Rotation,
+    Stage,
+    judge_rotation,
+    not_accepted,
+    not_reloaded,
+    processes_without,
+    rotated_projects,
+)
 from service.operations.hook_states import applied_states, refresh
 from service.operations.hook_steps import FAILURES, Step
 from service.operations.hooks import HookTarget, apply
-from service.store import hook_states
+from service.queue.base import WORKER_ALIVE_WITHIN
+from service.store import heartbeats, hook_states
 
 UNTRIED = (
     "whether the service accepts each secret could not be tried: {error}. Name an address of it that this machine "
@@ -84,18 +94,27 @@ def _has_secret(states: dict[str, HookState], spec: HookSpec, fingerprint: str) 
 async def _unaccepted(store: Store, request: RotationRequest, wanted: Expansion) -> Rotation | None:
     """Return the rotation that waits until the service accepts each secret.
 
-    None: it does.
+    A ping reaches one process alone; what the others accept, each wrote with its heartbeat. None: all do.
     """
     if request.is_accepted is None:
         return None
-    evidence = await _evidence(store, request, wanted, ())
+    if store.is_shared:
+        since = request.clock() - WORKER_ALIVE_WITHIN
+        processes = await store.read(heartbeats.accepted_secrets, since=since)
+        if late := processes_without(processes, fingerprints_of(request.secrets)):
+            return await _stopped(store, request, wanted, not_reloaded(late, len(processes)))
     try:
         answers = [await request.is_accepted(secret) for secret in request.secrets]
     except (Temporary, Permanent) as error:
-        rotation = not_accepted(evidence, [])
-        return Rotation(stage=Stage.RELOAD, next_step=UNTRIED.format(error=error), projects=rotation.projects)
+        return await _stopped(store, request, wanted, UNTRIED.format(error=error))
     refused = [number for number, is_accepted in enumerate(answers, 1) if not is_accepted]
-    return not_accepted(evidence, refused) if refused else None
+    return await _stopped(store, request, wanted, not_accepted(refused)) if refused else None
+
+
+async def _stopped(store: Store, request: RotationRequest, wanted: Expansion, next_step: str) -> Rotation:
+    """Return a rotation that goes no further before a reload."""
+    projects = rotated_projects(await _evidence(store, request, wanted, ()))
+    return Rotation(stage=Stage.RELOAD, next_step=next_step, projects=projects)
 
 
 async def _update(api: CircleCI, store: Store, spec: HookSpec, request: RotationRequest) -> list[Step]:
@@ -110,7 +129,7 @@ async def _update(api: CircleCI, store: Store, spec: HookSpec, request: Rotation
 async def _evidence(store: Store, request: RotationRequest, wanted: Expansion, steps: Sequence[Step]) -> Evidence:
     failed = [step.project for step in (*steps, *wanted.unread) if step.verb in FAILURES]
     return Evidence(
-        fingerprints=[fingerprint_of(secret) for secret in request.secrets],
+        fingerprints=fingerprints_of(request.secrets),
         wanted=[slug_spellings(spec.project)[0] for spec in wanted.specs],
         failed=list(dict.fromkeys(failed)),
         states=await store.read(hook_states.find_all),

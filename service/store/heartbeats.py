@@ -24,7 +24,7 @@ def beat(transaction: Transaction, process: Process, at: datetime) -> None:
     """
     filler = FILLER if transaction.dialect.name == "sqlite" else None
     row: dict[str, object] = {"process": process.id, "role": process.role.value, "beat_at": at}
-    row |= {"channels": process.channels, "filler": filler}
+    row |= {"channels": process.channels, "secrets": list(process.secrets), "filler": filler}
     insert_or_replace(transaction, heartbeats, row, key="process")
     old = select(heartbeats.c.process).where(heartbeats.c.beat_at < at - KEPT_FOR).with_for_update(skip_locked=True)
     transaction.execute(delete(heartbeats).where(heartbeats.c.process.in_(old)))
@@ -48,6 +48,17 @@ def have_other_channels(transaction: Transaction, channels: str, *, since: datet
         heartbeats.c.role != Role.WEB.value, heartbeats.c.channels != channels, heartbeats.c.beat_at >= since
     )
     return transaction.execute(others.limit(1)).first() is not None
+
+
+def accepted_secrets(transaction: Transaction, *, since: datetime) -> list[frozenset[str] | None]:
+    """Return the fingerprints of the secrets that each receiving process accepts.
+
+    since   of the processes with a heartbeat since a time
+    None stands for a process of an earlier release, which does not say them.
+    """
+    alive = select(heartbeats.c.secrets).where(heartbeats.c.role != Role.WORKER.value, heartbeats.c.beat_at >= since)
+    found = transaction.execute(alive).scalars()
+    return [None if secrets is None else frozenset(secrets) for secrets in found]
 
 
 def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:

@@ -13,16 +13,17 @@ import pytest
 from service.circleci.circleci import CircleCI
 from service.circleci.probe import Probe
 from service.circleci.webhook.signature import fingerprint_of
-from service.model import HookSpec
+from service.config.configuration import load
+from service.model import HookSpec, Process, Role
 from service.operations.hook_rotation import Stage
 from service.operations.hook_states import applied_states
 from service.operations.hooks import HookTarget, apply
 from service.operations.rotate_hooks import RotationOutcome, RotationRequest, rotate
-from service.store import hook_states
+from service.store import heartbeats, hook_states
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import SHOP_API, WEB, Project
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, House, a_house
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -57,7 +58,7 @@ def source(house: House) -> CircleCI:
 
 async def walk(house: House, secrets: tuple[str, ...] = (NEW, OLD), **options: Any) -> RotationOutcome:
     """Run the command once, a minute later."""
-    house.clock.tick(minutes=1)
+    house.clock.tick(seconds=options.pop("after", timedelta(minutes=1)).total_seconds())
     await house.process()
 
     async def is_accepted(secret: str) -> bool:
@@ -172,6 +173,44 @@ async def test_no_hook_is_changed_before_the_service_accepts_both_secrets(folder
         assert "does not accept secret 1" in outcome.rotation.next_step
         assert "No hook was changed" in outcome.rotation.next_step
         assert secrets_at_circleci(house) == {OLD}
+
+
+@pytest.mark.long
+@pytest.mark.databases("postgres")
+@pytest.mark.parametrize("accepted", [(OLD,), None])
+async def test_no_hook_is_changed_before_each_other_process_accepts_both_secrets(
+    house: House, accepted: tuple[str, ...] | None
+) -> None:
+    """The ping reaches one process; another one, of this release or an earlier one, was not reloaded."""
+    other = Process(role=Role.WEB, secrets=tuple(map(fingerprint_of, accepted or ())))
+    store = house.service.context.store
+    await house.service.heartbeat.beat()
+    await store.write(heartbeats.beat, other, house.clock())
+    if accepted is None:
+        house.change("UPDATE heartbeats SET secrets = NULL WHERE role = 'web'")
+
+    outcome = await walk(house, after=timedelta(seconds=10))
+    assert outcome.rotation.stage is Stage.RELOAD
+    assert "1 of the 2 processes that receive posts" in outcome.rotation.next_step
+    assert secrets_at_circleci(house) == {OLD}
+
+    await store.write(
+        heartbeats.beat, replace(other, secrets=(fingerprint_of(NEW), fingerprint_of(OLD))), house.clock()
+    )
+    assert (await walk(house, after=timedelta(seconds=10))).rotation.stage is Stage.WAIT
+    assert secrets_at_circleci(house) == {NEW}
+
+
+async def test_a_reload_is_told_with_the_next_heartbeat(house: House) -> None:
+    store, heartbeat = house.service.context.store, house.service.heartbeat
+    await heartbeat.beat()
+    house.service.reload(load(environ(house.folder, RED_TO_WEB, ROUNDSMAN_WEBHOOK_SECRETS=NEW)))
+    before = await store.read(heartbeats.accepted_secrets, since=house.clock())
+    await heartbeat.beat()
+
+    assert before == [frozenset({fingerprint_of(NEW), fingerprint_of(OLD)})]
+    after = await store.read(heartbeats.accepted_secrets, since=house.clock())
+    assert after == [frozenset({fingerprint_of(NEW)})]
 
 
 @pytest.mark.long

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
 from service.errors import BadSignature, UnknownSecret, Unsigned
@@ -34,6 +34,11 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
 def fingerprint_of(secret: str) -> str:
     """Return the fingerprint of a secret: it tells secrets apart, and shows none."""
     return sha256(b"roundsman" + secret_bytes(secret)).hexdigest()[:12]
+
+
+def fingerprints_of(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return the fingerprints of some secrets, in their order."""
+    return tuple(map(fingerprint_of, secrets))
 
 
 def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
