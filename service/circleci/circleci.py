@@ -124,6 +124,11 @@ class CircleCI:
         return self._client.has_room
 
     @property
+    def has_token(self) -> bool:
+        """True if there is a token that reads."""
+        return self._token is not None
+
+    @property
     def calls_left(self) -> CallsLeft | None:
         """The calls that CircleCI's limit leaves this process; None: not known."""
         return self._client.left

@@ -28,8 +28,9 @@ from service.errors import BadConfig, Permanent, Temporary
 from service.metrics import Metrics
 from service.model import UNFINISHED, ExportState, UsageExport
 from service.operations.json_shapes import Json
-from service.operations.usage import Asking, Window, advance, month_of, org_ids, window_of
 from service.operations.usage_report import COLUMNS_OF, report_usage
+from service.pipeline.fetch_usage import org_ids
+from service.pipeline.usage_export import Asking, Window, advance, month_of, window_of
 from service.store.event_search import recent_projects
 from service.terminal import Column
 
@@ -71,9 +72,10 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
 ) -> None:
     """Say how many credits builds spent, and on what.
 
-    That is by project, workflow or branch, with what failed and repeated work took. CircleCI writes an export of the
-    whole organization, which may take an hour. A command that was ended goes on with it when it is called again. It
-    needs the token of an organization admin, at circleci.com. Exit code 1 when there is no data, or not yet.
+    Each line is a project, a workflow or a branch, with its credits, and the part that failed jobs and reruns took.
+    CircleCI first writes an export of the whole organization, in minutes or up to some hours. When the command ends
+    before that, call it again: it goes on with the same export. It needs circleci.com, and the token of an organization
+    admin. Exit code 1 when there is no data, or not yet.
     """
     if as_csv and as_json:
         raise BadConfig("--csv and --json cannot be given together; choose one")

@@ -23,7 +23,7 @@ UNFINISHED = frozenset({ExportState.CREATED, ExportState.PROCESSING, ExportState
 class UsageExport:
     """An export of the usage of an organization in a month.
 
-    id          CircleCI's; its files' addresses are credentials and never kept
+    id          CircleCI's, empty until it was told; its files' addresses are credentials and never kept
     month       as ``2026-10``
     starts_at   the time that it is of, likewise ``ends_at``: less than the month if that is too old or not over
     read_at     the time at which the figures that are kept were read, of this export or an earlier one

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from service.db.database import Store
 from service.model import ExportState, UsageExport, UsageFigure, slug_spellings
 from service.operations.json_shapes import Json
-from service.operations.usage_tally import grouped
+from service.pipeline.usage_tally import grouped
 from service.store import usage
 
 COLUMNS_OF: Mapping[str, Sequence[str]] = {

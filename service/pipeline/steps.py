@@ -20,6 +20,7 @@ from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
 from service.pipeline.expire import EXPIRE_EVERY_S, expire_incidents
 from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
+from service.pipeline.fetch_usage import UsageFetcher
 from service.pipeline.guards import LOOK_EVERY_S, look_at_guards
 from service.pipeline.instrument import instrumented
 from service.pipeline.lane_heads import sweep
@@ -91,6 +92,7 @@ class Pipeline:
         self._context = context
         self._asked = AskedProjects()
         self._reconciler = Reconciler()
+        self._usage = UsageFetcher()
         self.handlers: dict[str, Handler] = {
             kind: instrumented(kind, self._bind_context(step.run), context.metrics) for kind, step in JOBS.items()
         }
@@ -167,9 +169,10 @@ class Pipeline:
         await expire_incidents(self._context)
 
     async def ask_projects(self) -> None:
-        """Ask CircleCI for what posts do not tell of projects, then for its figures."""
+        """Ask CircleCI for facts of projects, then for its figures and usage."""
         await ask_projects(self._context, self._asked)
         await ask_insights(self._context)
+        await self._usage.step(self._context)
 
     async def reconcile(self) -> None:
         """Find webhooks that never came."""

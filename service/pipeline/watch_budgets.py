@@ -1,16 +1,17 @@
 """Tell the operators when the credits of a month reach a budget.
 
-What counts is the usage that is kept, as ``roundsman usage`` read it: a month of which none is kept reaches no budget.
-Each is told once in its month.
+What counts is the usage that is kept, as it was fetched last: a month of which none is kept reaches no budget. Each is
+told once in its month; in its first days, also that of the month before, whose last days are read then.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from service.db.tables import Transaction
 from service.model import Budget, News, slug_spellings
 from service.pipeline.context import Context
+from service.pipeline.fetch_usage import LAST_MONTH_UNTIL
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.own_news import OwnNews, plan_own
 from service.routing.patterns import compile_pattern
@@ -28,12 +29,19 @@ async def watch_budgets(context: Context) -> None:
     now = context.clock()
     if context.operators is None or not context.budgets or now.minute % EVERY_MIN != 0:
         return
-    await context.store.write(_tell_spent, context, now)
+    await context.store.write(_tell_all, context, now)
 
 
-def _tell_spent(transaction: Transaction, context: Context, now: datetime) -> None:
-    month, receiver = f"{now:%Y-%m}", context.operators or ""
-    projects = usage.sum_by_project(transaction, month)
+def _tell_all(transaction: Transaction, context: Context, now: datetime) -> None:
+    months = [f"{now:%Y-%m}"]
+    if now.day <= LAST_MONTH_UNTIL + 1:
+        months.append(f"{now.replace(day=1) - timedelta(days=1):%Y-%m}")
+    for month in months:
+        _tell_spent(transaction, context, month, now)
+
+
+def _tell_spent(transaction: Transaction, context: Context, month: str, now: datetime) -> None:
+    receiver, projects = context.operators or "", usage.sum_by_project(transaction, month)
     for budget in context.budgets:
         spent = sum(one.credits for one in projects if _is_of(one, budget))
         topic = f"budget:{month}:{budget.project}"

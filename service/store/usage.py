@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from service.db.tables import Transaction, runs, tracks, usage_exports, usage_figures
 from service.model import ExportState, UsageExport, UsageFigure
-from service.store.rows import Row
+from service.store.rows import Row, insert_new
 
 KEPT_MONTHS = 14
 MAX_IDS = 500  # in one statement
@@ -44,16 +44,39 @@ def find_exports(transaction: Transaction, month: str) -> Sequence[UsageExport]:
     return [_to_export(row) for row in transaction.execute(wanted).mappings()]
 
 
-def put_export(transaction: Transaction, export: UsageExport) -> None:
-    """Keep an export instead of an earlier one of the same month."""
-    same = (usage_exports.c.org_id == export.org_id, usage_exports.c.month == export.month)
-    transaction.execute(delete(usage_exports).where(*same))
-    transaction.execute(insert(usage_exports), [vars(export)])
+def exports_of(transaction: Transaction, org_id: str) -> Sequence[UsageExport]:
+    """Return the newest export of each month of an organization, newest first."""
+    wanted = select(usage_exports).where(usage_exports.c.org_id == org_id).order_by(usage_exports.c.asked_at.desc())
+    return [_to_export(row) for row in transaction.execute(wanted).mappings()]
+
+
+def claim_export(transaction: Transaction, export: UsageExport, before: UsageExport | None) -> bool:
+    """Keep an export that is to be asked for; False if another process was quicker.
+
+    before   the one of its month that is on record, as it was read
+    """
+    if before is None:
+        return insert_new(transaction, usage_exports, vars(export))
+    same = (getattr(usage_exports.c, name) == getattr(before, name) for name in ("org_id", "month", "id", "changed_at"))
+    changed = update(usage_exports).where(*same).values(**vars(export)).returning(usage_exports.c.id)
+    return transaction.execute(changed).first() is not None
+
+
+def put_export(transaction: Transaction, export: UsageExport) -> bool:
+    """Keep what became of an export; False if another one of its month was asked for."""
+    month = (usage_exports.c.org_id == export.org_id, usage_exports.c.month == export.month)
+    own = update(usage_exports).where(*month, usage_exports.c.id.in_(["", export.id])).values(**vars(export))
+    changed = transaction.execute(own.returning(usage_exports.c.id)).first() is not None
+    return changed or insert_new(transaction, usage_exports, vars(export))
 
 
 def put_figures(transaction: Transaction, export: UsageExport, figures: Sequence[UsageFigure]) -> None:
-    """Keep the figures of an export instead of earlier ones; forget very old ones."""
-    put_export(transaction, export)
+    """Keep the figures of an export instead of earlier ones; forget very old ones.
+
+    Nothing is kept if another export of the month was asked for.
+    """
+    if not put_export(transaction, export):
+        return
     same = (usage_figures.c.org_id == export.org_id, usage_figures.c.month == export.month)
     transaction.execute(delete(usage_figures).where(*same))
     if figures:

@@ -58,3 +58,20 @@ async def test_runs_and_projects_are_known_by_circlecis_ids(folder: Path) -> Non
     [(_, run)] = known.items()
     assert (run.slug, run.is_rerun) == ("github/acme/web", False)
     assert slugs == {RED.project.id: "github/acme/web"}
+
+
+async def test_of_two_claims_one_is_kept_and_what_became_of_another_export_is_not(folder: Path) -> None:
+    async with a_house(folder) as house:
+        store = house.service.context.store
+        claim, later = replace(EXPORT, id="", state=ExportState.CREATED), NINE + timedelta(days=1)
+        firsts = [await store.write(usage.claim_export, claim, None) for _ in range(2)]
+        named = await store.write(usage.put_export, EXPORT)
+        next_one = replace(claim, changed_at=later)
+        seconds = [await store.write(usage.claim_export, next_one, EXPORT) for _ in range(2)]
+        await store.write(usage.put_export, replace(EXPORT, id="e2", changed_at=later))
+        late = await store.write(usage.put_export, EXPORT)
+        await store.write(usage.put_figures, EXPORT, FIGURES)
+
+        assert (firsts, named, seconds, late) == ([True, False], True, [True, False], False)
+        assert [one.id for one in await store.snapshot(usage.exports_of, "acme")] == ["e2"]
+        assert await store.snapshot(usage.find_figures, "acme", "2026-03") == []

@@ -8,7 +8,7 @@ USAGE: Mapping[str, Endpoint] = {
     "create_usage_export": Endpoint(
         method="POST",
         path="/organizations/{id}/usage_export_job",
-        purpose="have CircleCI write what an organization used: `roundsman usage`",
+        purpose="have CircleCI write what an organization used: `roundsman usage`, and once a day for budgets",
         right=Right.ADMIN,
         is_optional=False,
         operation="createUsageExport",

@@ -1,7 +1,8 @@
 """Usage of organizations: have CircleCI write an export, read it, keep its sums.
 
 Each step is on record before the next one begins, so that a process that ends in between is followed by another one.
-CircleCI allows ten exports an hour for each organization. The addresses of files live as long as the call.
+An export is claimed before it is asked for: of two processes one asks, and after a crash no second one is made unseen.
+CircleCI lists no exports and allows ten an hour for each organization. Addresses of files live as long as the call.
 """
 
 import re
@@ -15,16 +16,17 @@ from service.circleci.circleci import CircleCI
 from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import UNFINISHED, ExportState, UsageExport, UsageFigure
-from service.operations.usage_tally import UsageTally
+from service.pipeline.usage_tally import UsageTally
 from service.store import usage
 
 OLDEST = timedelta(days=366)
 MARGIN = timedelta(hours=1)  # CircleCI's clock and ours differ, and a call takes time
 REFRESH_AFTER = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=2)  # an export that did not end in this time is made anew
-RETRY_AFTER = timedelta(hours=6)  # of one that failed, by a periodic step
+RETRY_AFTER = timedelta(hours=6)  # of one that failed
+CLAIMED_FOR = timedelta(minutes=10)  # longer than CircleCI is waited for
+CUT_OFF = "the answer to its creation was not seen, so CircleCI may be writing one whose id is not known"
 MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
-MAX_PROJECTS_ASKED = 3  # for the id of their organization
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,28 +74,6 @@ def window_of(month: str, now: datetime) -> Window:
     )
 
 
-async def org_ids(source: CircleCI, slugs: Sequence[str]) -> Sequence[str]:
-    """Return the ids of the organizations of projects.
-
-    Raises Temporary or Permanent if one is not known.
-    """
-    groups: dict[str, list[str]] = {}
-    for slug in slugs:
-        groups.setdefault(slug.rpartition("/")[0], []).append(slug)
-    return list(dict.fromkeys([await _org_id(source, of_org) for of_org in groups.values()]))
-
-
-async def _org_id(source: CircleCI, slugs: Sequence[str]) -> str:
-    error: Permanent = Permanent(f"CircleCI does not say the organization of {slugs[0]}; name it by --org")
-    for slug in slugs[:MAX_PROJECTS_ASKED]:
-        try:
-            if found := (await source.api.project(slug)).organization_id:
-                return found
-        except Permanent as failed:
-            error = failed
-    raise error
-
-
 async def advance(asking: Asking, org_id: str, window: Window, *, anew: bool = False) -> UsageExport:
     """Take one step towards the usage of a month, and return the export as it is then.
 
@@ -120,18 +100,9 @@ def _is_over(kept: UsageExport, window: Window, now: datetime) -> bool:
 
 
 async def _create(asking: Asking, org_id: str, window: Window, before: UsageExport | None) -> UsageExport:
-    try:
-        answer = await asking.source.admin_api.usage.create_usage_export(org_id, window.start, window.end)
-    except Temporary as error:
-        note = "one may have been made, which counts among the ten that an organization may have in an hour"
-        raise Temporary(
-            f"{error}; no usage export is known, though {note}", retry_after_s=error.retry_after_s
-        ) from error
-    if answer.usage_export_job_id is None:
-        raise Permanent("CircleCI does not say the id of the usage export that it makes")
     now = asking.clock()
-    export = UsageExport(
-        id=answer.usage_export_job_id,
+    claimed = UsageExport(
+        id="",
         org_id=org_id,
         month=window.month,
         starts_at=window.start,
@@ -141,12 +112,36 @@ async def _create(asking: Asking, org_id: str, window: Window, before: UsageExpo
         changed_at=now,
         read_at=before.read_at if before else None,
     )
-    await asking.store.write(usage.put_export, export)
-    return export
+    if not await asking.store.write(usage.claim_export, claimed, before):
+        return await asking.store.read(usage.find_export, org_id, window.month) or claimed
+    try:
+        export_id = await _ask_for_export(asking, claimed)
+    except (Temporary, Permanent) as error:
+        await _note(asking, claimed, ExportState.FAILED, remark=str(error))
+        raise
+    return await _note(asking, replace(claimed, id=export_id), ExportState.CREATED)
+
+
+async def _ask_for_export(asking: Asking, wanted: UsageExport) -> str:
+    """Return the id of the export that CircleCI makes. Raises Temporary or Permanent."""
+    api = asking.source.admin_api.usage
+    try:
+        answer = await api.create_usage_export(wanted.org_id, wanted.starts_at, wanted.ends_at)
+    except Temporary as error:
+        note = "one may have been made, which counts among the ten that an organization may have in an hour"
+        raise Temporary(
+            f"{error}; no usage export is known, though {note}", retry_after_s=error.retry_after_s
+        ) from error
+    if not answer.usage_export_job_id:
+        raise Permanent("CircleCI does not say the id of the usage export that it makes")
+    return answer.usage_export_job_id
 
 
 async def _continue(asking: Asking, export: UsageExport) -> UsageExport:
     """Ask for an export, and read its files if there are some."""
+    if not export.id:  # another process asks for it now, or one ended in the midst
+        is_old = asking.clock() - export.asked_at > CLAIMED_FOR
+        return await _note(asking, export, ExportState.FAILED, remark=CUT_OFF) if is_old else export
     try:
         answer = await asking.source.admin_api.usage.usage_export(export.org_id, export.id)
     except EndpointNotFound as error:
