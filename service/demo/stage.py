@@ -75,6 +75,7 @@ class Stage:
     pretend: FakeCircleCI
     inbox: Inbox
     address: str
+    circleci_url: str
     sender: Sender
     admin_token: str
     clock: StoryClock
@@ -167,7 +168,7 @@ async def _explain(stage: Stage, event_id: str) -> str:
     """Return the output of `roundsman explain`, as in another terminal."""
     command = (sys.executable, "-c", "from service.cli._app import main; main()", "explain", event_id)
     running = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | _settings(stage.folder, stage.address)
+        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | _settings(stage.folder, stage)
     )
     printed, _ = await running.communicate()
     return printed.decode(errors="replace")
@@ -239,6 +240,7 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
             pretend=pretend,
             inbox=inbox,
             address=url,
+            circleci_url=circleci_url,
             sender=sender,
             admin_token=token,
             clock=clock,
@@ -307,18 +309,21 @@ def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: i
 def _write_settings(folder: Path, stage: Stage) -> Path:
     """Write a file of settings that another terminal sources, and return its path."""
     file = (folder / "demo.env").absolute()
-    settings = {name: quote(value) for name, value in _settings(folder, stage.address).items()}
+    settings = {name: quote(value) for name, value in _settings(folder, stage).items()}
     settings["ROUNDSMAN_ADMIN_TOKEN"] = f'"$(cat {quote(str(token_file(folder).absolute()))})"'
     file.write_text("".join(f"export {name}={value}\n" for name, value in settings.items()), encoding="utf-8")
     return file
 
 
-def _settings(folder: Path, address: str) -> dict[str, str]:
-    """Return the settings of commands."""
+def _settings(folder: Path, stage: Stage) -> dict[str, str]:
+    """Return the settings of commands, those that manage the pretend CircleCI too."""
     return {
         "ROUNDSMAN_DATABASE_URL": _database_url(folder),
         "ROUNDSMAN_CONFIG": str((folder / "roundsman.yaml").absolute()),
-        "ROUNDSMAN_PUBLIC_URL": address,
+        "ROUNDSMAN_PUBLIC_URL": stage.address,
+        "ROUNDSMAN_CIRCLECI_URL": stage.circleci_url,
+        "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
+        "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
     }
 
 

@@ -166,14 +166,15 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
     settings = tmp_path / "fresh" / "demo.env"
     assert f"commands, in another terminal\n  . {settings}\n" in audience.getvalue()
     command = (
-        f'. {settings} && "$0" events list --json && [ -n "$ROUNDSMAN_ADMIN_TOKEN" ] && echo $ROUNDSMAN_PUBLIC_URL'
+        f'. {settings} && "$0" events list --json && [ -n "$ROUNDSMAN_ADMIN_TOKEN" ] && '
+        "echo $ROUNDSMAN_PUBLIC_URL $ROUNDSMAN_CIRCLECI_URL"
     )
     asking = await asyncio.create_subprocess_exec(
         *("sh", "-c", command, str(ROUNDSMAN)), stdout=asyncio.subprocess.PIPE, env={"PATH": os.environ["PATH"]}
     )
     said, _ = await asking.communicate()
     assert asking.returncode == 0
-    assert re.search(rb"http://127\.0\.0\.1:\d+$", said.strip())
+    assert re.search(rb"http://127\.0\.0\.1:\d+ http://127\.0\.0\.1:\d+$", said.strip())
 
 
 @pytest.mark.long
