@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_LINES = "must hold lines of the form key: value"
+LINES = "must hold lines of the form key: value"
 _NUMBER = "must be a whole number"
 _TIME = "is not a time; write it as 2026-03-05T14:07:09Z"
 _CLAIMS = {
@@ -15,9 +15,9 @@ _CLAIMS = {
     "string_too_long": "is longer than {max_length} characters; shorten it",
     "tuple_type": "must be a list; begin each of its lines with '- '",
     "too_short": "is an empty list; give it an entry",
-    "dict_type": _LINES,
-    "model_type": _LINES,
-    "model_attributes_type": _LINES,
+    "dict_type": LINES,
+    "model_type": LINES,
+    "model_attributes_type": LINES,
     "int_type": _NUMBER,
     "int_parsing": _NUMBER,
     "int_from_float": _NUMBER,

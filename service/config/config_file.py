@@ -4,7 +4,7 @@ All problems are reported at once, each as ``file:line: place claim; next step``
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.audit import AuditShape, to_seal_copies
 from service.config.budgets import BudgetShape, to_budgets
 from service.config.channel_urls import SecretSources, channels
-from service.config.claims import claim_of
+from service.config.claims import LINES, claim_of
 from service.config.digests import to_digests
 from service.config.groups import GroupShape, to_group
 from service.config.hooked_projects import to_hook_spec
@@ -29,7 +29,7 @@ from service.config.reminders import EscalateShape, to_escalation
 from service.config.route_tests import shape_of, to_route_test
 from service.config.schedules import ScheduleShape, to_schedules
 from service.config.schema import DigestShape, FileShape, HookShape, ReceiverShape, RouteShape
-from service.config.shapes import Context, suggest
+from service.config.shapes import Context, likely_words, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
@@ -103,7 +103,7 @@ def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -
     try:
         shape = FileShape.model_validate(document.tree, context=context)
     except ValidationError as error:
-        problems += [_problem(document, each) for each in error.errors()]
+        problems += [_problem(document, each) for each in _told_once(error.errors())]
     if problems:
         raise BadConfig(*problems)
     return _contents(shape, document)
@@ -123,6 +123,13 @@ def _text(path: Path) -> str:
         raise BadConfig(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from None
 
 
+def _told_once(errors: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the errors, but no missing key that stands there misspelled."""
+    strange = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    meant = {(*path[:-1], word) for path in strange for word in likely_words(str(path[-1]), _keys(path[:-1]))}
+    yield from (error for error in errors if error["type"] != "missing" or error["loc"] not in meant)
+
+
 def _problem(document: Document, error: Mapping[str, Any]) -> str:
     path = tuple(step for step in error["loc"] if step != "[key]")
     if error["type"] == "extra_forbidden":
@@ -133,6 +140,8 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
         claim = "must be one value, or a list of them"
     else:
         claim = claim_of(error)
+    if claim == LINES and document.lines.get(path, 0) < document.texts.get(path, 0):
+        return document.text_problem(path, claim)
     return document.problem(path, claim)
 
 

@@ -24,9 +24,14 @@ class Context:
 
 def suggest(word: str, words: tuple[str, ...]) -> str:
     """Return the next step for an unknown word: the likely one, or all that are known."""
-    begun = [one for one in words if one.startswith(f"{word}-")]
-    likely = begun or get_close_matches(word, words, n=1)
+    likely = likely_words(word, words)
     return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
+
+
+def likely_words(word: str, words: tuple[str, ...]) -> list[str]:
+    """Return the words that an unknown one may stand for, the likeliest first."""
+    begun = [one for one in words if one.startswith(f"{word}-")]
+    return begun or get_close_matches(word, words, n=1)
 
 
 class Shape(BaseModel):

@@ -119,8 +119,8 @@ def _has_comma(pattern: str) -> bool:
     return "," in _BRACKETS.sub("", pattern)
 
 
-def _as_list(pattern: str) -> str:
-    parts = (part.strip() for part in pattern.split(","))
+def _as_list(pattern: str, separator: str | None = ",") -> str:
+    parts = (part.strip() for part in pattern.split(separator))
     return f"[{', '.join(_in_yaml(part) for part in parts if part)}]"
 
 
@@ -198,6 +198,8 @@ def _org_warning(pattern: str) -> str | None:
 
 
 def _ref_warning(pattern: str) -> str | None:
+    if " " in pattern and not _has_comma(pattern):  # most likely a list that lost its comma
+        return f"{pattern} fits none, since no name of one has a space; for a list write {_as_list(pattern, None)}"
     ref = _REFS.fullmatch(pattern)
     return f"{pattern} is a ref, and CircleCI gives the name alone; did you mean {ref['name']}?" if ref else None
 

@@ -19,6 +19,8 @@ YamlPath: TypeAlias = tuple[str | int, ...]
 
 EMPTY = '""'
 _MAX_DEPTH = 8  # deeper than any valid file; it also ends an alias that contains itself
+_COLON_PROBLEMS = frozenset({"mapping values are not allowed here", "could not find expected ':'"})
+_HAS_COLON = re.compile(r":(\s|$)|^\s*(#|$)")
 _NEEDS_QUOTES = re.compile(r"(?:^|[\s\[{,])[!*&@%`][^\s,]*", re.MULTILINE)
 
 
@@ -29,11 +31,13 @@ class Document:
     name    the file's name, for messages
     tree    None for an empty file, and where a value was left out
     lines   the line, from 1, of every key and list item, by its path
+    texts   the line of every single value
     """
 
     name: str
     tree: Tree
     lines: Mapping[YamlPath, int]
+    texts: Mapping[YamlPath, int] = field(default_factory=dict)
 
     def at(self, path: YamlPath) -> Tree:
         """Return the value at a path; None if there is none."""
@@ -59,6 +63,14 @@ class Document:
             known = known[:-1]
         place = format_path(path, self._name_of(path[:2]))
         return f"{self.name}:{self.lines[known]}: {place} {claim}"
+
+    def text_problem(self, path: YamlPath, claim: str) -> str:
+        """Return the same about a single value where lines are wanted.
+
+        Most likely its key has lost its colon, which is told with the value's line.
+        """
+        place = format_path(path, self._name_of(path[:2]))
+        return f"{self.name}:{self.texts[path]}: {place} {claim}; here a colon is missing after the key"
 
     def _name_of(self, path: YamlPath) -> str | None:
         """Return the name of a route, test or digest; None if it has none."""
@@ -114,13 +126,16 @@ def parse(name: str, text: str) -> Document:
     tree = reading.tree(root, ()) if root else None
     if reading.problems:
         raise BadConfig(*dict.fromkeys(reading.problems))
-    return Document(name=name, tree=tree, lines=reading.lines)
+    return Document(name=name, tree=tree, lines=reading.lines, texts=reading.texts)
 
 
 def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
     marks = [mark for mark in (error.context_mark, error.problem_mark) if mark]
     begin, end = marks[0], marks[-1]
     passage = "\n".join(text.splitlines()[begin.line : end.line + 1])
+    above = text.splitlines()[: end.line][-1:]
+    if error.problem in _COLON_PROBLEMS and above and not _HAS_COLON.search(above[0]):
+        return f"{name}:{end.line}: is not YAML; put a colon after its key"
     return f"{name}:{end.line + 1}:{end.column + 1}: is not YAML: {error.problem}; {_remedy(passage, error)}"
 
 
@@ -142,6 +157,7 @@ class _TreeReader:
 
     name: str
     lines: dict[YamlPath, int] = field(default_factory=lambda: {(): 1})
+    texts: dict[YamlPath, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def tree(self, node: yaml.Node, path: YamlPath) -> Tree:
@@ -160,6 +176,7 @@ class _TreeReader:
             case yaml.ScalarNode(value="", style=None):
                 return None
             case _:
+                self.texts[path] = node.start_mark.line + 1
                 return clean(str(node.value))  # in quotes, YAML spells any character
 
     def _item(self, node: yaml.Node, path: YamlPath) -> Tree:

@@ -158,6 +158,8 @@ def test_empty_file_is_refused_with_the_next_step(file: File, text: str) -> None
             "3:2: is not YAML: expected <block end>, but found '<block mapping start>'; indent this",
         ),
         ("a: b: c\n", "1:5: is not YAML: mapping values are not allowed here; look for a bracket"),
+        ("a:\n  b\n  c: d\n", "2: is not YAML; put a colon after its key"),
+        ("a:\n  - b c\n    d: e\n", "2: is not YAML; put a colon after its key"),
         ("a: */x\n", "1:5: is not YAML: expected alphabetic or numeric character, but found '/'; a value that begins"),
         ("a: [b, !c]\nd: e\n", "2:2: is not YAML: expected ',' or ']', but got ':'; a value that begins"),
         ("a: b\n---\nc: d\n", "2:1: is not YAML: but found another document; look for"),
@@ -217,6 +219,11 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
         (ROUTE + "    continue: []\n", "6: route 1: continue must be true or false"),
         (ROUTE + '    name: ""\n', "6: route 1: name is empty; give it a value or remove it"),
         (TEAM + "routes:\n  - name: x\n", "5: route 'x': receiver is missing"),
+        (TEAM + "routes:\n  - reciever: team\n", "5: route 1: reciever is not a key here; did you mean receiver?"),
+        (
+            "receivers:\n  team:\n    channels [json://x]\nroutes: []\n",
+            "3: receivers.team must hold lines of the form key: value; here a colon is missing after the key",
+        ),
         (TEAM + "routes: {}\n", "4: routes must be a list; begin each of its lines with '- '"),
         ("receivers: []\nroutes: []\n", "1: receivers must hold lines of the form key: value"),
         (

@@ -172,6 +172,11 @@ routes:
             "project: bitbucket.org/acme/*",
             "project bitbucket.org/acme/* is an address and not a project; did you mean bb/acme/*?",
         ),
+        (
+            "branch: [main release/*]",
+            "branch main release/* fits none, since no name of one has a space; for a list write [main, 'release/*']",
+        ),
+        ("tag: v1 v2", "tag v1 v2 fits none, since no name of one has a space; for a list write [v1, v2]"),
         ("org: gh/acme", "org gh/acme fits no organization, since no name of one has a slash; did you mean acme?"),
         (
             "branch: refs/heads/main",
