@@ -29,6 +29,8 @@ class GuardPlace:
     project_id: str
     org_slug: str
     org_id: str
+    project_name: str | None = None
+    org_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,14 @@ async def find_place(source: CircleCI, slug: str) -> GuardPlace:
     if project.id is None or project.organization_id is None:
         raise Permanent(f"CircleCI does not say the ids of project {slug}")
     org = project.organization_slug or slug.rpartition("/")[0]
-    return GuardPlace(slug=slug, project_id=project.id, org_slug=org, org_id=project.organization_id)
+    return GuardPlace(
+        slug=slug,
+        project_id=project.id,
+        org_slug=org,
+        org_id=project.organization_id,
+        project_name=project.name,
+        org_name=project.organization_name,
+    )
 
 
 async def _webhooks(api: CircleCIAPI, place: GuardPlace) -> States:

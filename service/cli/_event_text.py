@@ -36,6 +36,8 @@ def headline(event: Any) -> Line:
     project = event["project"]["full_name"]
     if event["kind"] == "ping":
         return f"a ping{f' of {project}' if project else ''}: CircleCI tried whether it reaches us", BOLD
+    if event["kind"] == "settings-changed":
+        return f"{project or event['org'] or 'a project'}: settings changed at CircleCI", BOLD
     where = f"tag {event['tag']}" if event["tag"] else event["branch"]
     place = " ".join(filter(None, [project or "a project", where]))
     what = " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")]))

@@ -110,7 +110,8 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
         Values, text_filter("broke, still_broken, fixed, passed or none.", complete_transition)
     ] = None,
     event: Annotated[
-        Values, text_filter("workflow-completed, job-completed, workflow-held, ping or any.", complete_event)
+        Values,
+        text_filter("workflow-completed, job-completed, workflow-held, settings-changed, ping or any.", complete_event),
     ] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
     since: Annotated[

@@ -54,8 +54,8 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     """Compare the settings with those on record.
 
     And keep what changed: of each project under `hooks`, and of each that posted lately. Nothing is changed at
-    CircleCI. The running service tells its routes with `event: settings-changed` of it. Exit code 1 when something
-    could not be read.
+    CircleCI. The first snapshot of a project has nothing to be compared with. The running service tells its routes with
+    `event: settings-changed` of changes. Exit code 1 when something could not be read.
     """
     config = managing_config("settings are read with")
 
@@ -73,9 +73,12 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     if as_json:
         lacking = [_snapshot_json(one) for one in found.lacking]
         changes = [_change_json(one) for one in found.changes]
-        print_json({"areas": found.areas, "changes": changes, "lacking": lacking, "unread": found.unread})
+        figures = {"areas": found.areas, "first": found.first}
+        print_json({**figures, "changes": changes, "lacking": lacking, "unread": found.unread})
     else:
-        _print_changes(found.changes, none="nothing has changed")
+        _print_changes(found.changes, none="" if found.first else "nothing has changed")
+        for scope in found.first:
+            say(f"{scope}: the first snapshot, with which later ones are compared")
         warn(f"{one.scope}, {one.area.value.replace('_', ' ')}: {one.lacking}" for one in found.lacking)
         warn(found.unread)
         say(f"{found.areas} areas compared")
@@ -101,7 +104,7 @@ def diff(since: Since = "30d", project: ProjectOption = "", as_json: AsJson = Fa
 def _print_changes(found: Sequence[GuardChange], *, none: str) -> None:
     if found:
         print_table(COLUMNS, [(_shown_time(one.at), one.sentence) for one in found])
-    else:
+    elif none:
         say(none)
 
 

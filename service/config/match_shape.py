@@ -11,14 +11,13 @@ from service.config.addresses import not_empty
 from service.config.shapes import Shape, as_text, suggest
 from service.model import EventKind
 from service.routing.comparisons import compile_comparison
-from service.routing.guard_changes import SETTINGS_CHANGED
 from service.routing.match_key import MatchKey
 from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import has_closed_brackets
 from service.routing.run_fact_keys import BOOLEANS
 
 HOOK_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
-MATCHED_EVENTS = (*(kind.value for kind in EventKind if kind is not EventKind.PING), SETTINGS_CHANGED)
+MATCHED_EVENTS = tuple(kind.value for kind in EventKind if kind is not EventKind.PING)
 OF_JOBS = frozenset({EventKind.JOB_COMPLETED.value, EventKind.WORKFLOW_HELD.value})
 
 
@@ -73,6 +72,14 @@ def _require_workflow_events(cls: type, value: object, info: ValidationInfo[Any]
     return value
 
 
+def _require_build_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
+    if EventKind.SETTINGS_CHANGED.value in (info.data.get("event") or ()):
+        raise ValueError(
+            "fits no settings, which go by org and project; leave out event: settings-changed, or give it its own route"
+        )
+    return value
+
+
 def _as_texts(written: object) -> object:
     return _as_list([as_text(one) for one in written] if isinstance(written, list) else as_text(written))
 
@@ -110,6 +117,7 @@ def _type_of(name: str, key: MatchKey) -> Any:  # a type
 
 
 _TYPES: dict[str, Any] = {"event": Events, "status": Statuses, "pr": _list_of(_pull_request)}
+_BUILD_KEYS = [name for name in MATCH_KEYS if name not in {"event", "org", "project"}]
 _RUN_KEYS = [name for name, key in MATCH_KEYS.items() if key.is_judged or key.is_of_runs]
 _JOB_KEYS = [name for name, key in MATCH_KEYS.items() if key.needs_jobs]
 
@@ -123,6 +131,7 @@ MatchShape = create_model(
     __base__=Shape,
     __doc__="The tests that a route makes of an event: each key that is given must fit.",
     __validators__={
+        "_require_build_events": field_validator(*_BUILD_KEYS)(_require_build_events),
         "_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events),
         "_require_workflow_events": field_validator(*_RUN_KEYS)(_require_workflow_events),
     },

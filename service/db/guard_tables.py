@@ -14,6 +14,7 @@ guard_snapshots = Table(
     Column("states", Text, nullable=False),  # JSON: the states by name
     Column("taken_at", UtcDateTime, nullable=False),
     Column("lacking", Text),
+    Column("since", UtcDateTime),
     enum_check("area", GuardArea),
     sqlite_with_rowid=False,
 )

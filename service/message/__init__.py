@@ -9,6 +9,7 @@ from service.message.formats import Form, Guard
 from service.message.mail import mail_html, mail_text
 from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard_markup
 from service.message.sanitize import is_control_char, one_line, replace_control_chars
+from service.message.settings_news import compose_settings
 from service.message.slack import slack_message
 from service.message.slack_limits import slack_problems
 from service.message.templates import Story, apply_templates, template_problem
@@ -21,6 +22,7 @@ __all__ = [
     "Story",
     "apply_templates",
     "compose",
+    "compose_settings",
     "compose_test",
     "fit_story",
     "guard_hosts",

@@ -10,7 +10,7 @@ from service.message.news import NEWS_OF_RED, NEWS_OF_TRACKS, failure_words
 from service.message.own import compose_story
 from service.message.sanitize import safe_url
 from service.message.status_text import age, severity, status_words
-from service.model import Details, Event, Message, News
+from service.model import Details, Event, EventKind, Message, News
 
 MAX_LINES = 20
 MAX_PROJECTS = 5
@@ -132,8 +132,9 @@ def _lists(items: Sequence[JointItem]) -> Iterator[Block]:
 def _line(item: JointItem) -> Line:
     """Return ``acme/web main build-and-test #42: 3 tests fail in unit-tests``."""
     event = item.event
-    project = untrusted(event.project_name, 100) or ("a project",)
-    name = untrusted(event.workflow.name, 80) or ("a workflow",)
+    project = untrusted(event.project_name or event.org, 100) or ("a project",)
+    is_of_settings = event.kind is EventKind.SETTINGS_CHANGED
+    name = untrusted(event.workflow.name, 80) or ("settings" if is_of_settings else "a workflow",)
     job = untrusted(event.job.name, 80) if event.job else ()
     number = (f"#{event.pipeline.number}",) if event.pipeline.number is not None else ()
     words: Words = join((project, _branch(event), name, job, number))  # type: ignore[assignment]  # reason: all are words

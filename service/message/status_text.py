@@ -15,11 +15,18 @@ STATUS_WORDS = {
     "unauthorized": "was not allowed to run",
     "not_run": "did not run",
     "on_hold": "waits for approval",
+    "changed": "changed",  # ours, of settings
     "timedout": "timed out",
     "infrastructure_fail": "failed (infrastructure)",
     "terminated-unknown": "was terminated",
 }
-SEVERITY = {"success": "success", "unauthorized": "warning", "canceled": "info", "not_run": "info"}
+SEVERITY = {
+    "changed": "warning",
+    "success": "success",
+    "unauthorized": "warning",
+    "canceled": "info",
+    "not_run": "info",
+}
 # Statuses of a job that a message counts as failed, whether the job ran or could not start.
 FAILED_STATUSES = frozenset(
     {"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"}

@@ -38,7 +38,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
-from service.model.guards import ChangeKind, GuardArea, GuardChange, GuardSnapshot
+from service.model.guards import ChangeKind, GuardArea, GuardChange, GuardSnapshot, SettingsNews
 from service.model.hook_states import HookState, SecretUse
 from service.model.insights import OF_WORKFLOW, Insight, InsightKind, Question
 from service.model.known_problems import FROM_FILE, KnownProblem
@@ -215,6 +215,7 @@ __all__ = [
     "SealCopies",
     "SecretUse",
     "Session",
+    "SettingsNews",
     "SignatureMatch",
     "Silence",
     "SilenceState",

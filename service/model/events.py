@@ -72,13 +72,24 @@ class Delivery:
 class EventKind(StrEnum):
     """The type of an event.
 
-    CircleCI posts these but ``workflow-held``; a delivery with another one would be kept as a dead letter.
+    CircleCI posts these but those of ours; a delivery with another one would be kept as a dead letter.
     """
 
     WORKFLOW_COMPLETED = "workflow-completed"
     JOB_COMPLETED = "job-completed"
     WORKFLOW_HELD = "workflow-held"  # ours: a workflow waits for an approval; its job is the one to approve
+    SETTINGS_CHANGED = "settings-changed"  # ours: settings that guard builds are not as they were; it is of no build
     PING = "ping"
+
+    @property
+    def is_ours(self) -> bool:
+        """True if we make it of what we asked for, and CircleCI never posts it."""
+        return self in {EventKind.WORKFLOW_HELD, EventKind.SETTINGS_CHANGED}
+
+    @property
+    def is_of_build(self) -> bool:
+        """True if CircleCI can be asked for the build that it is of."""
+        return self not in {EventKind.SETTINGS_CHANGED, EventKind.PING}
 
 
 @dataclass(frozen=True, kw_only=True)

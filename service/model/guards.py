@@ -41,6 +41,7 @@ class GuardSnapshot:
     states     what is shown of each setting, by its name; never a value of a variable
     taken_at   the time at which CircleCI was last asked
     lacking    the reason why it did not answer then; the states are older
+    since      the time from which on changes are seen; None: it was never read
     """
 
     scope: str
@@ -48,6 +49,7 @@ class GuardSnapshot:
     states: Mapping[str, str]
     taken_at: datetime
     lacking: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +68,15 @@ class GuardChange:
     before: str | None
     after: str | None
     sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsNews:
+    """The changes of one look at a project or organization, as one message tells them.
+
+    sentences   the first ones
+    count       the number of all
+    """
+
+    sentences: tuple[str, ...]
+    count: int

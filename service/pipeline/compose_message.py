@@ -3,9 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from service.circleci.webhook.settings_body import read_news
 from service.db.tables import Transaction
-from service.message import Story, apply_templates, compose
-from service.model import DetailKind, Details, Event, Incident, Line, Mention, Message, MessageFacts, News, Notification
+from service.message import Story, apply_templates, compose, compose_settings
+from service.model import (
+    DetailKind,
+    Details,
+    Event,
+    EventKind,
+    Incident,
+    Line,
+    Mention,
+    Message,
+    MessageFacts,
+    News,
+    Notification,
+)
 from service.pipeline.context import Context
 from service.pipeline.facts_of_red import with_red_facts
 from service.pipeline.joint_message import compose_joint
@@ -16,7 +29,7 @@ from service.pipeline.quiet_summary import compose_summary
 from service.pipeline.reminders import reminder_notes
 from service.pipeline.summaries import kind_of
 from service.routing.people import author, find_mentions
-from service.store import events, incidents
+from service.store import deliveries, events, incidents
 from service.store.same_names import definition_of
 from service.text import definition_digits
 
@@ -42,6 +55,11 @@ def compose_message(
     if event is None:
         return compose_of(notification)
     event_url = f"{context.public_url}/builds/{event.id}#why" if context.public_url else None
+    if event.kind is EventKind.SETTINGS_CHANGED:
+        news = read_news(deliveries.find_for_display(transaction, event.id).body)
+        facts = _facts(context, notification, event, None)
+        message = compose_settings(event, news, event_url=event_url, facts=facts)
+        return _in_own_words(context, notification, Story(event=event, details=None, facts=facts, message=message))
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
     facts = replace(facts, notes=(*facts.notes, *_definition_notes(transaction, event), *problems))
@@ -53,9 +71,13 @@ def compose_message(
         )
         facts = replace(facts, mentions=found)
     message = compose(event, details, event_url=event_url, facts=facts)
-    if (receiver := context.receivers.get(notification.receiver)) is None:
-        return message
-    return apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
+    return _in_own_words(context, notification, Story(event=event, details=details, facts=facts, message=message))
+
+
+def _in_own_words(context: Context, notification: Notification, story: Story) -> Message:
+    """Return the message with the templates of its receiver, if it has any."""
+    receiver = context.receivers.get(notification.receiver)
+    return story.message if receiver is None else apply_templates(receiver, story)
 
 
 def _definition_notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:

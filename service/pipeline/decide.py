@@ -143,7 +143,8 @@ def _request_details(
     wanted = [
         plan.event.id
         for plan in plans
-        if plan.notifications or plan.held or plan.dropped or (plan.event.id in replayed and plan.any_matched)
+        if plan.event.kind.is_of_build
+        and (plan.notifications or plan.held or plan.dropped or (plan.event.id in replayed and plan.any_matched))
     ]
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
     others = [plan.event for plan in plans if plan.event.id not in set(wanted)]

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from service.model import Event, Via
+from service.model import Event, EventKind, Via
 
 FRESH_FOR = timedelta(hours=1)
+SETTINGS_FRESH_FOR = timedelta(days=1)  # they are compared once a day
 
 
 def stale_reason(event: Event, now: datetime) -> str | None:
@@ -12,8 +13,10 @@ def stale_reason(event: Event, now: datetime) -> str | None:
 
     Webhooks are told at any age: CircleCI sends them at once, or again soon.
     """
-    age = now - event.happened_at
-    if event.via is not Via.RECONCILE or age <= FRESH_FOR:
+    age, is_of_settings = now - event.happened_at, event.kind is EventKind.SETTINGS_CHANGED
+    if event.via is not Via.RECONCILE or age <= (SETTINGS_FRESH_FOR if is_of_settings else FRESH_FOR):
         return None
+    if is_of_settings:
+        return f"late: it was found {age.days} days ago; it is told for a day only"
     found = f"{age / timedelta(hours=1):.0f} h" if age < timedelta(days=2) else f"{age.days} days"
     return f"late: its webhook did not come, and asking found it {found} after its end; it is told for an hour only"

@@ -149,6 +149,8 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
 def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecision | datetime:
     """Return a decision to make now, or the end of the wait for facts."""
     event, details, policy = context.source.parse(delivery), known.details.get(delivery.id), context.retry_policy
+    if not event.kind.is_of_build:
+        return PendingDecision(event=event, details=None, max_delay=timedelta())
     wants = missing_facts(context.route_index, known.quiet, with_details(event, details))
     if not wants and details is None:
         return PendingDecision(event=event, details=None, max_delay=policy.details_timeout)

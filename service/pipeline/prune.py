@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from service.pipeline.context import Context
-from service.store import incident_search, living_messages, retention, sessions, silences, spans, test_results
+from service.store import guards, incident_search, living_messages, retention, sessions, silences, spans, test_results
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
@@ -42,10 +42,10 @@ async def _prune_events(context: Context, before: datetime, batch_size: int) -> 
 async def _prune_others(context: Context, before: datetime, batch_size: int) -> int:
     """Delete what has no event.
 
-    These are dismissed deliveries, messages of Roundsman's own, and incidents that are over.
+    These are dismissed deliveries, messages of Roundsman's own, incidents that are over, and changes of settings.
     """
     count = 0
-    for delete in (retention.prune_dismissed, retention.prune_own, incident_search.prune):
+    for delete in (retention.prune_dismissed, retention.prune_own, incident_search.prune, guards.prune):
         while True:
             pruned = await context.store.write_alone(delete, before=before, limit=batch_size, now=context.clock())
             count += pruned

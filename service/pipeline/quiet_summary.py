@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from service.db.tables import Transaction
 from service.message.own import compose_own
-from service.model import Closing, Event, Incident, Message, Notification
+from service.model import Closing, Event, EventKind, Incident, Message, Notification
 from service.pipeline.context import Context
 from service.pipeline.quiet import summarized
 from service.store import events, incidents
@@ -55,7 +55,8 @@ def _lines(
 
 def _place(event: Event) -> tuple[str, ...]:
     where = f"tag {event.tag}" if event.tag else event.branch
-    names = [event.project_name or "a project", where, event.workflow.name, event.job.name if event.job else None]
+    what = "settings" if event.kind is EventKind.SETTINGS_CHANGED else event.workflow.name
+    names = [event.project_name or event.org or "a project", where, what, event.job.name if event.job else None]
     return tuple(name for name in names if name)
 
 

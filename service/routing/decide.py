@@ -41,7 +41,8 @@ _UNCHANGED = {
     Transition.PASSED: "is green, as the one before was",
     "": "changed nothing",
 }
-_OF_JOBS = tuple(Fact(kind, (kind,)) for kind in (EventKind.JOB_COMPLETED, EventKind.WORKFLOW_HELD))
+_OTHERS = (EventKind.JOB_COMPLETED, EventKind.WORKFLOW_HELD, EventKind.SETTINGS_CHANGED)
+_WITHOUT_TRANSITION = tuple(Fact(kind, (kind,)) for kind in _OTHERS)
 _OF_EVERY_RUN = frozenset({"status", "tag", "duration", "slower", "queue"})
 
 
@@ -77,16 +78,16 @@ def _with_transition(route: Route) -> tuple[Matcher, ...]:
 
 
 def hears_every_run(route: Route) -> bool:
-    """Return whether a route hears every run or job that fits, also without a change."""
+    """Return whether a route hears all that fits, also runs that changed nothing."""
     keys = {matcher.key for matcher in route.matchers}
     if not keys or "transition" in keys or "streak" in keys:
         return not keys
-    hears_jobs = any(
-        not matcher.patterns or any(fits(matcher, one) for one in _OF_JOBS)
+    hears_others = any(
+        not matcher.patterns or any(fits(matcher, one) for one in _WITHOUT_TRANSITION)
         for matcher in route.matchers
         if matcher.key == "event"
     )
-    return hears_jobs or not keys.isdisjoint(_OF_EVERY_RUN)
+    return hears_others or not keys.isdisjoint(_OF_EVERY_RUN)
 
 
 def kinds_heard(routes: Iterable[Route]) -> frozenset[EventKind]:
@@ -132,6 +133,8 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
     These are the absent facts that a route tests, if the route could still win and the source can be asked for them. An
     absent author is no such fact: the source does not know more than the event says.
     """
+    if not event.kind.is_of_build:
+        return frozenset()
     facts, findable = read_facts(event), findable_details(event)
     wants: set[DetailKind] = set()
     for route in routes:

@@ -1,17 +1,9 @@
-"""Differences between two states of settings, and routes that hear them. Pure."""
+"""Differences between two states of settings, in words. Pure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from uuid import UUID
 
-from service.model import ChangeKind, Event, EventKind, GuardArea, Project, Route
-from service.routing.decide import fits
-from service.routing.match_keys import read_facts
+from service.model import ChangeKind, GuardArea
 
-SETTINGS_CHANGED = "settings-changed"
-"""The word for these changes in ``match: {event: ...}``; they are no events of CircleCI."""
-NO_EVENT = UUID(int=0)
-SLUG_PARTS = 3
 NOUNS = {
     GuardArea.WEBHOOKS: "webhook",
     GuardArea.ENV_VARS: "environment variable",
@@ -58,27 +50,3 @@ def describe(area: GuardArea, scope: str, change: Change) -> str:
 def _plain(text: str) -> str:
     """Return a name of others without control characters and changes of direction."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def hears_settings(route: Route, scope: str, now: datetime) -> bool:
-    """Return whether a route hears of settings of a project or organization."""
-    kinds = [matcher for matcher in route.matchers if matcher.key == "event"]
-    if not any(SETTINGS_CHANGED in matcher.patterns for matcher in kinds):
-        return False
-    facts = read_facts(_event(scope, now))
-    return all(fits(matcher, facts[matcher.key]) for matcher in route.matchers if matcher.key != "event")
-
-
-def _event(scope: str, now: datetime) -> Event:
-    """Return an event of a project, or of an organization alone, for the matchers."""
-    parts = scope.split("/")
-    is_project = len(parts) == SLUG_PARTS
-    return Event(
-        id=NO_EVENT,
-        kind=EventKind.WORKFLOW_COMPLETED,
-        source_event_id="settings",
-        happened_at=now,
-        received_at=now,
-        org=parts[1] if len(parts) > 1 else scope,
-        project=Project(slug=scope, name=parts[-1]) if is_project else Project(),
-    )

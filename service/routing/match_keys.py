@@ -55,7 +55,8 @@ def _find_ref(event: Event) -> frozenset[DetailKind]:
 _ENTRIES: Iterable[MatchKey] = (
     MatchKey(
         name="event",
-        sentence="`workflow-completed`, `job-completed` or a list of both; without it, workflows only",
+        sentence="`workflow-completed`, `job-completed`, `workflow-held`, `settings-changed` or a list of them; "
+        "without it, workflows only",
         read=lambda event: to_fact(event.kind),
         put=lambda event, kind: replace(event, kind=EventKind(kind or "")),
     ),

@@ -73,7 +73,7 @@ class RouteIndex:
     def missing_facts(self, event: Event) -> frozenset[DetailKind]:
         """Return what ``missing_facts`` of all routes returns."""
         findable = [key for key in self._matched_keys if MATCH_KEYS[key].find_details(event)]
-        if not findable:
+        if not findable or not event.kind.is_of_build:
             return frozenset()
         candidates = self._candidates(self._read(event), any_value_of={*findable, *JUDGED_KEYS})
         return missing_facts(event, [self.version.routes[position] for position in candidates])
@@ -99,7 +99,8 @@ class RouteIndex:
 
     def findable(self, event: Event) -> frozenset[DetailKind]:
         """Return the details that could fill in absent facts which any route tests."""
-        return frozenset().union(*(MATCH_KEYS[key].find_details(event) for key in self._matched_keys))
+        keys = self._matched_keys if event.kind.is_of_build else ()
+        return frozenset().union(*(MATCH_KEYS[key].find_details(event) for key in keys))
 
     def fact_keys(self, event: Event) -> frozenset[str]:
         """Return the keys to work out for a judged event: those of fitting routes.

@@ -4,20 +4,22 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from service.db.tables import Transaction, guard_changes, guard_snapshots
 from service.model import ChangeKind, GuardArea, GuardChange, GuardSnapshot
+from service.store import seals
 from service.store.rows import INSERTS, Row
+from service.store.seal_removals import seal_removal
 
 MAX_CHANGES = 1_000
 
 
-def find_snapshot(transaction: Transaction, scope: str, area: GuardArea) -> GuardSnapshot | None:
-    """Return the settings of an area as last seen; None: they were never seen."""
-    found = select(guard_snapshots).where(guard_snapshots.c.scope == scope, guard_snapshots.c.area == area)
-    row = transaction.execute(found).mappings().first()
-    return _to_snapshot(row) if row else None
+def lock_snapshots(transaction: Transaction, scope: str) -> dict[GuardArea, GuardSnapshot]:
+    """Return the settings of a project or organization, locked: two looks take turns."""
+    found = select(guard_snapshots).where(guard_snapshots.c.scope == scope).order_by(guard_snapshots.c.area)
+    rows = transaction.execute(found.with_for_update()).mappings()
+    return {one.area: one for one in map(_to_snapshot, rows)}
 
 
 def find_snapshots(transaction: Transaction) -> Sequence[GuardSnapshot]:
@@ -29,7 +31,7 @@ def find_snapshots(transaction: Transaction) -> Sequence[GuardSnapshot]:
 def put_snapshot(transaction: Transaction, snapshot: GuardSnapshot) -> None:
     """Write the settings of an area in the place of those before."""
     values = {**vars(snapshot), "states": json.dumps(dict(snapshot.states), sort_keys=True)}
-    changed = {name: values[name] for name in ("states", "taken_at", "lacking")}
+    changed = {name: values[name] for name in ("states", "taken_at", "lacking", "since")}
     writing = INSERTS[transaction.dialect.name](guard_snapshots)
     transaction.execute(writing.on_conflict_do_update(index_elements=["scope", "area"], set_=changed), values)
 
@@ -47,6 +49,20 @@ def find_changes(transaction: Transaction, *, since: datetime, scope: str | None
         found = found.where(guard_changes.c.scope == scope)
     ordered = found.order_by(guard_changes.c.at.desc(), guard_changes.c.id).limit(MAX_CHANGES)
     return [_to_change(row) for row in transaction.execute(ordered).mappings()]
+
+
+def prune(transaction: Transaction, *, before: datetime, limit: int, now: datetime) -> int:
+    """Delete changes from before a time, and settings not looked at since; count them.
+
+    The audit chain says that changes were deleted; its lock comes before those of rows.
+    """
+    seals.lock(transaction)
+    old = select(guard_changes.c.id).where(guard_changes.c.at < before).order_by(guard_changes.c.at).limit(limit)
+    ids = transaction.execute(old.with_for_update(skip_locked=True)).scalars().all()
+    seal_removal(transaction, [(guard_changes.c.id, ids)], before=before, now=now)
+    transaction.execute(delete(guard_changes).where(guard_changes.c.id.in_(ids)))
+    transaction.execute(delete(guard_snapshots).where(guard_snapshots.c.taken_at < before))
+    return len(ids)
 
 
 def _to_snapshot(row: Row) -> GuardSnapshot:

@@ -105,6 +105,7 @@ def _judged(since: datetime) -> Select[Any]:
         select(*columns, func.max(events.c.received_at).label("at"), func.max(events.c.happened_at).label("asked_at"))
         .join(deliveries, deliveries.c.id == events.c.id)
         .where(events.c.received_at >= since)
+        .where(events.c.kind != EventKind.SETTINGS_CHANGED)  # no build, and no word on a hook
         .where(~((events.c.kind == EventKind.PING) & events.c.source_event_id.startswith(PROBE)))
         .group_by(*columns)
     )

@@ -61,7 +61,10 @@ def test_a_wrong_word_is_completed_without_a_complaint(line: str) -> None:
             ("roundsman notifications list --receiver w", ["web", "web-team"]),
             ("roundsman receivers test ", ["web", "web-team", "crew"]),
             ("roundsman events list --status f", ["failed"]),
-            ("roundsman events list --event ", ["workflow-completed", "job-completed", "workflow-held", "ping", "any"]),
+            (
+                "roundsman events list --event ",
+                ["workflow-completed", "job-completed", "workflow-held", "settings-changed", "ping", "any"],
+            ),
             ("roundsman events list --told ", ["none", "any"]),
             ("roundsman notifications list --state se", ["sending", "sent"]),
         ]

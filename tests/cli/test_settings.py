@@ -33,10 +33,18 @@ def test_a_snapshot_says_what_changed_since_the_one_before(operator: Terminal, f
     fake.settings.checkout_keys[WEB.slug] = {"deploy-2": "deploy-key"}
     second, shown, diff = (operator.run("settings", *words) for words in (["snapshot"], ["show"], ["diff", "--json"]))
 
-    assert (first.code, first.lines[0]) == (0, "nothing has changed")
+    assert (first.code, first.lines[:2]) == (
+        0,
+        [
+            "gh/acme/web: the first snapshot, with which later ones are compared",
+            "gh/acme: the first snapshot, with which later ones are compared",
+        ],
+    )
+    assert "nothing has changed" not in first.out
     assert second.code == 0
     assert "checkout key SHA256:deploy-2 added to gh/acme/web: deploy-key" in second.out
     assert "SHA256:deploy-2 (deploy-key)" in shown.out
+    assert operator.run("settings", "snapshot").lines[0] == "nothing has changed"
     [change] = diff.json["changes"]
     assert (change["of"] if "of" in change else change["scope"], change["kind"]) == ("gh/acme/web", "added")
     assert operator.run("settings", "diff", "--project", "gh/acme/other").lines == ["nothing has changed since 30d"]

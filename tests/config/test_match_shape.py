@@ -9,6 +9,10 @@ from service.model import Matcher
 from service.routing.match_keys import MATCH_KEYS
 from tests.roundsman_yaml import ROUTE, File
 
+NO_SETTINGS = (
+    "fits no settings, which go by org and project; leave out event: settings-changed, or give it its own route"
+)
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> File:
@@ -69,6 +73,14 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
         ("{class: broken}", "class broken is no class; there are new, flaky, infrastructure, known_problem, expected"),
         ('{pr: "#41"}', "pr #41 has a sign that no number has; write 41"),
         ('{pr: ""}', "pr is an empty pattern; write what to match, or * for anything"),
+        (
+            "{event: settings-changed, branch: main}",
+            f"branch {NO_SETTINGS}",
+        ),
+        (
+            "{event: [workflow-completed, settings-changed], transition: broke}",
+            f"transition {NO_SETTINGS}",
+        ),
         ("{event: job-completed, flaky: true}", "flaky fits no job; leave out event: job-completed"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Settings that guard builds: what changed is kept and told once, and a right that is lacking said once."""
+"""Settings that guard builds: what changed is an event, told once by routes; a right that is lacking is said once."""
 
 import re
 from collections.abc import AsyncIterator

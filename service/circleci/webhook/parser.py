@@ -16,6 +16,8 @@ from service.text import clean
 
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
 MAX_ID_CHARACTERS = 200
+OF_JOBS = frozenset({EventKind.JOB_COMPLETED, EventKind.WORKFLOW_HELD})
+CHANGED = "changed"
 HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 
 
@@ -81,7 +83,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
             id=payload.pipeline.id, number=payload.pipeline.number, definition_id=circleci.config_source_id
         ),
         workflow=workflow_of(payload, links=links),
-        job=None if kind is EventKind.WORKFLOW_COMPLETED or kind is EventKind.PING else job_of(payload),
+        job=job_of(payload) if kind in OF_JOBS else None,
         status=status_of(payload, kind),
         branch=vcs.branch,
         tag=vcs.tag,
@@ -107,7 +109,7 @@ def kind_of(payload: Payload, *, is_ours: bool = False) -> EventKind:
 
     is_ours   the body was built by us, so it may be of the kind that CircleCI never posts
     """
-    known = [kind for kind in EventKind if is_ours or kind is not EventKind.WORKFLOW_HELD]
+    known = [kind for kind in EventKind if is_ours or not kind.is_ours]
     if payload.type is None:
         raise Permanent(f"the payload has no 'type' ({', '.join(known)})")
     if payload.type not in known:
@@ -121,9 +123,14 @@ def kind_of(payload: Payload, *, is_ours: bool = False) -> EventKind:
 
 
 def status_of(payload: Payload, kind: EventKind) -> str | None:
-    """Return the status of the job or the workflow, in CircleCI's word."""
+    """Return the status of the job or the workflow, in CircleCI's word.
+
+    Settings have a word of ours.
+    """
     if kind is EventKind.PING:
         return None
+    if kind is EventKind.SETTINGS_CHANGED:
+        return CHANGED
     return payload.job.status if kind is EventKind.JOB_COMPLETED else payload.workflow.status
 
 
@@ -151,6 +158,6 @@ def duration_of(payload: Payload, kind: EventKind) -> int | None:
     """Return the duration of the job or the workflow, in milliseconds."""
     if kind is EventKind.JOB_COMPLETED:
         return milliseconds_between(payload.job.started_at, payload.job.stopped_at)
-    if kind is EventKind.WORKFLOW_HELD:
+    if kind.is_ours:
         return None
     return milliseconds_between(payload.workflow.created_at, payload.workflow.stopped_at)

@@ -7,8 +7,10 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.circleci.webhook.settings_body import read_news
 from service.db.tables import Transaction
 from service.errors import NotFound
+from service.model import EventKind
 from service.operations import ids, queries
 from service.operations.build_story import tell_story
 from service.operations.ids import Noun
@@ -65,7 +67,16 @@ def read(transaction: Transaction, event_id: UUID) -> Json:
         found = show_unexplained(transaction, event_id)
         return {"run": found} if found else _read_delivery(transaction, event_id)
     story = tell_story(transaction, UUID(event["id"]), event["evidence"])
-    return {"event": event, "story": story, "incident": read_incident(transaction, event["incident"])}
+    incident, settings = read_incident(transaction, event["incident"]), _read_settings(transaction, event)
+    return {"event": event, "story": story, "incident": incident, "settings": settings}
+
+
+def _read_settings(transaction: Transaction, event: Json) -> Json | None:
+    """Return the changes that an event of settings tells of; None for one of a build."""
+    if event["kind"] != EventKind.SETTINGS_CHANGED:
+        return None
+    news = read_news(deliveries.find_for_display(transaction, UUID(event["id"])).body)
+    return {"sentences": news.sentences, "count": news.count}
 
 
 def _read_delivery(transaction: Transaction, delivery_id: UUID) -> Json:

@@ -23,7 +23,8 @@ MAX_EXTENDED = 200
 SENTENCES = {
     "by": "a part of the name of who started it, or of the commit's author",
     "transition": "what the run did to its branch: broke, still_broken, fixed, passed or none",
-    "event": "workflow-completed, job-completed, workflow-held, ping or any; without it workflows, or jobs of a name",
+    "event": "workflow-completed, job-completed, workflow-held, settings-changed, ping or any; without it workflows, "
+    "or jobs of a name",
     "told": "any: a route had someone told; none: no route had",
     "since": "from this time on, in UTC: 7d, 24h, today, yesterday, 2026-11-22, 2026-11-22T09:30",
     "until": "before this time, written alike",

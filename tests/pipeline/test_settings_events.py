@@ -1,0 +1,231 @@
+"""An event settings-changed: routes hear it as they hear of builds, with reasons on record and one message for many."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.operations.audit import verify
+from service.pipeline.prune import prune
+from service.pipeline.seal import seal
+from service.store import guards
+from service.testing.fake_circleci.faults import broken
+from service.testing.fake_circleci.organization import WEB
+from tests.app_fixture import NINE, RED, House, a_house
+from tests.log_capture import logged
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  platform: {channels: [json://platform.example.com]}
+operators: {receiver: platform}
+routes:
+  - {name: guards, match: {event: settings-changed, project: gh/acme/*}, receiver: web}
+  - {name: of-org, match: {event: settings-changed, org: acme}, receiver: platform}
+  - {name: red, match: {status: [failed, error]}, receiver: web}
+"""
+
+
+async def look(house: House, **later: float) -> list[tuple[str, str]]:
+    """Look a day later, or so much later; the titles of what was told, by channel."""
+    house.clock.tick(**(later or {"days": 1}))
+    before = len(house.channels.took)
+    await house.service.pipeline.look_at_guards()
+    await house.drain()
+    return sorted((label, message.title) for label, message in house.channels.took[before:])
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES) as house:
+        await house.finish(replace(RED, number=1))
+        await house.drain()
+        assert await look(house) == []
+        yield house
+
+
+async def event_ids(house: House) -> list[str]:
+    """The events of settings, the newest first."""
+    found = await house.http.get("/api/v1/events?event=settings-changed")
+    return [one["id"] for one in found.json()["items"]]
+
+
+async def test_change_is_an_event_with_a_verdict_of_each_route(house: House) -> None:
+    house.pretend.settings.checkout_keys[WEB.slug] = {"deploy-2": "deploy-key"}
+
+    told = await look(house)
+
+    title = "Checkout key SHA256:deploy-2 added to gh/acme/web: deploy-key"
+    assert told == [("web (json)", title)]
+    [event_id] = await event_ids(house)
+    shown = await house.show(event_id)
+    verdicts = [(one["route"], one["verdict"], one["reason"]) for one in shown["decisions"]]
+    assert verdicts == [
+        ("guards", "matched", "event settings-changed matches settings-changed; project gh/acme/web matches gh/acme/*"),
+        ("of-org", "preceded", "route 'guards' came first"),
+        ("red", "not_matched", "hears workflow-completed only"),
+    ]
+    assert (shown["kind"], shown["status"], shown["project"]["full_name"]) == (
+        "settings-changed",
+        "changed",
+        "acme/web",
+    )
+    assert [one["state"] for one in shown["notifications"]] == ["sent"]
+    assert house.fetches() == []  # there is no build to ask for
+    assert await look(house) == []
+    assert await look(house, hours=1) == []
+
+
+async def test_change_of_an_organization_is_of_no_project(house: House) -> None:
+    house.pretend.settings.contexts["production"] = ["AWS_ROLE"]
+
+    told = await look(house)
+
+    assert told == [("platform (json)", "acme: 2 settings changed at CircleCI")]
+
+
+async def test_many_changes_of_a_day_are_one_message_with_a_capped_list(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = [f"TOKEN_{number}" for number in range(60)]
+
+    told = await look(house)
+
+    assert told == [("web (json)", "acme/web: 60 settings changed at CircleCI")]
+    text = house.channels.took[-1][1].text
+    assert text.count("Environment variable TOKEN_") == 20
+    assert "and 40 more" in text
+
+
+async def test_silence_keeps_it_quiet_with_its_reason(house: House) -> None:
+    made = {"matchers": {"project": ["gh/acme/web"]}, "until": "3d", "comment": "moving"}
+    assert (await house.http.post("/api/v1/silences", json=made)).is_success
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+
+    assert await look(house) == []
+
+    [event_id] = await event_ids(house)
+    decisions = {one["route"]: one for one in (await house.show(event_id))["decisions"]}
+    assert decisions["guards"]["verdict"] == "silenced"
+    assert "moving" in decisions["guards"]["reason"]
+    assert len(house.rows("SELECT id FROM guard_changes")) == 1
+
+
+async def test_replay_tells_no_channel_twice(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    assert len(await look(house)) == 1
+    [event_id] = await event_ids(house)
+    before = len(house.channels.took)
+
+    await house.act(f"deliveries/{event_id}/replay")
+    await house.drain()
+
+    assert len(house.channels.took) == before
+    assert (await house.show(event_id))["decisions"][0]["round"] == 2
+
+
+async def test_change_found_while_the_service_was_away_for_days_is_not_told(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    house.clock.tick(days=1)
+    await house.service.pipeline.look_at_guards()
+
+    house.clock.tick(days=2)
+    await house.drain()
+
+    assert len(house.channels.took) == 1  # of the red build
+    [event_id] = await event_ids(house)
+    first = (await house.show(event_id))["decisions"][0]
+    assert (first["verdict"], first["reason"].rpartition("; late")[2]) == (
+        "late",
+        ": it was found 2 days ago; it is told for a day only",
+    )
+
+
+async def test_settings_events_are_no_sign_of_a_silent_hook(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    await look(house)
+
+    house.clock.tick(hours=1)
+    await house.service.pipeline.watch_alarms()
+    await house.drain()
+
+    assert not [message.title for _, message in house.channels.took if "hook" in message.title.lower()]
+
+
+@pytest.mark.long
+async def test_right_that_is_lacking_is_said_once_over_days_and_restarts(folder: Path) -> None:
+    said = []
+    async with a_house(folder, ROUTES) as house:
+        clock = house.clock
+        await house.finish(replace(RED, number=1))
+        await house.drain()
+        await look(house)
+    for day in range(4):
+        async with a_house(folder, ROUTES, clock=clock) as house:  # a restart each day
+            house.pretend.faults.next("*/envvar", broken(403), times=9)
+            house.pretend.faults.next("*/settings", broken(503 if day == 2 else 403), times=9)
+            with logged() as talk:
+                await look(house)
+                await look(house, hours=1)
+            said += [
+                (day, line["area"])
+                for line in talk.lines
+                if line["event"] == "settings cannot be compared" and line["level"] == "warning"
+            ]
+    assert sorted(said) == [(0, "env_vars"), (0, "policies"), (0, "project_settings")]
+    async with a_house(folder, ROUTES, clock=clock) as house:
+        with logged() as talk:
+            await look(house)  # it may be read again
+            house.pretend.faults.next("*/envvar", broken(403), times=9)
+            await look(house)
+    again = [line["area"] for line in talk.lines if line["event"] == "settings cannot be compared"]
+    assert again == ["env_vars"]
+
+
+async def test_setting_added_while_a_right_was_lacking_is_told_afterwards(house: House) -> None:
+    house.pretend.faults.next("*/envvar", broken(403), times=1)
+    house.pretend.settings.env_vars[WEB.slug] = ["ADDED"]  # there was none when it was read last
+
+    assert await look(house) == []
+    assert await look(house) == [("web (json)", "Environment variable ADDED added to gh/acme/web")]
+
+
+async def test_project_that_is_gone_is_said_once_and_asked_once_a_day(house: House) -> None:
+    house.pretend.faults.next("*/project/gh/acme/web", broken(404), times=99)
+
+    with logged() as talk:
+        for _ in range(3):
+            await look(house)
+            await look(house, hours=1)
+
+    said = [line["project"] for line in talk.lines if line["event"] == "the settings of a project cannot be read"]
+    assert said == ["gh/acme/web"]
+
+
+async def test_old_changes_are_deleted_and_the_chain_says_so(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    await look(house)
+    house.clock.tick(minutes=2)
+    await seal(house.service.context)
+    assert house.rows("SELECT count(*) FROM guard_changes") == [(1,)]
+
+    house.clock.tick(days=house.service.context.keep_for.days + 1)
+    await prune(house.service.context)
+
+    assert house.rows("SELECT count(*) FROM guard_changes") == [(0,)]
+    assert house.rows("SELECT count(*) FROM guard_snapshots") == [(0,)]
+    report = await house.service.context.store.snapshot(verify, {})
+    assert (report["ok"], report["findings"]) == (True, [])
+
+
+async def test_changes_are_kept_as_long_as_other_records(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    await look(house)
+
+    house.clock.tick(days=1)
+    await prune(house.service.context)
+
+    found = await house.service.context.store.read(lambda one: guards.find_changes(one, since=NINE - timedelta(days=9)))
+    assert [one.name for one in found] == ["OTHER"]
