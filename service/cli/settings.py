@@ -18,6 +18,7 @@ from service.db.database import Store
 from service.metrics import Metrics
 from service.model import GuardChange, GuardSnapshot
 from service.operations.json_shapes import rfc3339
+from service.operations.settings_changes import change_json
 from service.operations.time_filters import to_time
 from service.pipeline.guards import RECENT, GuardLook, compare, find_projects
 from service.store import guards
@@ -72,7 +73,7 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     found = with_store(look)
     if as_json:
         lacking = [_snapshot_json(one) for one in found.lacking]
-        changes = [_change_json(one) for one in found.changes]
+        changes = [change_json(one) for one in found.changes]
         figures = {"areas": found.areas, "first": found.first}
         print_json({**figures, "changes": changes, "lacking": lacking, "unread": found.unread})
     else:
@@ -96,7 +97,7 @@ def diff(since: Since = "30d", project: ProjectOption = "", as_json: AsJson = Fa
 
     found = with_store(read)
     if as_json:
-        print_json({"changes": [_change_json(one) for one in found]})
+        print_json({"changes": [change_json(one) for one in found]})
     else:
         _print_changes(found, none=f"nothing has changed since {since}")
 
@@ -128,7 +129,3 @@ def _snapshot_json(one: GuardSnapshot) -> dict[str, Any]:
         "taken_at": rfc3339(one.taken_at),
         "lacking": one.lacking,
     }
-
-
-def _change_json(one: GuardChange) -> dict[str, Any]:
-    return {**vars(one), "id": str(one.id), "at": rfc3339(one.at), "area": one.area, "kind": one.kind}

@@ -52,16 +52,16 @@ class GuardLook:
     first: list[str] = field(default_factory=list)
 
 
-async def look_at_guards(context: Context) -> None:
+async def look_at_guards(context: Context, *, max_projects: int = MAX_PROJECTS) -> None:
     """Compare what is due: of so many projects in one look."""
     if not isinstance(context.source, CircleCI):
         return
     now = context.clock()
     projects = await context.store.read(find_projects, now - RECENT)
     due = due_projects(projects, await _on_record(context.store), now)
-    if len(due) > MAX_PROJECTS:
-        log.info("projects wait for the next looks at their settings", waiting=len(due) - MAX_PROJECTS)
-    await compare(context.store, context.source, due[:MAX_PROJECTS], now, is_due=COMPARE_EVERY)
+    if len(due) > max_projects:
+        log.info("projects wait for the next looks at their settings", waiting=len(due) - max_projects)
+    await compare(context.store, context.source, due[:max_projects], now, is_due=COMPARE_EVERY)
 
 
 def find_projects(transaction: Transaction, since: datetime) -> list[str]:

@@ -71,6 +71,7 @@ def keep_scope(transaction: Transaction, source: Source, scope: ScopeLook, readi
         elif old is not None and old.since is not None:
             kept.changes += _changes(old, after)
     if kept.changes:
+        kept.changes = _in_order(kept.changes)
         guards.add_changes(transaction, kept.changes)
         deliveries.keep_many(transaction, [_delivery(source, scope, kept.changes)])
     return kept
@@ -115,6 +116,12 @@ def _changes(before: GuardSnapshot, after: GuardSnapshot) -> Iterator[GuardChang
             after=now,
             sentence=describe(after.area, after.scope, change),
         )
+
+
+def _in_order(changes: Sequence[GuardChange]) -> list[GuardChange]:
+    """Return the changes of a look with ids by which lists have them in this order."""
+    ids = sorted((one.id for one in changes), reverse=True)
+    return [replace(one, id=id_) for one, id_ in zip(changes, ids, strict=True)]
 
 
 def _delivery(source: Source, scope: ScopeLook, changes: Sequence[GuardChange]) -> Delivery:

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select, tuple_
 
 from service.db.tables import Transaction, guard_changes, guard_snapshots
 from service.model import ChangeKind, GuardArea, GuardChange, GuardSnapshot
 from service.store import seals
+from service.store.cursors import SortKey
 from service.store.rows import INSERTS, Row
 from service.store.seal_removals import seal_removal
 
@@ -42,12 +43,28 @@ def add_changes(transaction: Transaction, changes: Sequence[GuardChange]) -> Non
         transaction.execute(insert(guard_changes), [vars(change) for change in changes])
 
 
-def find_changes(transaction: Transaction, *, since: datetime, scope: str | None = None) -> Sequence[GuardChange]:
-    """Return the changes since a time, newest first, ``MAX_CHANGES`` at most."""
-    found = select(guard_changes).where(guard_changes.c.at >= since)
+def find_changes(
+    transaction: Transaction,
+    *,
+    since: datetime | None = None,
+    scope: str | None = None,
+    beyond: SortKey | None = None,
+    limit: int = MAX_CHANGES,
+) -> Sequence[GuardChange]:
+    """Return changes, newest first.
+
+    scope    of this project, or of this organization and its projects
+    beyond   only those after this place of the list
+    """
+    found = select(guard_changes)
+    if since is not None:
+        found = found.where(guard_changes.c.at >= since)
     if scope is not None:
-        found = found.where(guard_changes.c.scope == scope)
-    ordered = found.order_by(guard_changes.c.at.desc(), guard_changes.c.id).limit(MAX_CHANGES)
+        below = guard_changes.c.scope.startswith(f"{scope}/", autoescape=True)
+        found = found.where(or_(guard_changes.c.scope == scope, below))
+    if beyond is not None:
+        found = found.where(tuple_(guard_changes.c.at, guard_changes.c.id) < beyond.sql)
+    ordered = found.order_by(guard_changes.c.at.desc(), guard_changes.c.id.desc()).limit(limit)
     return [_to_change(row) for row in transaction.execute(ordered).mappings()]
 
 

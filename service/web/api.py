@@ -23,6 +23,7 @@ from service.queue.base import JobQueue
 from service.web.api_build_acts import BuildActsApi
 from service.web.api_incidents import IncidentsApi
 from service.web.api_known_problems import KnownProblemsApi
+from service.web.api_settings_changes import SettingsChangesApi
 from service.web.api_silences import SilencesApi
 from service.web.api_tests import TestsApi
 from service.web.api_views import ViewsApi
@@ -68,6 +69,7 @@ class Api:
             ).routes(),
             *BuildActsApi(store=self.store, access=self.access, clock=self.clock, source=self.acting).routes(),
             *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *SettingsChangesApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),
             *self.health_routes(),

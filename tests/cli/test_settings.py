@@ -121,3 +121,38 @@ def test_claims_need_a_token_that_may_write(operator: Terminal) -> None:
 
     assert said.code == 1
     assert "organization admin needed" in said.err
+
+
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  platform: {channels: [json://platform.example.com]}
+routes:
+  - {name: guards, match: {event: settings-changed, project: gh/acme/*}, receiver: platform}
+  - {name: red, match: {status: failed}, receiver: web}
+tests:
+  - name: changed settings go to the platform team
+    given: [{event: settings-changed, project: gh/acme/web, status: changed, at: "10:00"}]
+    expect: [{receiver: platform, route: guards, at: "10:00"}]
+"""
+
+
+def test_routes_are_tried_with_changed_settings(terminal: Terminal) -> None:
+    (terminal.folder / "roundsman.yaml").write_text(ROUTES, encoding="utf-8")
+
+    said = terminal.run("routes", "test", "--set", "event=settings-changed", "--set", "project=gh/acme/web", "--json")
+
+    assert [(one["route"], one["verdict"]) for one in said.json["decisions"]] == [
+        ("guards", "matched"),
+        ("red", "not_matched"),
+    ]
+
+
+@pytest.mark.long
+def test_tests_of_routes_take_changed_settings(terminal: Terminal) -> None:
+    (terminal.folder / "roundsman.yaml").write_text(ROUTES, encoding="utf-8")
+
+    said = terminal.run("routes", "check")
+
+    assert (said.code, "warning" in said.out + said.err) == (0, False), said.out + said.err
+    assert "1 test passed" in said.out or "passed" in said.out, said.out

@@ -1,5 +1,6 @@
 """An event settings-changed: routes hear it as they hear of builds, with reasons on record and one message for many."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -7,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from service.circleci.circleci import CircleCI
+from service.model import GuardArea, GuardSnapshot
 from service.operations.audit import verify
+from service.pipeline.guards import compare, due_projects, look_at_guards
 from service.pipeline.prune import prune
 from service.pipeline.seal import seal
 from service.store import guards
 from service.testing.fake_circleci.faults import broken
-from service.testing.fake_circleci.organization import WEB
+from service.testing.fake_circleci.organization import SHOP_API, WEB
 from tests.app_fixture import NINE, RED, House, a_house
 from tests.log_capture import logged
 
@@ -80,6 +84,7 @@ async def test_change_is_an_event_with_a_verdict_of_each_route(house: House) -> 
     assert await look(house, hours=1) == []
 
 
+@pytest.mark.long
 async def test_change_of_an_organization_is_of_no_project(house: House) -> None:
     house.pretend.settings.contexts["production"] = ["AWS_ROLE"]
 
@@ -88,6 +93,7 @@ async def test_change_of_an_organization_is_of_no_project(house: House) -> None:
     assert told == [("platform (json)", "acme: 2 settings changed at CircleCI")]
 
 
+@pytest.mark.long
 async def test_many_changes_of_a_day_are_one_message_with_a_capped_list(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = [f"TOKEN_{number}" for number in range(60)]
 
@@ -99,6 +105,7 @@ async def test_many_changes_of_a_day_are_one_message_with_a_capped_list(house: H
     assert "and 40 more" in text
 
 
+@pytest.mark.long
 async def test_silence_keeps_it_quiet_with_its_reason(house: House) -> None:
     made = {"matchers": {"project": ["gh/acme/web"]}, "until": "3d", "comment": "moving"}
     assert (await house.http.post("/api/v1/silences", json=made)).is_success
@@ -113,6 +120,7 @@ async def test_silence_keeps_it_quiet_with_its_reason(house: House) -> None:
     assert len(house.rows("SELECT id FROM guard_changes")) == 1
 
 
+@pytest.mark.long
 async def test_replay_tells_no_channel_twice(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
     assert len(await look(house)) == 1
@@ -126,6 +134,7 @@ async def test_replay_tells_no_channel_twice(house: House) -> None:
     assert (await house.show(event_id))["decisions"][0]["round"] == 2
 
 
+@pytest.mark.long
 async def test_change_found_while_the_service_was_away_for_days_is_not_told(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
     house.clock.tick(days=1)
@@ -143,6 +152,7 @@ async def test_change_found_while_the_service_was_away_for_days_is_not_told(hous
     )
 
 
+@pytest.mark.long
 async def test_settings_events_are_no_sign_of_a_silent_hook(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
     await look(house)
@@ -184,6 +194,7 @@ async def test_right_that_is_lacking_is_said_once_over_days_and_restarts(folder:
     assert again == ["env_vars"]
 
 
+@pytest.mark.long
 async def test_setting_added_while_a_right_was_lacking_is_told_afterwards(house: House) -> None:
     house.pretend.faults.next("*/envvar", broken(403), times=1)
     house.pretend.settings.env_vars[WEB.slug] = ["ADDED"]  # there was none when it was read last
@@ -192,6 +203,7 @@ async def test_setting_added_while_a_right_was_lacking_is_told_afterwards(house:
     assert await look(house) == [("web (json)", "Environment variable ADDED added to gh/acme/web")]
 
 
+@pytest.mark.long
 async def test_project_that_is_gone_is_said_once_and_asked_once_a_day(house: House) -> None:
     house.pretend.faults.next("*/project/gh/acme/web", broken(404), times=99)
 
@@ -204,6 +216,7 @@ async def test_project_that_is_gone_is_said_once_and_asked_once_a_day(house: Hou
     assert said == ["gh/acme/web"]
 
 
+@pytest.mark.long
 async def test_old_changes_are_deleted_and_the_chain_says_so(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
     await look(house)
@@ -220,6 +233,7 @@ async def test_old_changes_are_deleted_and_the_chain_says_so(house: House) -> No
     assert (report["ok"], report["findings"]) == (True, [])
 
 
+@pytest.mark.long
 async def test_changes_are_kept_as_long_as_other_records(house: House) -> None:
     house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
     await look(house)
@@ -229,3 +243,84 @@ async def test_changes_are_kept_as_long_as_other_records(house: House) -> None:
 
     found = await house.service.context.store.read(lambda one: guards.find_changes(one, since=NINE - timedelta(days=9)))
     assert [one.name for one in found] == ["OTHER"]
+
+
+@pytest.mark.long
+async def test_two_looks_at_once_find_a_change_once(house: House) -> None:
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    house.clock.tick(days=1)
+    store, source = house.service.context.store, house.service.context.source
+    assert isinstance(source, CircleCI)
+
+    found = await asyncio.gather(*(compare(store, source, [WEB.slug], house.clock()) for _ in range(3)))
+    await house.drain()
+
+    assert sum(len(one.changes) for one in found) == 1
+    assert len(await event_ids(house)) == 1
+    assert [message.title for _, message in house.channels.took[1:]] == [
+        "Environment variable OTHER added to gh/acme/web"
+    ]
+
+
+@pytest.mark.long
+async def test_look_that_asked_earlier_and_wrote_later_changes_nothing(house: House) -> None:
+    store, source = house.service.context.store, house.service.context.source
+    assert isinstance(source, CircleCI)
+    asked_at = house.clock()
+    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+    await look(house)
+
+    house.pretend.settings.env_vars[WEB.slug] = []  # as it was when the slow look asked
+    late = await compare(store, source, [WEB.slug], asked_at)
+
+    assert late.changes == []
+    assert house.rows("SELECT count(*) FROM guard_changes") == [(1,)]
+
+
+@pytest.mark.long
+async def test_quiet_hours_keep_it_for_their_end(folder: Path) -> None:
+    routes = ROUTES.replace(
+        "project: gh/acme/*}, receiver: web}",
+        'project: gh/acme/*}, receiver: web, active: {hours: "12:00-18:00", timezone: UTC}}',
+    )
+    async with a_house(folder, routes) as house:
+        await house.finish(replace(RED, number=1))
+        await house.drain()
+        await look(house)
+        house.pretend.settings.env_vars[WEB.slug] = ["OTHER", "ANOTHER"]
+        assert await look(house) == []
+
+        await house.drain(hours=3)
+
+        assert house.channels.took[-1][1].title == "Kept back in quiet hours: 1 message"
+        assert "acme/web settings: 1 changed" in house.channels.took[-1][1].text
+
+
+def test_projects_take_turns_by_their_last_look() -> None:
+    now = NINE
+    looked = {f"gh/acme/p{number}": now - timedelta(hours=number) for number in range(30)}
+    known = {
+        (scope, GuardArea.ENV_VARS): GuardSnapshot(scope=scope, area=GuardArea.ENV_VARS, states={}, taken_at=at)
+        for scope, at in looked.items()
+    }
+
+    due = due_projects([*looked, "gh/acme/new"], known, now)
+
+    assert due == ["gh/acme/new", *(f"gh/acme/p{number}" for number in range(29, 22, -1))]
+
+
+@pytest.mark.long
+async def test_more_projects_than_one_look_takes_are_read_in_the_next(house: House) -> None:
+    await house.finish(replace(RED, project=SHOP_API, number=1))
+    await house.drain()
+    house.clock.tick(days=1)
+
+    with logged() as talk:
+        await look_at_guards(house.service.context, max_projects=1)
+    assert [line["waiting"] for line in talk.lines if "waiting" in line and "settings" in line["event"]] == [1]
+    house.clock.tick(hours=1)
+    await look_at_guards(house.service.context, max_projects=1)
+
+    found = await house.service.context.store.read(guards.find_snapshots)
+    recent = {one.scope for one in found if house.clock() - one.taken_at < timedelta(hours=2)}
+    assert recent == {"gh/acme", "gh/acme/shop-api", "gh/acme/web"}

@@ -87,6 +87,7 @@ async def test_each_page_is_one_transaction_beside_its_session(house: House) -> 
         "/dead-letters",
         "/silences",
         "/known-problems",
+        "/settings",
         "/incidents",
     ):
         await expect_one_transaction(house.http, path, session=True)

@@ -36,6 +36,7 @@ ANSWERS: Mapping[str, tuple[int, str]] = {
     "GET /api/v1/known-problems": (200, "KnownProblems"),
     "POST /api/v1/known-problems": (201, "KnownProblem"),
     "POST /api/v1/known-problems/{id}/close": (200, "KnownProblem"),
+    "GET /api/v1/settings-changes": (200, "SettingsChanges"),
     "GET /api/v1/tests": (200, "Tests"),
     "GET /api/v1/views": (200, "SavedViews"),
     "POST /api/v1/views": (201, "SavedView"),

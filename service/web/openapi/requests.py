@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from service.model import EventKind, NotificationState, SilenceState, Transition
-from service.operations import incidents, notifications, queries, status
+from service.operations import incidents, notifications, queries, settings_changes, status
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
 from service.routing.match_keys import SEARCH_FILTERS
@@ -17,13 +17,14 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/incidents": (*incidents.FILTERS, *PAGE),
     "GET /api/v1/silences": ("state", *PAGE),
     "GET /api/v1/known-problems": ("state",),
+    "GET /api/v1/settings-changes": (*settings_changes.FILTERS, *PAGE),
     "GET /api/v1/tests": ("project", "branch", "state", *PAGE),
     "POST /api/v1/deliveries/{id}/dismiss": ("because",),
     "POST /api/v1/notifications/{id}/dismiss": ("because",),
     "GET /readyz": ("check",),
 }
 SENTENCES: Mapping[str, str] = {
-    "event": "the kind: workflow-completed, job-completed or ping",
+    "event": "the kind: workflow-completed, job-completed, workflow-held, settings-changed or ping",
     "told": "none: those of which no route had anyone told; any: the others",
     "since": "from this time on: a date, RFC 3339, now, today, yesterday, or how long ago, such as 7d",
     "until": "before this time, written as for since",
@@ -41,6 +42,7 @@ SENTENCES: Mapping[str, str] = {
     "branch": "the branch",
     "project": "its slug or its name",
     "workflow": "the workflow's name",
+    "of": "the slug of a project, or of an organization with its projects",
 }
 STATES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/notifications": [str(one) for one in NotificationState],
@@ -61,12 +63,14 @@ SCHEMAS: Mapping[str, Json] = {
     "event": {"enum": [str(one) for one in EventKind]},
     "transition": {"enum": [str(one) for one in Transition]},
     "check": {"enum": ["database", "worker"]},
+    "of": {**TEXT, "maxLength": settings_changes.MAX_CHARACTERS},
 }
 """The schemas of parameters that are not any text."""
 SINGLE = {*PAGE, "since", "until", "q", "because", "dismissed"}
 SINGLE_OF: Mapping[str, set[str]] = {
     "GET /api/v1/status": set(status.PARAMETERS),
     "GET /api/v1/known-problems": {"state"},
+    "GET /api/v1/settings-changes": {"of"},
     "GET /api/v1/tests": {"project", "branch", "state"},
 }
 """The parameters that may stand only once: of all requests, and of some."""

@@ -65,6 +65,8 @@ SHAPES: Mapping[str, str] = {
     "KnownProblem": "id:u pattern:s? fingerprint:s? title:s link:s? owner:s? until:t? mute:b state:s source:s "
     "added_by:s? created_at:t? closed_at:t? closed_by:s? reopened_at:t?",
     "KnownProblems": f"items:[KnownProblem] {_PAGE}",
+    "SettingsChange": "id:u at:t of:s area:s name:s kind:s before:s? after:s? sentence:s",
+    "SettingsChanges": f"items:[SettingsChange] {_PAGE}",
     "Test": "project:s? job:s? name:s class_name:s? file:s? state:s rate:n? runs:i fails:i first_failed_at:t "
     "last_failed_at:t evidence:s?",
     "Tests": f"items:[Test] {_PAGE} coverage:Coverage",

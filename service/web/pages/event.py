@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.circleci.webhook.settings_body import read_news
 from service.db.tables import Transaction
 from service.errors import NotFound
-from service.model import EventKind
+from service.model import EventKind, slug_spellings
 from service.operations import ids, queries
 from service.operations.build_story import tell_story
 from service.operations.ids import Noun
@@ -71,12 +71,19 @@ def read(transaction: Transaction, event_id: UUID) -> Json:
     return {"event": event, "story": story, "incident": incident, "settings": settings}
 
 
+def settings_of(event: Json) -> str:
+    """Return the slug by which the page of settings knows a project, or nothing."""
+    slug = event["project"]["slug"]
+    return slug_spellings(slug)[0] if slug else ""
+
+
 def _read_settings(transaction: Transaction, event: Json) -> Json | None:
     """Return the changes that an event of settings tells of; None for one of a build."""
     if event["kind"] != EventKind.SETTINGS_CHANGED:
         return None
     news = read_news(deliveries.find_for_display(transaction, UUID(event["id"])).body)
-    return {"sentences": news.sentences, "count": news.count}
+    sentences = [f"{one[0].upper()}{one[1:]}" for one in news.sentences]
+    return {"sentences": sentences, "count": news.count, "of": settings_of(event)}
 
 
 def _read_delivery(transaction: Transaction, delivery_id: UUID) -> Json:

@@ -70,6 +70,7 @@ def each_page(site: Site) -> list[str]:
             "/dead-letters",
             "/silences",
             "/known-problems",
+            "/settings",
             "/incidents",
             "/nowhere",
             "/builds/none",

@@ -1,0 +1,48 @@
+"""The page of the settings that guard builds: how they changed at CircleCI."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.db.tables import Transaction
+from service.errors import BadRequest
+from service.operations import settings_changes
+from service.operations.json_shapes import Json
+from service.operations.settings_changes import FILTERS, Wanted
+from service.web.pages.context import PageContext
+from service.web.parameters import single_valued_params
+
+PATH = "/settings"
+
+
+async def show(context: PageContext, request: Request) -> Response:
+    """Return the page of changed settings."""
+    session = await context.access.require_session(request)
+    asked, wanted, cursor = _asked(context, request)
+    shown = await context.read(_read, context, wanted, cursor=cursor)
+    older = {**asked, "cursor": shown["next"]} if shown["next"] else None
+    shown |= {"asked": dict.fromkeys(FILTERS, "") | asked, "is_filtered": bool(asked), "query": urlencode(asked)}
+    shown["older"] = f"{PATH}?{urlencode(older)}" if older else None
+    return await context.render_page(request, session, "settings.html", **shown)
+
+
+async def show_json(context: PageContext, request: Request) -> Response:
+    """Return the changes that the page of settings shows as JSON."""
+    await context.access.require(request)
+    _, wanted, cursor = _asked(context, request)
+    return JSONResponse(await context.store.snapshot(settings_changes.list_changes, wanted, cursor=cursor))
+
+
+def _asked(context: PageContext, request: Request) -> tuple[dict[str, str], Wanted, str | None]:
+    """Return what an address asks for, as written and as meant. Raises BadRequest."""
+    given = {name: value for name, value in single_valued_params(request.query_params).items() if value.strip()}
+    cursor = given.pop("cursor", None)
+    if unknown := next((name for name in given if name not in FILTERS), None):
+        raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(FILTERS)} and cursor")
+    wanted = settings_changes.to_wanted({name: [value] for name, value in given.items()}, context.clock())
+    return given, wanted, cursor
+
+
+def _read(transaction: Transaction, context: PageContext, wanted: Wanted, *, cursor: str | None) -> Json:
+    return settings_changes.show_settings(transaction, wanted, context.clock(), cursor=cursor)
