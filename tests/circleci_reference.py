@@ -9,6 +9,7 @@ from tests.cli_reference import table
 OWNERS = {
     Right.PERSON: "any person",
     Right.READ: "who may read the project",
+    Right.WRITE: "who may write to the project",
     Right.ADMIN: "organization admin",
 }
 

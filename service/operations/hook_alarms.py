@@ -9,13 +9,14 @@ from datetime import datetime
 
 from service.db.tables import Transaction
 from service.model import AlarmKind, HookState
+from service.operations.hook_drift import remedy_of
 from service.pipeline.context import Context
 from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
 from service.store import alarms, hook_states
 
 MAX_NEW = 5  # alarms of one kind that a look begins; of more there is one about all
 KINDS = frozenset({AlarmKind.HOOK_DRIFT, AlarmKind.HOOK_SILENT})
-APPLY = "`roundsman hooks apply` mends it, if it was not meant so"
+IF_NOT_MEANT = "If it was not meant so"
 UNREAD, MANY = "unread", "many"
 
 
@@ -37,7 +38,9 @@ def settle_look(transaction: Transaction, context: Context, found: Look, now: da
     open_ = {alarm.key for alarm in alarms.find_all(transaction) if alarm.kind in KINDS}
     for kind in (AlarmKind.HOOK_DRIFT, AlarmKind.HOOK_SILENT):
         look.unknown |= {f"{kind}:{project}" for project in found.unknown}
-    drift = {project: f"{project}: {words}. {APPLY}." for project, words in found.drift.items()}
+    drift = {
+        project: f"{project}: {words}. {IF_NOT_MEANT}: {remedy_of(words)}." for project, words in found.drift.items()
+    }
     _add(look, AlarmKind.HOOK_DRIFT, drift, open_=open_, now=now)
     silence = {project: f"{project} {words}." for project, words in found.silence.items()}
     _add(look, AlarmKind.HOOK_SILENT, silence, open_=open_, now=now)

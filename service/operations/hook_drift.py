@@ -6,6 +6,13 @@ from service.model import Hook, HookSpec, HookState
 from service.operations.hook_addresses import host_of, posts_to_us
 from service.operations.hook_steps import find_flaws
 
+APPLY = "`roundsman hooks apply` mends it"
+TLS_OFF = "it no longer verifies TLS"
+TLS_REMEDY = (
+    "turn that on again in the project's settings at CircleCI, under Webhooks; `roundsman hooks apply` leaves it as it "
+    "is, and takes it for meant"
+)
+
 
 def find_drift(spec: HookSpec, present: Sequence[Hook], known: HookState | None, our_url: str) -> str | None:
     """Return the difference as a phrase; None if there is none.
@@ -18,10 +25,17 @@ def find_drift(spec: HookSpec, present: Sequence[Hook], known: HookState | None,
     [hook, *surplus] = own
     words = find_flaws(spec, hook)
     if known and known.hook_id == hook.id and known.verify_tls not in {None, hook.verify_tls}:
-        words.append("it verifies TLS now" if hook.verify_tls else "it no longer verifies TLS")
+        words.append("it verifies TLS now" if hook.verify_tls else TLS_OFF)
     if surplus:
         words.append(f"{len(own)} hooks post to our address, {len(surplus)} too many")
     return "; ".join(words) or None
+
+
+def remedy_of(drift: str) -> str:
+    """Return the next step for a difference."""
+    if TLS_OFF not in drift:
+        return APPLY
+    return TLS_REMEDY if drift == TLS_OFF else f"{APPLY}, but for TLS: {TLS_REMEDY}"
 
 
 def _absence(present: Sequence[Hook], known: HookState | None) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from service.circleci.circleci import CircleCI
 from service.model import HookState
+from service.operations.hook_drift import remedy_of
 
 LATE_AFTER = timedelta(minutes=30)  # a delivery comes within seconds; CircleCI repeats one that failed
 UNKNOWN = "CircleCI posts nothing that arrives here: Test Ping Event in the project's settings shows at once"
@@ -50,4 +51,4 @@ async def find_silence(source: CircleCI, state: HookState, facts: SilenceFacts) 
 def _reason(state: HookState, facts: SilenceFacts) -> str:
     if refused := facts.refused.get(state.hook_id or ""):
         return f"its posts are refused, since {refused}; `roundsman hooks apply` mends it, with --rotate for a secret"
-    return f"{state.drift}; `roundsman hooks apply` mends it" if state.drift else UNKNOWN
+    return f"{state.drift}; {remedy_of(state.drift)}" if state.drift else UNKNOWN

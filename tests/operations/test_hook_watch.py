@@ -116,6 +116,7 @@ async def test_drift_is_told_once_and_so_is_its_end(
     [(title, text)] = await look(house, watch)
     assert title == DRIFT
     assert f"gh/acme/web: {words}" in text
+    assert ("`roundsman hooks apply` mends it" in text) is ("TLS" not in words)
     assert await look(house, watch) == []
     assert words in ((await states(house))["gh/acme/web"].drift or "")
 

@@ -19,11 +19,13 @@ class Right(StrEnum):
 
     PERSON  none but to be a person
     READ    to read the project
+    WRITE   to write to the project, as a contributor may
     ADMIN   to administer the organization
     """
 
     PERSON = "person"
     READ = "read"
+    WRITE = "write"
     ADMIN = "admin"
 
 

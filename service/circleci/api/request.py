@@ -162,6 +162,8 @@ def _forbidden(call: Call, setting: str) -> str:
             return f"an organization admin's token is needed to see {call.endpoint.purpose}; put one into {setting}"
         case Right.ADMIN:
             return "the API token may not do this, organization admin needed"
+        case Right.WRITE:
+            return "the API token may not do this; its owner needs write access to the project"
         case _ if call.method != "GET":
             return "the API token may not do this"
         case Right.PERSON if not call.endpoint.is_optional:
