@@ -3,7 +3,7 @@
 Each is a small map of JSON: the names that CircleCI gives, and figures. Durations are seconds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import median
 from typing import Any
 
@@ -27,6 +27,7 @@ MAX_DAYS = 30
 MAX_TESTS = 10
 MAX_FLAKY = 30
 MAX_PROJECTS = 60
+MAX_NAMES = 500
 
 
 def summary_facts(shapes: Iterable[SummaryShape], most: int = MAX_WORKFLOWS) -> Facts:
@@ -128,4 +129,10 @@ def organization_facts(answer: OrganizationSummary) -> Facts:
         "runs_change": own.trends.total_runs,
         "credits_change": own.trends.total_credits_used,
         "projects": projects[:MAX_PROJECTS],
+        "names": list(answer.all_projects)[:MAX_NAMES],
     }
+
+
+def branch_facts(listed: Collection[str]) -> Facts:
+    """Return the branches of a project; none are all that are known of a cut list."""
+    return {"branches": sorted(listed)}

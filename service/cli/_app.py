@@ -64,6 +64,7 @@ COMMANDS = {
     "status": "status:status",
     "incidents": "incidents:incidents",
     "tests": "tests:tests",
+    "insights": "insights:insights",
     "usage": "usage:usage",
     "mcp": "mcp:mcp",
 }

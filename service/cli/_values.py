@@ -8,7 +8,8 @@ from service.config.impossible import STATUSES
 from service.errors import BadConfig
 from service.model import EventKind, NotificationState, Transition
 
-Complete = Callable[[str], list[str]]
+Complete = Callable[..., list[str]]
+"""A function of the word that is completed, and of the context if it asks for that."""
 
 
 def completion_of(values: Iterable[str]) -> Complete:

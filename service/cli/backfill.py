@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from service.app.build_context import circleci
 from service.cli._database import with_store
+from service.cli._known_names import complete_project
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import load
 from service.config.hooked_projects import project_slug
@@ -35,7 +36,13 @@ def _slug(slug: str | None) -> str | None:
 
 Slug = Annotated[
     str | None,
-    typer.Option("--project", metavar="PROJECT", help="The project's slug, such as gh/acme/web.", callback=_slug),
+    typer.Option(
+        "--project",
+        metavar="PROJECT",
+        help="The project's slug, such as gh/acme/web.",
+        callback=_slug,
+        autocompletion=complete_project,
+    ),
 ]
 SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30d, or 2026-11-22.")]
 

@@ -12,6 +12,7 @@ from service.channels import AppriseChannels
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
 from service.metrics import Metrics
+from service.operations.check_names import check_names
 from service.operations.checks import (
     Finding,
     Grade,
@@ -43,13 +44,18 @@ def check(as_json: AsJson = False) -> None:
     something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
-    findings = asyncio.run(find_all(config))
+    findings = asyncio.run(_find(config))
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
         _print_findings(config, findings)
     if any(finding.grade is Grade.WRONG for finding in findings):
         raise typer.Exit(1)
+
+
+async def _find(config: Config) -> list[Finding]:
+    """Return the findings of all checks, and those that show names of branches."""
+    return [*await find_all(config), *await check_names(config.settings.database_url, config.routes)]
 
 
 async def find_all(config: Config) -> list[Finding]:

@@ -12,6 +12,7 @@ import typer
 from service.cli import _event_text
 from service.cli._commands import Group
 from service.cli._database import with_store
+from service.cli._known_names import complete_branch, complete_project
 from service.cli._output import (
     DIGITS,
     MIN_WIDTH,
@@ -83,7 +84,11 @@ def text_filter(sentence: str, complete: Complete | None = None) -> Any:
 
 
 Values = list[str] | None
-COMPLETIONS: Mapping[str, Complete] = {"status": complete_status}
+COMPLETIONS: Mapping[str, Complete] = {
+    "status": complete_status,
+    "project": complete_project,
+    "branch": complete_branch,
+}
 
 
 def with_filters(command: Callable[..., None]) -> Callable[..., None]:

@@ -19,6 +19,7 @@ from service.cli._hooks import (
     record,
     with_api,
 )
+from service.cli._known_names import complete_project
 from service.cli._output import AsJson, warn
 from service.config.hooked_projects import project_slug
 from service.errors import BadConfig
@@ -50,7 +51,9 @@ UNCHECKED = (
     'Then `roundsman events list --event any` lists it, and `roundsman events show` says "valid, secret 1".',
     "A hook with another secret is named by `roundsman refusals`.",
 )
-PROJECT = typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slugs)
+PROJECT = typer.Argument(
+    metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slugs, autocompletion=complete_project
+)
 
 
 @hooks.command("list")

@@ -9,6 +9,7 @@ import typer
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
+from service.cli._known_names import complete_branch, complete_project
 from service.cli._operator import operator, user_name
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.cli._values import completion_of
@@ -45,8 +46,13 @@ incidents = Group("See what is red, and say who has it.")
 
 @incidents.command("list")
 def list_command(  # noqa: PLR0913, PLR0917 - one option each
-    project: Annotated[Values, typer.Option(metavar="NAME", help="Of this project, by slug or name.")] = None,
-    branch: Annotated[Values, typer.Option(metavar="NAME", help="Of this branch.")] = None,
+    project: Annotated[
+        Values,
+        typer.Option(metavar="NAME", help="Of this project, by slug or name.", autocompletion=complete_project),
+    ] = None,
+    branch: Annotated[
+        Values, typer.Option(metavar="NAME", help="Of this branch.", autocompletion=complete_branch)
+    ] = None,
     state: Annotated[
         Values, typer.Option(metavar="STATE", help="open or closed.", autocompletion=completion_of(STATES))
     ] = None,

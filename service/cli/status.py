@@ -7,6 +7,7 @@ import typer
 
 from service.cli._database import with_store
 from service.cli._event_text import format_time, readable_project
+from service.cli._known_names import complete_branch, complete_project
 from service.cli._output import DIGITS, AsJson, print_json, say, warn
 from service.cli.tests import say_coverage
 from service.config.settings import Settings
@@ -20,8 +21,16 @@ STYLES = {RED: "bold red", GREEN: "bold green"}
 
 
 def status(
-    project: Annotated[str, typer.Argument(metavar="PROJECT", help="Its slug or name; without it, every one.")] = "",
-    branch: Annotated[str, typer.Option(metavar="NAME", help="Without it the default one of the project.")] = "",
+    project: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROJECT", help="Its slug or name; without it, every one.", autocompletion=complete_project
+        ),
+    ] = "",
+    branch: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Without it the default one of the project.", autocompletion=complete_branch),
+    ] = "",
     workflow: Annotated[str, typer.Option(metavar="NAME", help="Of this workflow alone.")] = "",
     as_json: AsJson = False,
 ) -> None:

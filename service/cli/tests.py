@@ -8,6 +8,7 @@ import typer
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time, readable_project
+from service.cli._known_names import complete_branch, complete_project
 from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.config.settings import Settings
 from service.db.database import Store
@@ -29,8 +30,13 @@ COLUMNS = (
     Column(heading="evidence", cut_to=MIN_WIDTH, is_extra=True),
 )
 
-ProjectOption = Annotated[str, typer.Option("--project", metavar="PROJECT", help="Its slug or name.")]
-BranchOption = Annotated[str, typer.Option("--branch", metavar="BRANCH", help="By results on this branch alone.")]
+ProjectOption = Annotated[
+    str, typer.Option("--project", metavar="PROJECT", help="Its slug or name.", autocompletion=complete_project)
+]
+BranchOption = Annotated[
+    str,
+    typer.Option("--branch", metavar="BRANCH", help="By results on this branch alone.", autocompletion=complete_branch),
+]
 
 tests = Group("Tests that failed: new, failing, flaky and slow ones.")
 

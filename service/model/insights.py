@@ -13,6 +13,7 @@ class InsightKind(StrEnum):
     ORGANIZATION = "organization"
     SUMMARIES = "summaries"
     FLAKY = "flaky"
+    BRANCHES = "branches"
     RUNS = "runs"
     JOBS = "jobs"
     SERIES = "series"

@@ -4,6 +4,7 @@ They stand beside our own, with their age, and are never mixed with them.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from service.store import insights, runs
 
 MAX_FLAKY = 20
 MAX_DAYS = 14
+STALE_AFTER = timedelta(days=2)
+TestName = tuple[str | None, str | None, str]
+"""A test by project, job and name."""
 
 
 def of_project(transaction: Transaction, slug: str | None) -> Json | None:
@@ -70,8 +74,15 @@ def of_workflow(transaction: Transaction, slug: str | None, workflow: str | None
         "days": _facts(found[InsightKind.SERIES]).get("days", [])[-MAX_DAYS:],
         "tests": _facts(found[InsightKind.TESTS]) or None,
         "runs": _runs(transaction, _facts(found[InsightKind.RUNS])),
-        "slowest": {"job": None, **_facts(slowest), "reason": slowest.reason} if slowest else None,
+        "slowest": _slowest(slowest) if slowest else None,
     }
+
+
+def _slowest(runs_of_job: Insight) -> Json:
+    """Return the runs of the slowest job; none after days of refusals."""
+    tried_at, asked_at = runs_of_job.tried_at, runs_of_job.asked_at
+    is_known = asked_at is not None and tried_at - asked_at < STALE_AFTER
+    return {"job": None, **(_facts(runs_of_job) if is_known else {}), "reason": runs_of_job.reason}
 
 
 def _runs(transaction: Transaction, facts: Mapping[str, Any]) -> Json | None:
@@ -105,14 +116,17 @@ def usual_of(transaction: Transaction, slug: str | None, workflow: str | None) -
     return median
 
 
-def flaky_tests(transaction: Transaction, project: str | None) -> Json:
+def flaky_tests(transaction: Transaction, project: str | None, ours: Mapping[TestName, str] | None = None) -> Json:
     """Return the tests that CircleCI calls flaky, those that flaked most first.
 
     project   a slug or the end of one; None: of all
+    ours      the states of tests by our own results, which stand beside; None: they were not looked at
     """
     found = [one for one in insights.find_kind(transaction, InsightKind.FLAKY) if _is_of(one, project)]
     rows = [{"project": one.question.place, **test} for one in found for test in _facts(one).get("tests", [])]
     rows.sort(key=lambda one: -int(one["times"]))
+    if ours is not None:
+        rows = [one | {"ours": ours.get((one["project"], one["job"], one["test"]))} for one in rows[:MAX_FLAKY]]
     oldest = min((one.asked_at for one in found if one.asked_at), default=None)
     return {
         "tests": rows[:MAX_FLAKY],

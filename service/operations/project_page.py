@@ -6,6 +6,7 @@ from datetime import datetime
 from service.db.tables import Transaction
 from service.model import Matcher, Route, Track
 from service.operations import circleci_says
+from service.operations.branch_list import find_known
 from service.operations.hook_health import read_hook_health
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.month_figures import Month, MonthCache
@@ -34,7 +35,7 @@ def read_project(
     strips = default_tracks.last_runs(transaction, [one.track.id for one in shown], limit=STRIP_RUNS)
     last_reds = project_tracks.last_reds(transaction, [one.track.id for one in shown])
     of_default = {one.track.workflow for one in own}
-    red_branches = _red_branches(transaction, key, now)
+    red_branches, known = _red_branches(transaction, key, now), find_known(transaction, key.slug)
     return {
         "as_of": rfc3339(now),
         "project": key.slug,
@@ -51,7 +52,10 @@ def read_project(
         ],
         "more_workflows": max(len(own) - MAX_WORKFLOWS, 0),
         "elsewhere": [name for name in project_tracks.workflows_of(transaction, key) if name not in of_default],
-        "red_branches": [_branch_json(one) for one in red_branches[:MAX_RED_BRANCHES]],
+        "red_branches": [
+            _branch_json(one) | {"is_gone": known.is_gone(one.track.branch, one.stored.state.last_at)}
+            for one in red_branches[:MAX_RED_BRANCHES]
+        ],
         "more_red_branches": max(len(red_branches) - MAX_RED_BRANCHES, 0),
         "routes": _routes(key, setting.routes),
         "hook": read_hook_health(transaction, key, now),

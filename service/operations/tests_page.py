@@ -7,6 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from service.db.tables import Transaction
+from service.operations import circleci_says
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.judged_tests import TestState
 from service.operations.shown_tests import JudgedTests, ShownTest, to_shown
@@ -65,13 +66,16 @@ def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter, judg
     """Return the tests of each state, as many as the page of all shows.
 
     The shape: ``sections`` by state, each with its ``count`` and ``items``; ``left_out`` counts tests that failed
-    earlier and were not looked at. A test may be in several states.
+    earlier and were not looked at; ``circleci`` has those that CircleCI calls flaky, each with its state by ``ours``.
+    A test may be in several states.
     """
     looked = _look(transaction, now, wanted, judged)
     sections = {state: _of_state(looked.tests, state) for state in SECTIONS}
     wasted = {one.id: one.wasted for some in sections.values() for one in some[:SHOWN]}
     costs = _costs(transaction, wasted)
+    states = {(one.shape["project"], one.shape["job"], one.shape["name"]): _state_of(one) for one in looked.tests}
     return _frame(transaction, now, wanted) | {
+        "circleci": circleci_says.flaky_tests(transaction, wanted.project, states),
         "left_out": looked.left_out,
         "sections": {
             str(state): {"count": len(some), "items": [one.shape | _cost_json(one, costs) for one in some[:SHOWN]]}
@@ -86,10 +90,15 @@ def read_state(transaction: Transaction, now: datetime, search: TestSearch, curs
     items = [to_shown(one, now) for one in found.items]
     costs = _costs(transaction, {one.id: one.wasted for one in items})
     return _frame(transaction, now, search.wanted) | {
+        "circleci": circleci_says.flaky_tests(transaction, search.wanted.project),
         "left_out": found.left_out,
         "items": [one.shape | _cost_json(one, costs) for one in items],
         "next": found.next,
     }
+
+
+def _state_of(test: ShownTest) -> str:
+    return str(TestState.FLAKY if TestState.FLAKY in test.states else test.states[0])
 
 
 def _look(transaction: Transaction, now: datetime, wanted: TestFilter, judged: JudgedTests) -> _Looked:

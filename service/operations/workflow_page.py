@@ -13,6 +13,7 @@ from service.errors import NotFound
 from service.message.status_text import severity
 from service.model import Color
 from service.operations import circleci_says
+from service.operations.branch_list import find_known
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.now import run_json
 from service.operations.unknown_projects import describe_unknown
@@ -62,6 +63,7 @@ def read_workflow(transaction: Transaction, key: ProjectKey, where: OnBranch, no
         "workflow": where.workflow,
         "branch": track.branch,
         "is_default_branch": track.is_of_default_branch,
+        "is_gone": find_known(transaction, key.slug).is_gone(track.branch, stored.state.last_at),
         "state": str(state.state),
         "since": rfc3339(stored.state.since) if stored.state.since else None,
         "streak": stored.state.streak,

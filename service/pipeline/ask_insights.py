@@ -14,6 +14,7 @@ from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointError
 from service.circleci.circleci import CircleCI
 from service.circleci.insight_facts import (
+    branch_facts,
     flaky_facts,
     job_run_facts,
     organization_facts,
@@ -70,7 +71,7 @@ def _questions(active: dict[str, list[str]]) -> Iterator[Question]:
     """Yield the questions: those of organizations and projects first."""
     for slug in active:
         yield Question(kind=InsightKind.ORGANIZATION, place=slug.rpartition("/")[0])
-    for kind in (InsightKind.SUMMARIES, InsightKind.FLAKY):
+    for kind in (InsightKind.SUMMARIES, InsightKind.FLAKY, InsightKind.BRANCHES):
         for slug in active:
             yield Question(kind=kind, place=slug)
     for kind in OF_WORKFLOW:
@@ -106,6 +107,8 @@ async def _facts_of(context: Context, source: CircleCI, question: Question, now:
         return organization_facts(await api.organizations.organization_summary(place))
     if question.kind is InsightKind.SUMMARIES:
         return summary_facts((await api.insights.workflow_summaries(place)).items)
+    if question.kind is InsightKind.BRANCHES:
+        return branch_facts(await source.branches(place))
     if name is None:
         return flaky_facts(await api.insights.flaky_tests(place))
     if question.kind is InsightKind.JOB_RUNS:

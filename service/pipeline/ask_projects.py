@@ -13,7 +13,7 @@ import structlog
 from service.errors import Permanent, Temporary
 from service.pipeline.context import Context
 from service.pipeline.expire import close_gone
-from service.store import project_questions
+from service.store import insights, project_questions
 from service.store.project_questions import GONE_AFTER
 
 ASK_EVERY_S = 900.0
@@ -62,13 +62,24 @@ async def _learn_default(context: Context, slug: str) -> None:
 
 async def _close_gone(context: Context, slug: str, track_ids: Mapping[int, str]) -> None:
     """Close the incidents of silent tracks whose branches CircleCI no longer lists."""
-    if not context.source.has_room:
-        return
-    try:
-        listed = await context.source.branches(slug)
-    except (Temporary, Permanent) as error:
-        log.info("the branches of a project are not known", project=slug, reason=str(error))
-        return
+    listed = await _listed_branches(context, slug)
     gone = sorted(track_id for track_id, branch in track_ids.items() if branch not in listed) if listed else []
     if gone and (count := await context.store.write(close_gone, gone, context.clock())):
         log.info("incidents of branches that are gone expired", project=slug, incidents=count)
+
+
+async def _listed_branches(context: Context, slug: str) -> frozenset[str]:
+    """Return the branches that CircleCI lists, as it was asked in the last day or now.
+
+    None if they are not known.
+    """
+    kept = await context.store.read(insights.find_branches, slug)
+    if kept is not None and context.clock() - kept.asked_at < ASK_AGAIN_AFTER:
+        return kept.names
+    if not context.source.has_room:
+        return frozenset()
+    try:
+        return await context.source.branches(slug)
+    except (Temporary, Permanent) as error:
+        log.info("the branches of a project are not known", project=slug, reason=str(error))
+        return frozenset()

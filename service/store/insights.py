@@ -1,17 +1,26 @@
 """Insights as rows."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import delete, insert, select
 
 from service.db.tables import Transaction, insights
-from service.model import Insight, InsightKind, Question
+from service.model import Insight, InsightKind, Question, slug_spellings
 from service.store.rows import Row
 
 FORGOTTEN_AFTER = timedelta(days=60)
 MAX_READ = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchList:
+    """The branches that CircleCI listed of a project; none if it has too many to list."""
+
+    names: frozenset[str]
+    asked_at: datetime
 
 
 def id_of(question: Question) -> UUID:
@@ -47,6 +56,14 @@ def find(transaction: Transaction, question: Question) -> Insight | None:
     return _to_insight(row) if row else None
 
 
+def find_branches(transaction: Transaction, slug: str) -> BranchList | None:
+    """Return the branches that CircleCI listed last of a project; None: never."""
+    found = find(transaction, Question(kind=InsightKind.BRANCHES, place=slug_spellings(slug)[0]))
+    if found is None or found.asked_at is None or not found.facts:
+        return None
+    return BranchList(names=frozenset(found.facts["branches"]), asked_at=found.asked_at)
+
+
 def find_all(transaction: Transaction, places: Collection[str], kind: InsightKind) -> Sequence[Insight]:
     """Return the answers of a kind that have facts, in the order of their places."""
     wanted = (
@@ -58,12 +75,11 @@ def find_all(transaction: Transaction, places: Collection[str], kind: InsightKin
     return [_to_insight(row) for row in transaction.execute(wanted).mappings()]
 
 
-def find_kind(transaction: Transaction, kind: InsightKind) -> Sequence[Insight]:
-    """Return all answers of a kind that have facts, ``MAX_READ`` at most."""
+def find_kind(transaction: Transaction, kind: InsightKind, *, limit: int = MAX_READ) -> Sequence[Insight]:
+    """Return the answers of a kind that have facts, in the order of their places."""
     wanted = select(insights).where(insights.c.kind == kind, insights.c.asked_at.is_not(None))
-    return [
-        _to_insight(row) for row in transaction.execute(wanted.order_by(insights.c.place).limit(MAX_READ)).mappings()
-    ]
+    found = transaction.execute(wanted.order_by(insights.c.place).limit(limit)).mappings()
+    return [_to_insight(row) for row in found]
 
 
 def _to_insight(row: Row) -> Insight:

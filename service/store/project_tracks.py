@@ -101,6 +101,16 @@ def workflows_of(transaction: Transaction, key: ProjectKey) -> list[str]:
     return sorted(name for name in transaction.execute(wanted.limit(MAX_TRACKS)).scalars() if name)
 
 
+def branches_of(transaction: Transaction, key: ProjectKey) -> Mapping[str, datetime]:
+    """Return the branches of a project with the end of the last run, newest first."""
+    last_at = func.max(tracks.c.last_at).label("last_at")
+    wanted = select(tracks.c.branch, last_at).where(
+        _of(key), tracks.c.branch.is_not(None), tracks.c.last_at.is_not(None)
+    )
+    found = transaction.execute(wanted.group_by(tracks.c.branch).order_by(last_at.desc()).limit(MAX_TRACKS))
+    return {row.branch: row.last_at for row in found}
+
+
 def activity(transaction: Transaction, key: ProjectKey) -> ProjectActivity:
     """Return the number of a project's tracks, and the end of its latest run."""
     counted = select(func.count(), func.max(tracks.c.last_at)).where(_of(key))

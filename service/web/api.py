@@ -22,6 +22,7 @@ from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
 from service.web.api_build_acts import BuildActsApi
 from service.web.api_incidents import IncidentsApi
+from service.web.api_insights import InsightsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_settings_changes import SettingsChangesApi
 from service.web.api_silences import SilencesApi
@@ -71,6 +72,7 @@ class Api:
             *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *SettingsChangesApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *InsightsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),
             *self.health_routes(),
         ]

@@ -48,7 +48,7 @@ async def ask(house: House, **later: float) -> list[str]:
     before = len(house.pretend.calls)
     await house.service.pipeline.ask_projects()
     paths = [call.path for call in house.pretend.calls[before:]]
-    return [path for path in paths if not path.startswith("/insights/") or path.endswith("/branches")]
+    return [path for path in paths if not path.startswith(("/insights/gh/", "/insights/time-series/"))]
 
 
 async def test_the_default_branch_of_a_project_is_asked_for_once(house: House) -> None:

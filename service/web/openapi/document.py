@@ -38,6 +38,7 @@ ANSWERS: Mapping[str, tuple[int, str]] = {
     "POST /api/v1/known-problems/{id}/close": (200, "KnownProblem"),
     "GET /api/v1/settings-changes": (200, "SettingsChanges"),
     "GET /api/v1/tests": (200, "Tests"),
+    "GET /api/v1/insights": (200, "Insights"),
     "GET /api/v1/views": (200, "SavedViews"),
     "POST /api/v1/views": (201, "SavedView"),
     "PATCH /api/v1/views/{id}": (200, "SavedView"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from service.model import EventKind, NotificationState, SilenceState, Transition
-from service.operations import incidents, notifications, queries, settings_changes, status
+from service.operations import incidents, insights_report, notifications, queries, settings_changes, status
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
 from service.routing.match_keys import SEARCH_FILTERS
@@ -19,6 +19,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/known-problems": ("state",),
     "GET /api/v1/settings-changes": (*settings_changes.FILTERS, *PAGE),
     "GET /api/v1/tests": ("project", "branch", "state", *PAGE),
+    "GET /api/v1/insights": insights_report.FILTERS,
     "POST /api/v1/deliveries/{id}/dismiss": ("because",),
     "POST /api/v1/notifications/{id}/dismiss": ("because",),
     "GET /readyz": ("check",),
@@ -72,6 +73,7 @@ SINGLE_OF: Mapping[str, set[str]] = {
     "GET /api/v1/known-problems": {"state"},
     "GET /api/v1/settings-changes": {"of"},
     "GET /api/v1/tests": {"project", "branch", "state"},
+    "GET /api/v1/insights": set(insights_report.FILTERS),
 }
 """The parameters that may stand only once: of all requests, and of some."""
 CAPPED = {"GET /api/v1/events", "GET /api/v1/notifications"}

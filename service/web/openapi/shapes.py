@@ -70,6 +70,11 @@ SHAPES: Mapping[str, str] = {
     "Test": "project:s? job:s? name:s class_name:s? file:s? state:s rate:n? runs:i fails:i first_failed_at:t "
     "last_failed_at:t evidence:s?",
     "Tests": f"items:[Test] {_PAGE} coverage:Coverage",
+    "InsightProject": "project:s asked_at:t? reason:s? flaky:i? organization:o? branches:o",
+    "InsightWorkflow": "project:s workflow:s circleci:o? ours:o?",
+    "InsightTest": "project:s job:s? test:s circleci:o? ours:o?",
+    "Insights": "sources:o unknown:s? projects:[InsightProject] workflows:[InsightWorkflow] workflow:o? "
+    "flaky_tests:[InsightTest]",
     "SavedView": "id:u name:s query:s shared:b owner:s created_at:t may_change:b",
     "SavedViews": f"items:[SavedView] {_PAGE}",
     "OpenAPI": "openapi:s info:o paths:o components:o",

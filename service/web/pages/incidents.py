@@ -12,7 +12,7 @@ from service.operations.incidents import STATES
 from service.operations.incidents_page import FILTERS, read_incidents
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
-from service.store import names
+from service.operations.suggestions import suggest_branches, suggest_projects
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.forms import read_form
@@ -78,7 +78,8 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
         "parts": {one: shown[one] for one in STATES},
         "addresses": {one: address(PATH, {**filters, "state": one}) for one in STATES},
         "both": address(PATH, filters),
-        "projects": names.latest(transaction, "project", limit=MAX_SUGGESTED),
+        "projects": suggest_projects(transaction, limit=MAX_SUGGESTED),
+        "known_branches": suggest_branches(transaction, given.get("project"), limit=MAX_SUGGESTED),
         "newest": address(PATH, {**filters, "state": state}) if "cursor" in given else None,
         "older": address(PATH, {**filters, "state": state, "cursor": following}) if following else None,
     }

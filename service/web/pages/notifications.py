@@ -10,7 +10,7 @@ from service.model import NotificationState
 from service.operations.json_shapes import Json
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.receiver_hints import find_hints
-from service.store import names
+from service.operations.suggestions import suggest_projects
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
 
@@ -61,7 +61,7 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
         "states": [*NotificationState],
         "chips": [_chip(filters, words, added) for words, added in CHIPS.items()],
         "receivers": list(context.health.setting.receivers),
-        "projects": names.latest(transaction, "project", limit=MAX_SUGGESTED),
+        "projects": suggest_projects(transaction, limit=MAX_SUGGESTED),
         "newest": address(PATH, filters) if "cursor" in given else None,
         "older": address(PATH, {**filters, "cursor": shown["next"]}) if shown["next"] else None,
     }

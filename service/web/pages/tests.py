@@ -6,13 +6,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
-from service.operations import circleci_says
 from service.operations.json_shapes import Json
 from service.operations.one_test import read_test
 from service.operations.queries import to_id
+from service.operations.suggestions import suggest_branches, suggest_projects
 from service.operations.tests import TestSearch, to_state
 from service.operations.tests_page import SECTIONS, read_state
-from service.store import names
 from service.store.test_list import TestFilter
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
@@ -86,7 +85,6 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
     chips = [_chip(filters, one, is_on=one == state) for one in map(str, SECTIONS)]
     following = shown.get("next")
     return shown | {
-        "circleci": circleci_says.flaky_tests(transaction, given.get("project")),
         "given": {name: given.get(name) for name in NAMES},
         "filters": filters,
         "chips": chips,
@@ -98,7 +96,8 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
         "is_empty": state is None and not any(one["items"] for one in shown["sections"].values()),
         "newest": address(PATH, {**filters, "state": state}) if "cursor" in given else None,
         "older": address(PATH, {**filters, "state": state, "cursor": following}) if following else None,
-        "projects": names.latest(transaction, "project", limit=MAX_SUGGESTED),
+        "projects": suggest_projects(transaction, limit=MAX_SUGGESTED),
+        "known_branches": suggest_branches(transaction, given.get("project"), limit=MAX_SUGGESTED),
     }
 
 

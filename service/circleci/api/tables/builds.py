@@ -57,7 +57,7 @@ BUILDS: Mapping[str, Endpoint] = {
     ),
     "branches": Endpoint(
         path="/insights/{slug}/branches",
-        purpose="the branches of a project: a red of one that is gone is over",
+        purpose="the branches of a project, as suggestions: a red of one that is gone is over",
         right=Right.READ,
         is_optional=True,
         operation="getAllInsightsBranches",
