@@ -12,6 +12,7 @@ from service.model import AlarmKind, HookState
 from service.operations.hook_drift import remedy_of
 from service.pipeline.context import Context
 from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
+from service.pipeline.reconciled_projects import follow_hooked
 from service.store import alarms, hook_states
 
 MAX_NEW = 5  # alarms of one kind that a look begins; of more there is one about all
@@ -22,8 +23,12 @@ UNREAD, MANY = "unread", "many"
 
 @dataclass(kw_only=True)
 class Look:
-    """The findings of one look, by project."""
+    """The findings of one look, by project.
 
+    ids   the projects that have a hook of ours, by their ids
+    """
+
+    ids: dict[str, str] = field(default_factory=dict)
     states: dict[str, HookState] = field(default_factory=dict)
     drift: dict[str, str] = field(default_factory=dict)
     silence: dict[str, str] = field(default_factory=dict)
@@ -34,6 +39,7 @@ class Look:
 def settle_look(transaction: Transaction, context: Context, found: Look, now: datetime) -> None:
     """Record the states, and begin and end the alarms."""
     hook_states.record(transaction, found.states.values())
+    follow_hooked(transaction, context.projects, found.ids, now)
     look = AlarmLook(kinds=KINDS)
     open_ = {alarm.key for alarm in alarms.find_all(transaction) if alarm.kind in KINDS}
     for kind in (AlarmKind.HOOK_DRIFT, AlarmKind.HOOK_SILENT):

@@ -84,7 +84,7 @@ class HookWatch:
         for spec in wanted.specs:
             project = slug_spellings(spec.project)[0]
             try:
-                _, present = await read_project(source, spec, patience)
+                project_id, present = await read_project(source, spec, patience)
             except Permanent as error:
                 found.refused[project] = str(error)
                 found.unknown.add(project)
@@ -92,6 +92,8 @@ class HookWatch:
                 found.unknown.add(project)
             else:
                 seen += [Step(verb=Verb.OURS, project=project, why="", hook=hook) for hook in present]
+                if any(posts_to_us(hook, our_url) for hook in present):
+                    found.ids[project_id] = project
                 known = states.get(project)
                 found.states[project] = _compared(spec, present, known, our_url, now=facts.now)
                 found.drift |= {project: drift} if (drift := found.states[project].drift) else {}

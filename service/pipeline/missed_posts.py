@@ -25,7 +25,7 @@ from service.circleci.webhook.rebuilt import (
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.metrics import Metrics
-from service.model import Delivery, EventKind, Via, slug_spellings
+from service.model import Delivery, EventKind, Via, posted_slug, slug_spellings
 from service.model.reconciling import PipelineToAsk
 from service.pipeline.call_budget import CallBudget
 from service.pipeline.receive import GroupCommitter, StoredDelivery
@@ -177,7 +177,7 @@ class MissedWebhooks:
         project = await self.source.api.project(pipeline.slug)
         return BuiltProject(
             id=pipeline.project_id,
-            slug=slug_spellings(pipeline.slug)[-1],  # webhooks have the long one
+            slug=posted_slug(pipeline.slug),
             name=project.name,
             organization=project.organization_name,
         )

@@ -21,12 +21,12 @@ from service.pipeline.find_holds import find_holds, search_holds
 from service.pipeline.hold_reminders import remind_of_holds
 from service.pipeline.listing import FoundPipeline, PipelinePage, list_page, organization_of, seems_whole
 from service.pipeline.missed_posts import GRACE, Look, MissedWebhooks
+from service.pipeline.reconciled_projects import FIRST_SPAN, hooked_projects
 from service.pipeline.watch_gaps import WATCH_EVERY_MIN, watch_gaps
 from service.store import deliveries, holds, reconciling, spans
 
 RECONCILE_EVERY_S = 60.0
 BUILDS_WITHIN = timedelta(days=30)  # a project without a run for longer is not listed
-FIRST_SPAN = timedelta(hours=1)  # of a project that is new here
 MAX_AGE = timedelta(days=90)  # of a pipeline: none of its workflows can be run again after that
 FINISHED_FOR = timedelta(days=2)
 UNJUDGED_FOR_S = 60.0  # webhooks that wait to be judged would seem missed
@@ -99,7 +99,8 @@ def _change_projects(transaction: Transaction, context: Context, now: datetime) 
     wanted = {one: slug for one, (slug, name) in building.items() if context.projects.is_reconciled(slug, name)}
     known = reconciling.known_projects(transaction)
     new = {one: slug for one, slug in wanted.items() if one not in known}
-    gone = [one for one in known if one not in wanted]
+    kept = {*wanted, *hooked_projects(transaction, context.projects)}
+    gone = [one for one in known if one not in kept]
     if new or gone:
         reconciling.change_projects(transaction, new=new, gone=gone, checked_until=now - FIRST_SPAN)
     holds.forget_old(transaction, before=now - MAX_AGE)

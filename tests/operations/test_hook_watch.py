@@ -252,3 +252,21 @@ async def test_slugs_of_projects_are_asked_for_once_a_day(house: House, watch: H
     house.clock.tick(days=1)
     await watch.look()
     assert len([call for call in house.pretend.calls if call.path.startswith("/project/")]) > second
+
+
+async def test_project_whose_hook_never_posted_is_reconciled_and_found_silent(house: House, watch: HookWatch) -> None:
+    assert await look(house, watch) == []  # no project has ever posted
+    reconcile = house.service.pipeline.reconcile
+    await reconcile()
+    house.pretend.run_finished(replace(RED, pushed_at=house.clock.now, waited_s=0))
+    for _ in range(9):
+        house.clock.tick(minutes=5)
+        await reconcile()
+        await house.drain()
+
+    assert house.rows("SELECT DISTINCT via, status FROM events") == [("reconcile", "failed")]
+    [(title, text)] = await look(house, watch)
+    assert title == SILENT
+    assert "its hook has been silent as long as is on record" in text
+    await reconcile()
+    assert len(house.rows("SELECT project_id FROM reconciled_projects")) == 2  # both of acme stay
