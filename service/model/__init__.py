@@ -36,6 +36,7 @@ from service.model.events import (
     SignatureMatch,
     Via,
     Workflow,
+    posted_slug,
     slug_spellings,
 )
 from service.model.guards import ChangeKind, GuardArea, GuardChange, GuardSnapshot, SettingsNews
@@ -247,5 +248,6 @@ __all__ = [
     "WorkflowFacts",
     "color_of",
     "default_branches",
+    "posted_slug",
     "slug_spellings",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service.model.opaque_slugs import OPAQUE, opaque_spellings
 from service.model.run_facts import RunFacts
 from service.model.tracks import RunState, default_branches
 
@@ -108,13 +109,21 @@ class Project:
 def slug_spellings(slug: str) -> tuple[str, ...]:
     """Return every spelling of a project slug, the short one first.
 
-    ``gh/`` is ``github/`` and ``bb/`` is ``bitbucket/``; any other slug has one spelling.
+    ``gh/`` is ``github/`` and ``bb/`` is ``bitbucket/``. Slugs of the GitHub App and of GitLab, ``circleci/...``, are
+    made of two ids, which stand there in 22 letters or as UUIDs; webhooks have the letters. Any other slug has one
+    spelling.
     """
     for short, long in (("gh/", "github/"), ("bb/", "bitbucket/")):
         if slug.startswith((short, long)):
             rest = slug.partition("/")[2]
             return (short + rest, long + rest)
-    return (slug,)
+    return opaque_spellings(slug)
+
+
+def posted_slug(slug: str) -> str:
+    """Return the spelling of a project's slug that webhooks have."""
+    first, *others = slug_spellings(slug)
+    return others[-1] if others and not first.startswith(OPAQUE) else first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,13 @@ knows those that posted. A list that cannot be read is named, since projects may
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from service.circleci.api.organizations import CollaborationShape
+from service.circleci.api.responses import ProjectShape
 from service.circleci.circleci import CircleCI
 from service.errors import Permanent, Temporary
 from service.model import HookSpec, slug_spellings
@@ -104,6 +107,7 @@ class _Search:
     remarks: list[str] = field(default_factory=list)
     _gone: list[str] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)  # of projects that are known by id alone
+    _written: dict[str, tuple[str, ...]] = field(default_factory=dict)  # slugs they may have, by id
     _slugs: set[str] = field(default_factory=set)
     _unlisted: list[str] = field(default_factory=list)  # organizations without a whole list of projects
 
@@ -155,7 +159,11 @@ class _Search:
         page = await self._try(f"the list of {slug}'s projects", lambda: organizations.organization_projects(org_id))
         if page is None:
             return False
-        self._names |= {one.id: f"{slug}/{one.attributes.name or one.id}" for one in page.items if one.id}
+        names = {one.id: one.attributes.name or one.id for one in page.items if one.id}
+        self._names |= {one: f"{slug}/{name}" for one, name in names.items()}
+        is_short = slug.partition("/")[0] in SHORT
+        for one, name in names.items():
+            self._written[one] = (*([f"{slug}/{name}"] if is_short else []), f"circleci/{org_id}/{one}")
         return page.is_last or self._note_rest(f"{slug} has more projects than the {len(page.items)} that were read")
 
     async def _read_followed(self, *, is_needed: bool) -> None:
@@ -184,7 +192,7 @@ class _Search:
 
     async def _look_up_one(self, key: str, name: str) -> None:
         try:
-            project = await self.patience.read(lambda: self.api.api.project(key))
+            project = await self._read_project(key)
         except Permanent as error:
             if key in self._slugs:  # a name from the past: renamed or deleted since, or not for this token
                 self._gone.append(name)
@@ -199,6 +207,19 @@ class _Search:
                 self.found[project.id] = project.slug
             else:
                 self._fail(name, "CircleCI does not say its id and slug")
+
+    async def _read_project(self, key: str) -> ProjectShape:
+        """Return a project by a slug, or by the id of one that is known by that alone.
+
+        The slugs that it may have go first, as the documentation has them; an id in their place, which may be taken
+        too, finds a project whose name is another one than its repository's.
+        """
+        for written in self._written.get(key, ()):
+            with suppress(Permanent):
+                found = await self.patience.read(partial(self.api.api.project, written))
+                if found.id == key:
+                    return found
+        return await self.patience.read(lambda: self.api.api.project(key))
 
     async def _try(self, what: str, ask: Callable[[], Awaitable[T]], *, is_needed: bool = True) -> T | None:
         """Return a list; None and a note where it cannot be read.

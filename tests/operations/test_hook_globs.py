@@ -120,7 +120,7 @@ async def test_cloud_without_v3_says_so_and_reads_the_other_lists(fake: FakeCirc
     [
         ("/me/collaborations", "the list of organizations could not be read: CircleCI answered 503"),
         ("/projects", "the list of gh/acme's projects could not be read: CircleCI answered 503"),
-        (f"/project/{MANY[7].id}", "CircleCI answered 503"),
+        (f"/project/{MANY[7].slug}", "CircleCI answered 503"),
     ],
 )
 async def test_what_cannot_be_read_is_a_failed_step(api: CircleCI, fake: FakeCircleCI, path: str, words: str) -> None:
@@ -200,7 +200,22 @@ async def test_a_pattern_that_nothing_fits_is_remarked_on(api: CircleCI) -> None
 async def test_projects_of_the_github_app_have_slugs_of_their_own(api: CircleCI, pattern: str) -> None:
     found = await find(api, replace(ALL, patterns=(pattern,)))
 
-    assert (MOBILE.slug in slugs(found)) is (not pattern.startswith(f"circleci/{ORG_ID}"))
+    assert MOBILE.slug in slugs(found)
+
+
+async def test_projects_are_asked_for_by_documented_slugs_where_a_bare_id_is_not_taken(
+    api: CircleCI, fake: FakeCircleCI
+) -> None:
+    """API v2 documents ``vcs/org/repo`` and ``circleci/<org id>/<project id>``; an id alone only clients mention."""
+    for one in (*MANY, MOBILE):
+        fake.faults.next(f"/project/{one.id}", broken(404), times=9)
+    by_ids = json.dumps({"id": MOBILE.id, "slug": MOBILE.slug}).encode()
+    fake.faults.next(f"/project/circleci/{ORG_ID}/{MOBILE.id}", Fault(status=200, body=by_ids))
+
+    found = await find(api, ALL, replace(ALL, project="circleci/*", patterns=(f"circleci/{ORG_ID}/*",)))
+
+    assert slugs(found) == sorted([*(one.slug for one in MANY), MOBILE.slug])
+    assert found.unread == ()
 
 
 def test_both_spellings_of_a_slug_fit_a_pattern_in_either() -> None:
