@@ -15,7 +15,7 @@ FIRST_SPAN = timedelta(hours=1)  # of a project that is new here
 
 
 def follow_hooked(transaction: Transaction, rules: ProjectRules, hooked: Mapping[str, str], now: datetime) -> None:
-    """Begin with projects that have a hook of ours, by id; those that are known stay as they are."""
+    """Begin with projects that have a hook of ours, by id; known ones stay."""
     new = {one: posted_slug(slug) for one, slug in hooked.items() if rules.is_reconciled(slug, None)}
     reconciling.change_projects(transaction, new=new, gone=(), checked_until=now - FIRST_SPAN)
 
