@@ -1,6 +1,6 @@
-"""Spellings of the slugs of projects that are known by ids: those of the GitHub App and of GitLab.
+"""Spellings of the slugs of projects that are known by ids.
 
-Each id is a UUID; webhooks and most answers of the API write it in base 58. CircleCI does not document that, so it
+They are those of the GitHub App and of GitLab. Each id is a UUID; webhooks and most answers of the API write it in base 58. CircleCI does not document that, so it
 serves to compare slugs alone: none that is worked out is asked for.
 """
 

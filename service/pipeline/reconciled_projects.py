@@ -1,6 +1,6 @@
-"""Projects that are reconciled since they have a hook of ours, also if none of them has posted yet.
+"""Projects that are reconciled since they have a hook of ours.
 
-Else a hook that is silent from its first day on would be noticed by nothing.
+Also if none of them has posted yet: else a hook that is silent from its first day on would be noticed by nothing.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def follow_hooked(transaction: Transaction, rules: ProjectRules, hooked: Mapping
 
 
 def hooked_projects(transaction: Transaction, rules: ProjectRules) -> frozenset[str]:
-    """Return the ids of those reconciled projects that have a hook of ours, and stay."""
+    """Return the ids of reconciled projects with a hook of ours: they stay."""
     hooked = {project for project, state in hook_states.find_all(transaction).items() if state.hook_id}
     known = reconciling.listed_projects(transaction).items()
     return frozenset(

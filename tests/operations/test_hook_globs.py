@@ -206,7 +206,7 @@ async def test_projects_of_the_github_app_have_slugs_of_their_own(api: CircleCI,
 async def test_projects_are_asked_for_by_documented_slugs_where_a_bare_id_is_not_taken(
     api: CircleCI, fake: FakeCircleCI
 ) -> None:
-    """API v2 documents ``vcs/org/repo`` and ``circleci/<org id>/<project id>``; an id alone only clients mention."""
+    """API v2 documents slugs of names and of ids; an id alone only clients mention."""
     for one in (*MANY, MOBILE):
         fake.faults.next(f"/project/{one.id}", broken(404), times=9)
     by_ids = json.dumps({"id": MOBILE.id, "slug": MOBILE.slug}).encode()
