@@ -1,7 +1,7 @@
 """Spellings of the slugs of projects that are known by ids.
 
-They are those of the GitHub App and of GitLab. Each id is a UUID; webhooks and most answers of the API write it in base 58. CircleCI does not document that, so it
-serves to compare slugs alone: none that is worked out is asked for.
+They are those of the GitHub App and of GitLab. Each id is a UUID; webhooks and most answers of the API write it in base
+58. CircleCI does not document that, so it serves to compare slugs alone: none that is worked out is asked for.
 """
 
 import re
