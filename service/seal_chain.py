@@ -117,6 +117,8 @@ class Checker:
         self._covered: dict[int, bytearray] = {}
         self._removed: dict[tuple[int, int], bytearray] = {}
         self._names: dict[int, list[str]] = {}
+        self._doubtful: list[str] = []
+        self._uncovered: list[str] = []  # the first and the last time of rows that no seal covers
 
     def add_seal(self, seal: Mapping[str, Any]) -> None:
         """Check a seal, also against the one before and the one kept elsewhere."""
@@ -183,14 +185,26 @@ class Checker:
 
     def _judge_uncovered(self, row: Mapping[str, Any]) -> None:
         """Tell a row that is to be sealed from one inserted with an old time."""
+        if row.get("time") is None:
+            self._find("inserted", "was inserted: no seal covers it, and it cannot be read", row)
+            return
+        self._uncovered = sorted([*self._uncovered, row["time"]])[:: max(1, len(self._uncovered))]
         covered = self.last and self.last["covered_until"]
         if covered and _time(row["time"]) < _time(covered) - LATE_BY:
             self._find("inserted", "was inserted: no seal covers it, and it is older than the last one", row)
-        else:
-            self.rows["not covered yet"] += 1
+            return
+        self.rows["not covered yet"] += 1
+        if covered and _time(row["time"]) < _time(covered):
+            self.rows["of a covered time"] += 1
+            if len(self._doubtful) < NAMED_ROWS:
+                self._doubtful.append(_name(row))
 
     def finish(self) -> dict[str, Any]:
         """Compare the roots, and return the report."""
+        times = self._uncovered
+        if self.last is None and times and _time(times[-1]) - _time(times[0]) > LATE_BY:
+            sentence = "has no seal, though its rows are of more than an hour: run `roundsman serve`"
+            self._find("seal", f"the database {sentence}, or its seals were taken away")
         for number, (root, count) in self._roots.items():
             self._check_root(number, root, count)
         for number in sorted(self._covered.keys() - self._roots.keys()):
@@ -219,6 +233,7 @@ class Checker:
             "last_seal": self.last and {"number": self.last["number"], "hash": self.last["hash"]},
             "kept_elsewhere": self._kept_count,
             "rows": {name.replace(" ", "_"): count for name, count in self.rows.items()},
+            "doubtful": self._doubtful,
             "findings": self.findings,
         }
 
@@ -266,6 +281,7 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     said = [
         f"{rows.get('covered', 0)} rows are covered until {report['covered_until']}",
         f"{rows.get('not_covered_yet', 0)} newer rows are not covered yet",
+        *_doubts(rows.get("of_a_covered_time", 0), report["doubtful"]),
         f"{rows.get('removed_by_retention', 0)} rows were removed by retention",
         f"{rows.get('blanked', 0)} times `roundsman forget` blanked a row",
         f"last: seal {last['number']} {last['hash']}",
@@ -275,6 +291,12 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     else:
         said.append("compare with seals kept elsewhere (--against): the database's can be made anew")
     return [*found, *said]
+
+
+def _doubts(count: int, names: list[str]) -> list[str]:
+    """Return a sentence about uncovered rows that are older than the last seal."""
+    said = f"{count} of them are of a time that is covered: committed late, or inserted: {', '.join(names)}"
+    return [said] if count else []
 
 
 def _read_lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from service.db.tables import Transaction, seal_blankings, seal_removals, sealed
 from service.store.rows import Row
 from service.store.sealed_tables import BY_NUMBER, SEALED, SealedTable
 from service.store.seals import matches, to_json
+from service.store.unreadable_rows import UNREADABLE, one_by_one
 
 PAGE = 500
 
@@ -79,9 +80,15 @@ def _rows_of(transaction: Transaction, sealed: SealedTable) -> Iterator[dict[str
         if place is not None:
             parts = [literal(part, column.type) for part, column in zip(place, sealed.key, strict=True)]
             beyond = wanted.where(tuple_(*sealed.key) > tuple_(*parts))
-        page = transaction.execute(beyond.order_by(*sealed.key).limit(PAGE)).mappings().all()
-        for row in page:
-            yield _joined(sealed, row)
+        try:
+            page = transaction.execute(beyond.order_by(*sealed.key).limit(PAGE)).mappings().all()
+            found = [_joined(sealed, row) for row in page]
+        except UNREADABLE:
+            if transaction.dialect.name != "sqlite":  # others keep no value of another type than their column's
+                raise
+            yield from one_by_one(transaction, sealed, beyond, _joined)
+            return
+        yield from found
         if len(page) < PAGE:
             return
         place = tuple(page[-1][column.name] for column in sealed.key)
