@@ -12,6 +12,7 @@ from service.channels import AppriseChannels
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
 from service.metrics import Metrics
+from service.operations.budget_check import check_budgets
 from service.operations.check_names import check_names
 from service.operations.checks import (
     Finding,
@@ -76,7 +77,8 @@ async def find_all(config: Config) -> list[Finding]:
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
     there += await check_provider(settings)
-    return [*here, *there, *channels, *check_routes(config.routes), *check_groups(config)]
+    budgets = check_budgets(config, has_exports=source.has_v3)
+    return [*here, *there, *channels, *check_routes(config.routes), *check_groups(config), *budgets]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

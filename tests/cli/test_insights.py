@@ -45,6 +45,7 @@ async def read(house: House, **asked: str) -> Any:
     return response.json()
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_each_workflow_has_both_figures_apart(house: House) -> None:
     found = await read(house, project=PROJECT)
 
