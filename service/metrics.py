@@ -50,7 +50,6 @@ class Metrics:
         self.build = Info("roundsman_build", "The release, role and database of this process", registry=self.registry)
 
         self.deliveries = self._counter("deliveries", "Posts at the hook, by result", "result")
-        self.spans = self._counter("spans", "Spans of CircleCI's OpenTelemetry exporter, by result", "result")
         self.connections_refused = self._counter(
             "connections_refused", "Connections and requests refused, by the limit that was reached", "limit"
         )
@@ -111,7 +110,7 @@ class Metrics:
         self._create_webhook_metrics()
         self._create_hook_gauges()
         _create_label_series(self.deliveries, RESULTS)
-        _create_label_series(self.spans, SPAN_RESULTS)
+        self._create_span_metrics()
         _create_label_series(self.connections_refused, LIMITS)
         _create_label_series(self.events, EventKind)
         _create_label_series(self.decisions, Verdict)
@@ -119,6 +118,14 @@ class Metrics:
         _create_label_series(self.dead_letters_present, DEAD)
         for door, reason in product(LOGIN_WAYS, LOGIN_REFUSALS):
             self.logins_refused.labels(door, reason)
+
+    def _create_span_metrics(self) -> None:
+        self.spans = self._counter("spans", "Spans of CircleCI's OpenTelemetry exporter, by result", "result")
+        self.span_exports = self._counter(
+            "span_exports", "Exports of spans taken, by the number of the token that they sent", "token"
+        )
+        _create_label_series(self.spans, SPAN_RESULTS)
+        _create_label_series(self.span_exports, ("1",))
 
     def _create_webhook_metrics(self) -> None:
         """Create the metrics of the webhooks that CircleCI should have posted."""

@@ -20,6 +20,7 @@ RELOADABLE = frozenset(
         "circleci_admin_token",
         "circleci_token_ends",
         "circleci_admin_token_ends",
+        "otlp_token",
     }
 )
 
@@ -81,4 +82,7 @@ class Reloader:
     def _needs_restart(self, settings: Settings) -> list[str]:
         """Return the changed variables that take effect only at the next start."""
         names = (name for name in Settings.model_fields if name not in RELOADABLE)
-        return [variable(name) for name in names if getattr(settings, name) != getattr(self._settings, name)]
+        changed = [name for name in names if getattr(settings, name) != getattr(self._settings, name)]
+        if bool(settings.otlp_token) != bool(self._settings.otlp_token):  # the receiver is there, or it is not
+            changed.append("otlp_token")
+        return [variable(name) for name in changed]

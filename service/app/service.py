@@ -15,11 +15,11 @@ from starlette.applications import Starlette
 from service.app.asgi import health_app, receiving_app
 from service.app.assistants import Assistants, answer_assistants
 from service.app.build_context import Parts, build_context, embedded_queue
+from service.app.credentials import replace_credentials
 from service.app.limits import Limits
 from service.app.looks import ping_watchdog, watch_hooks
-from service.app.other_routes import other_routes
+from service.app.other_routes import other_routes, span_routes
 from service.channels import AppriseChannels
-from service.circleci.circleci import CircleCI
 from service.circleci.webhook.signature import fingerprints_of
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config.channel_urls import fingerprint
@@ -67,6 +67,7 @@ from service.web.auth.header_users import HeaderUsers
 from service.web.auth.oidc_login import OidcLogin
 from service.web.build_acts import ActingSource
 from service.web.live.changes import Changes
+from service.web.otlp.tokens import SpanTokens
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.health_facts import HealthFacts, HealthParts
 from service.web.pages.pages import Pages
@@ -93,6 +94,7 @@ class Service:
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
     assistants: Assistants | None = None
+    span_tokens: SpanTokens = field(default_factory=lambda: SpanTokens(()))
     worker_limits: WorkerLimits = field(default_factory=WorkerLimits)
     row_workers: list[RowWorker] = field(default_factory=list)
 
@@ -146,14 +148,8 @@ class Service:
 
         They are used from the next post and the next queue job on; a running queue job keeps its routes.
         """
-        settings = config.settings
-        if isinstance(self.context.source, CircleCI):
-            self.context.source.replace_credentials(
-                secrets=settings.webhook_secrets, token=settings.circleci_token, admin=settings.circleci_admin_token
-            )
-            self.context.source.set_expiry(token=settings.circleci_token_ends, admin=settings.circleci_admin_token_ends)
-        secrets = fingerprints_of(settings.webhook_secrets)
-        self.context.metrics.expect_secrets(secrets)
+        secrets = replace_credentials(self.context, config.settings)
+        self.span_tokens.replace(config.settings.otlp_token)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(
@@ -239,23 +235,23 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     """
     limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
-    pipeline = Pipeline(context)
-    _schedule(context.jobs, pipeline)
+    pipeline = _schedule(Pipeline(context))
     wake_ups = _wake_ups(config.settings, context)
     committer = limits.committer(context.store, announce=wake_ups.send if wake_ups else None, limits=limits.intake)
-    process = Process(role=role, channels=context.channels, secrets=fingerprints_of(config.settings.webhook_secrets))
-    heartbeat = Heartbeat(context.store, process, clock=context.clock, metrics=context.metrics)
+    heartbeat = _heartbeat(context, role, config.settings)
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
     watchdog = ping_watchdog(config.settings, context.jobs, readiness)
     first_run, health = FirstRun(read_setup(config)), _health(config, context, readiness)
     access = _access(config.settings, context, session_clock or context.clock)
     api = _api(access, pipeline, readiness)
+    span_tokens = SpanTokens(config.settings.otlp_token)
     asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
     assistants = answer_assistants(config.settings, access, context) if role.receives else None
     if changes is not None:
         webhook = _webhook(context, committer, limits)
         pages = _pages(pipeline, api, first_run, health, limits=limits.pages)
         others = other_routes(config.settings, context, access, changes, assistants=assistants)
+        others += span_routes(span_tokens, context)
         asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
@@ -270,8 +266,14 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         wake_ups=wake_ups,
         watchdog=watchdog,
         assistants=assistants,
+        span_tokens=span_tokens,
         worker_limits=limits.worker,
     )
+
+
+def _heartbeat(context: Context, role: Role, settings: Settings) -> Heartbeat:
+    process = Process(role=role, channels=context.channels, secrets=fingerprints_of(settings.webhook_secrets))
+    return Heartbeat(context.store, process, clock=context.clock, metrics=context.metrics)
 
 
 def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:
@@ -292,8 +294,9 @@ def _changes(context: Context, limits: Limits) -> Changes:
     return changes
 
 
-def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
+def _schedule(pipeline: Pipeline) -> Pipeline:
     """Have the periodic steps run."""
+    jobs = pipeline.context.jobs
     jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     jobs.schedule(SEAL_EVERY_S, pipeline.seal)
     jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
@@ -305,6 +308,7 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
     jobs.schedule(RECONCILE_EVERY_S, pipeline.reconcile)
     jobs.schedule(LOOK_EVERY_S, pipeline.look_at_guards)
+    return pipeline
 
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:

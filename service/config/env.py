@@ -32,6 +32,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each, values)}" for each in error.errors()]
     else:
         problems += _token_problems(settings)
+        problems += _otlp_problems(settings)
         problems += _user_problems(settings)
         problems += _oidc_problems(settings)
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
@@ -73,7 +74,7 @@ def _token_problems(settings: Settings) -> Iterator[str]:
 
 def _otlp_problems(settings: Settings) -> Iterator[str]:
     others = (settings.admin_token, settings.read_token, settings.circleci_token, settings.circleci_admin_token)
-    if settings.otlp_token is not None and settings.otlp_token in others:
+    if set(settings.otlp_token) & set(others):
         yield (
             f"{variable('otlp_token')} is the same as another token of ours, and CircleCI is told this one; "
             f"{SECRET_ADVICE}"

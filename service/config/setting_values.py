@@ -150,16 +150,21 @@ def check_read_token(token: str) -> str:
     return token
 
 
-def check_otlp_token(token: str) -> str:
-    """Return a token that cannot be guessed, and that a header can carry."""
+def check_otlp_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Return tokens that cannot be guessed, and that a header can carry."""
+    for number, token in enumerate(tokens, start=1):
+        _check_otlp_token(token, f"token {number} of {len(tokens)} " if len(tokens) > 1 else "")
+    return tokens
+
+
+def _check_otlp_token(token: str, which: str) -> None:
     if len(token) < _MIN_READ_TOKEN_CHARACTERS or len(set(token)) < _MIN_READ_TOKEN_VARIETY:
         raise ValueError(
-            f"needs {_MIN_READ_TOKEN_CHARACTERS} characters, {_MIN_READ_TOKEN_VARIETY} of them different: "
+            f"{which}needs {_MIN_READ_TOKEN_CHARACTERS} characters, {_MIN_READ_TOKEN_VARIETY} of them different: "
             f"with it anyone could send spans; {SECRET_ADVICE}"
         )
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError(f"has a character that no header carries; {SECRET_ADVICE}")
-    return token
+        raise ValueError(f"{which}has a character that no header carries; {SECRET_ADVICE}")
 
 
 def read_secrets(written: object) -> object:

@@ -20,7 +20,7 @@ from service.config.setting_values import (
     check_host,
     check_networks,
     check_origin,
-    check_otlp_token,
+    check_otlp_tokens,
     check_port,
     check_read_token,
     check_slack_url,
@@ -121,11 +121,12 @@ class Settings(BaseModel):
         "the password of Basic, at least 32 characters. The keys of [signed "
         "addresses](http.md#feeds-and-badges) are made with it, and a new token makes them all invalid.",
     )
-    otlp_token: Annotated[str, AfterValidator(check_otlp_token)] | None = Field(
-        default=None,
+    otlp_token: Annotated[tuple[str, ...], BeforeValidator(read_secrets), AfterValidator(check_otlp_tokens)] = Field(
+        default=(),
         repr=False,
         description="The Bearer token of [CircleCI's OpenTelemetry exporter](otlp.md), at least 32 characters. "
-        "Without it the receiver at `/otlp/v1/traces` is off.",
+        "While it is replaced two may stand here, separated by a line break or a comma, newest first: each is "
+        "accepted. Without one the receiver at `/otlp/v1/traces` is off.",
     )
     mcp: bool = Field(
         default=False,

@@ -49,15 +49,15 @@ class ExporterStep:
     exporter: ExporterShape | None = None
 
 
-def exporter_target(public_url: str | None, token: str | None, circleci_url: str) -> ExporterTarget:
-    """Return our address and token; raise BadConfig if one is missing or of no use."""
+def exporter_target(public_url: str | None, tokens: Sequence[str], circleci_url: str) -> ExporterTarget:
+    """Return our address and newest token; raise BadConfig if one is missing or of no use."""
     if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
         raise BadConfig(obstacle)
-    if token is None:
+    if not tokens:
         raise BadConfig(
             "ROUNDSMAN_OTLP_TOKEN is not set: make one with `openssl rand -hex 32`, and restart the service"
         )
-    return ExporterTarget(endpoint=f"{public_url}{PATH}", token=token)
+    return ExporterTarget(endpoint=f"{public_url}{PATH}", token=tokens[0])
 
 
 def organizations_of(specs: Iterable[HookSpec], history: Iterable[str]) -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ is away is answered 503, and what can never be taken 400, 413 or 415.
 """
 
 import asyncio
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,11 +17,11 @@ from starlette.routing import Route
 from service.circleci.otlp.answers import Encoding, write_failure, write_success
 from service.circleci.otlp.raw_span import SpanLimits
 from service.db.database import Store
-from service.errors import BadRequest, Rejected, Temporary, TooManyRequests, Unauthorized
+from service.errors import BadRequest, Rejected, Temporary, TooManyRequests
 from service.metrics import Metrics
 from service.store import spans
-from service.web.auth.credentials import parse_credential
 from service.web.otlp.body import Export, decode
+from service.web.otlp.tokens import SpanTokens
 from service.web.post import Post
 from service.web.request_body import IDENTITY, BodyReader
 
@@ -36,9 +35,9 @@ MAX_WAITING = 20  # exports, while one is decoded: each has its body in memory
 
 @dataclass(frozen=True, kw_only=True)
 class SpanReceiver:
-    """Takes exports with its token; answers once their spans are stored."""
+    """Takes exports with one of its tokens; answers once their spans are stored."""
 
-    token: str
+    tokens: SpanTokens
     store: Store
     metrics: Metrics
     clock: Callable[[], datetime]
@@ -59,7 +58,7 @@ class SpanReceiver:
         """Answer one export."""
         encoding = _encoding(request) or Encoding.JSON
         try:
-            self._require_token(request)
+            number = self.tokens.require(request)
             export = await self._read(request, _required(_encoding(request)))
             await self.store.write(spans.put, export.spans, received_at=self.clock())
         except Rejected as error:
@@ -72,18 +71,11 @@ class SpanReceiver:
         rejected = sum(export.rejected.values())
         self.metrics.spans.labels("kept").inc(len(export.spans))
         self.metrics.spans.labels("rejected").inc(rejected)
+        self.metrics.span_exports.labels(str(number)).inc()
         request.state.facts |= {"event": "spans", "kept": len(export.spans), "rejected": rejected}
         if export.message:
             request.state.facts["reason"] = export.message
         return Response(write_success(encoding, rejected, export.message), media_type=encoding)
-
-    def _require_token(self, request: Request) -> None:
-        """Raise Unauthorized unless the request has our token."""
-        credential = parse_credential(request) if "authorization" in request.headers else None
-        given = credential.token if credential and credential.is_bearer else b""
-        if hmac.compare_digest(given, self.token.encode()):
-            return
-        raise Unauthorized("send Authorization: Bearer and ROUNDSMAN_OTLP_TOKEN; `roundsman otlp apply` sets it up")
 
     async def _read(self, request: Request, encoding: Encoding) -> Export:
         compression = request.headers.get("content-encoding", "").strip().lower()
