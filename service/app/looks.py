@@ -1,19 +1,37 @@
-"""Periodic work beside the pipeline: looks at the hooks, and pings of a watchdog."""
+"""Periodic work beside the pipeline: looks at hooks and rights, and pings of a watchdog."""
+
+from dataclasses import dataclass
 
 from service.config.configuration import Config
 from service.config.settings import Settings
 from service.health import PING_EVERY_S, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.operations.hook_watch import WATCH_HOOKS_EVERY_S, HookWatch, read_watch_setting
+from service.operations.right_watch import WATCH_RIGHTS_EVERY_S, RightWatch, read_right_setting
 from service.pipeline.steps import Pipeline
 from service.queue.base import JobQueue
 
 
-def watch_hooks(config: Config, pipeline: Pipeline) -> HookWatch:
-    """Return what looks at the hooks, once its looks are scheduled."""
-    watch = HookWatch(lambda: pipeline.context, read_watch_setting(config))
-    pipeline.context.jobs.schedule(WATCH_HOOKS_EVERY_S, watch.look)
-    return watch
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """What looks at CircleCI on timers: at the hooks, and at the rights of the tokens."""
+
+    hooks: HookWatch
+    rights: RightWatch
+
+    def reload(self, config: Config) -> None:
+        """Use another state of roundsman.yaml from the next looks on."""
+        self.hooks.reload(config)
+        self.rights.reload(config)
+
+
+def schedule_looks(config: Config, pipeline: Pipeline) -> Looks:
+    """Return what looks at CircleCI, once its looks are scheduled."""
+    hooks = HookWatch(lambda: pipeline.context, read_watch_setting(config))
+    rights = RightWatch(lambda: pipeline.context, read_right_setting(config))
+    pipeline.context.jobs.schedule(WATCH_HOOKS_EVERY_S, hooks.look)
+    pipeline.context.jobs.schedule(WATCH_RIGHTS_EVERY_S, rights.look)
+    return Looks(hooks=hooks, rights=rights)
 
 
 def ping_watchdog(settings: Settings, jobs: JobQueue, readiness: Readiness) -> Watchdog | None:

@@ -17,7 +17,7 @@ from service.app.assistants import Assistants, answer_assistants
 from service.app.build_context import Parts, build_context, embedded_queue
 from service.app.credentials import replace_credentials
 from service.app.limits import Limits
-from service.app.looks import ping_watchdog, watch_hooks
+from service.app.looks import Looks, ping_watchdog, schedule_looks
 from service.app.other_routes import other_routes, span_routes
 from service.channels import AppriseChannels
 from service.circleci.webhook.signature import fingerprints_of
@@ -33,7 +33,6 @@ from service.oidc.provider import Provider, oidc_client
 from service.operations.build_files import BuildFiles
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.health_page import read_setting
-from service.operations.hook_watch import HookWatch
 from service.operations.now import Setting
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
@@ -89,7 +88,7 @@ class Service:
     heartbeat: Heartbeat
     first_run: FirstRun
     health: HealthFacts
-    hook_watch: HookWatch
+    looks: Looks
     changes: Changes | None = None
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
@@ -148,7 +147,7 @@ class Service:
 
         They are used from the next post and the next queue job on; a running queue job keeps its routes.
         """
-        secrets = replace_credentials(self.context, config.settings)
+        fingerprints = replace_credentials(self.context, config.settings)
         self.span_tokens.replace(config.settings.otlp_token)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
@@ -165,8 +164,8 @@ class Service:
         )
         self.first_run.reload(config)
         self.health.reload(config)
-        self.hook_watch.reload(config)
-        self.heartbeat.set_configuration(channels=fingerprint(config.receivers.values()), secrets=secrets)
+        self.looks.reload(config)
+        self.heartbeat.set_configuration(channels=fingerprint(config.receivers.values()), secrets=fingerprints)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -261,7 +260,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         heartbeat=heartbeat,
         first_run=first_run,
         health=health,
-        hook_watch=watch_hooks(config, pipeline),
+        looks=schedule_looks(config, pipeline),
         changes=changes,
         wake_ups=wake_ups,
         watchdog=watchdog,

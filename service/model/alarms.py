@@ -15,6 +15,8 @@ class AlarmKind(StrEnum):
     GAPS = "gaps"  # webhooks did not come, and were found by asking
     HOOK_DRIFT = "hook_drift"  # a hook at CircleCI differs from roundsman.yaml
     HOOK_SILENT = "hook_silent"  # a project builds, and its hook posts nothing
+    TOKEN_RIGHT = "token_right"  # noqa: S105 - a token may not do what the configuration needs
+    AUDIT_CHAIN = "audit_chain"  # a record does not fit its seal, or nothing is sealed
 
 
 @dataclass(frozen=True, kw_only=True)

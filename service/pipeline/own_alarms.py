@@ -26,6 +26,8 @@ TITLES = {
     AlarmKind.GAPS: "Roundsman: webhooks of CircleCI do not come",
     AlarmKind.HOOK_DRIFT: "Roundsman: a hook at CircleCI is not as it should be",
     AlarmKind.HOOK_SILENT: "Roundsman: a project builds, and its hook is silent",
+    AlarmKind.TOKEN_RIGHT: "Roundsman: a token of CircleCI lacks a right",
+    AlarmKind.AUDIT_CHAIN: "Roundsman: the record does not fit its seals",
 }
 EXPIRY = "expires"
 """A part of the keys of alarms about a token that ends: they are of the kind TOKEN."""
