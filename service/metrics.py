@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 
 from service.build_metrics import BuildMetrics
-from service.model import EventKind, Verdict
+from service.model import AlarmKind, EventKind, Verdict
 
 RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off")
 DEAD = ("delivery", "notification")
@@ -91,11 +91,23 @@ class Metrics:
             "unexplained_runs", "Workflows of the last day that a span told of, and no webhook within minutes"
         )
         self._create_seal_gauges()
+        self._create_alarm_gauges()
         self._create_known_series()
 
     def _create_seal_gauges(self) -> None:
         self.seal_age = self._gauge("seal_age_seconds", "Age of the newest seal of the audit chain; +Inf: none")
         self.uncovered = self._gauge("uncovered_seconds", "Time up to now that no seal covers; +Inf: there is no seal")
+
+    def _create_alarm_gauges(self) -> None:
+        self.alarms_open = self._gauge("alarms_open", "Alarms of Roundsman's own at present, by kind", "kind")
+        self.token_refused = self._gauge(
+            "token_refused", "1 if CircleCI refused the token of a setting at the last call with it, else 0", "setting"
+        )
+        self.token_expires = self._gauge(
+            "token_expires_timestamp_seconds", "Time at which the token of a setting ends, where it is told", "setting"
+        )
+        _create_label_series(self.alarms_open, AlarmKind)
+        _create_label_series(self.token_refused, ("ROUNDSMAN_CIRCLECI_TOKEN",))
 
     def _create_hook_gauges(self) -> None:
         self.hook_projects = self._gauge(
@@ -167,6 +179,7 @@ class Metrics:
         """
         present = [self.dead_letters_present.labels(kind) for kind in DEAD]
         present += [self.hook_projects.labels(str(number)) for number in {0, *self._secret_numbers.values()}]
+        present += [self.alarms_open.labels(kind) for kind in AlarmKind]
         queue = (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, self.unexplained_runs)
         for gauge in (*queue, self.seal_age, self.uncovered, *present):
             gauge.set(math.nan)

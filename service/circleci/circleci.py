@@ -1,7 +1,7 @@
 """CircleCI as a source: verify and parse posts, call the API, manage hooks."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -60,6 +60,7 @@ class CircleCI:
     ) -> None:
         self._secrets = tuple(secrets)
         self.token_expires: dict[str, date] = {}
+        self._metrics = metrics
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only of the cloud we know the addresses of pages
         self._clock = clock
         self._token = token
@@ -106,6 +107,10 @@ class CircleCI:
         """Set the days on which the tokens end, where they are told."""
         told = {TOKEN_SETTING: token, ADMIN_TOKEN_SETTING: admin if self.has_admin else None}
         self.token_expires = {setting: day for setting, day in told.items() if day}
+        self._metrics.token_expires.clear()
+        for setting, day in self.token_expires.items():
+            ends_at = datetime.combine(day, time.min, UTC)
+            self._metrics.token_expires.labels(setting).set(ends_at.timestamp())
 
     @property
     def has_admin(self) -> bool:
@@ -148,9 +153,11 @@ class CircleCI:
         if token != self._token:
             self._client.use_connections(reading)
             self._token = token
+            self._metrics.token_refused.labels(TOKEN_SETTING).set(0)
         if (admin or token) != self._admin:
             self._admin_client.use_connections(managing)
             self._admin = admin or token
+            self._metrics.token_refused.labels(ADMIN_TOKEN_SETTING).set(0)
         self._admin_client.setting = _admin_setting(admin)
         self._secrets = tuple(secrets)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.clock import Clock
@@ -16,7 +16,7 @@ from service.model import Backlog, Role, Seal
 from service.operations.json_shapes import rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.store import dead_counts, deliveries, fetches, heartbeats, hook_states, seals
+from service.store import alarms, dead_counts, deliveries, fetches, heartbeats, hook_states, seals
 
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 
@@ -58,6 +58,7 @@ class DatabaseStats:
     last_poll_s       the time of that poll in Unix time; 0: none
     dead_letters      their number by kind
     seal              the newest of the audit chain
+    alarms            the number of those that are open, by kind
     last_secrets      the fingerprint of the secret of each project's last delivery
     """
 
@@ -67,6 +68,7 @@ class DatabaseStats:
     dead_letters: Mapping[str, int]
     seal: Seal | None
     last_secrets: Sequence[str] = ()
+    alarms: Mapping[str, int] = field(default_factory=dict)
 
 
 class Readiness:
@@ -158,6 +160,7 @@ class Readiness:
             dead_letters=dead_letters,
             seal=seal,
             last_secrets=last_secrets,
+            alarms=await self._store.read(alarms.count_by_kind),
         )
 
 

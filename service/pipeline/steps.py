@@ -33,6 +33,7 @@ from service.pipeline.seal_copies import copy_seal
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.pipeline.watch_budgets import watch_budgets
+from service.pipeline.watch_chain import ChainWatch
 from service.queue.handlers import Handler, run_guarded
 from service.routing.projects import NO_RULES, ProjectRules
 from service.store import fetches
@@ -93,6 +94,7 @@ class Pipeline:
         self._asked = AskedProjects()
         self._reconciler = Reconciler()
         self._usage = UsageFetcher()
+        self._chain = ChainWatch()
         self.handlers: dict[str, Handler] = {
             kind: instrumented(kind, self._bind_context(step.run), context.metrics) for kind, step in JOBS.items()
         }
@@ -155,6 +157,7 @@ class Pipeline:
         """Tell the operators of troubles of Roundsman's own."""
         await watch_alarms(self._context)
         await watch_budgets(self._context)
+        await self._chain.look(self._context)
 
     async def remind(self) -> None:
         """Remind people of incidents that no one has taken."""

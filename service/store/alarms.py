@@ -33,6 +33,12 @@ def find_all(transaction: Transaction) -> Sequence[Alarm]:
     return [_to_alarm(row) for row in rows]
 
 
+def count_by_kind(transaction: Transaction) -> dict[str, int]:
+    """Count the alarms that have not ended by kind; those of which there is none are 0."""
+    counted = select(alarms.c.kind, func.count()).group_by(alarms.c.kind)
+    return {kind.value: 0 for kind in AlarmKind} | {str(kind): count for kind, count in transaction.execute(counted)}
+
+
 def begin(transaction: Transaction, alarm: Alarm) -> bool:
     """Keep an alarm; False if it is there already."""
     inserting = INSERTS[transaction.dialect.name](alarms).on_conflict_do_nothing().returning(alarms.c.key)

@@ -15,16 +15,21 @@ from service.store.unreadable_rows import UNREADABLE, one_by_one
 PAGE = 500
 
 
-def read_seals(transaction: Transaction) -> Iterator[dict[str, Any]]:
-    """Yield every seal, in order, with what it says of removed and blanked rows."""
-    number = 0
+def read_seals(transaction: Transaction, *, first: int = 1, last: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield every seal, in order, with what it says of removed and blanked rows.
+
+    first, last   the numbers of those that are wanted; None: up to the newest
+    """
+    number = first - 1
     while True:
         wanted = select(seals).where(seals.c.number > number).order_by(seals.c.number).limit(PAGE)
+        if last is not None:
+            wanted = wanted.where(seals.c.number <= last)
         page = transaction.execute(wanted).mappings().all()
         if not page:
             return
-        first, number = page[0]["number"], page[-1]["number"]
-        removals, blankings = _removals(transaction, first, number), _blankings(transaction, first, number)
+        begin, number = page[0]["number"], page[-1]["number"]
+        removals, blankings = _removals(transaction, begin, number), _blankings(transaction, begin, number)
         for row in page:
             others = {"removals": removals.get(row["number"]), "blankings": blankings.get(row["number"])}
             yield to_json(row) | {name: found for name, found in others.items() if found}

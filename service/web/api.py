@@ -211,6 +211,8 @@ class Api:
         self.metrics.seal_age.set((now - seal.sealed_at).total_seconds() if seal else math.inf)
         self.metrics.uncovered.set((now - seal.covered_until).total_seconds() if seal else math.inf)
         self.metrics.count_hook_projects(stats.last_secrets)
+        for kind, count in stats.alarms.items():
+            self.metrics.alarms_open.labels(kind).set(count)
         for kind, count in stats.dead_letters.items():
             self.metrics.dead_letters_present.labels(kind).set(count)
 

@@ -255,6 +255,7 @@ class Client:
         wait_s = wait_while_scarce(answer.headers)
         self._scarce_until = None if wait_s is None else now + timedelta(seconds=wait_s)
         self._warn_of_refusal(call, answer, now)
+        self._metrics.token_refused.labels(self.setting).set(answer.status == 401)
         try:
             raise_for_status(call, answer, now, setting=self.setting)
         except EndpointError as error:
