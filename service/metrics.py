@@ -23,6 +23,7 @@ RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_
 DEAD = ("delivery", "notification")
 SPAN_RESULTS = ("kept", "rejected", "refused", "not_kept")
 LIMITS = ("all", "client")
+CIRCLECI_TOKEN = "ROUNDSMAN_CIRCLECI_TOKEN"  # noqa: S105 - the name of a variable
 LOGIN_WAYS = ("api", "pages", "link", "key", "openid")
 LOGIN_REFUSALS = ("wrong", "too_many")
 # The ``_created`` series (the time of each first value) would be a third of all lines, and no dashboard reads them.
@@ -104,10 +105,11 @@ class Metrics:
             "token_refused", "1 if CircleCI refused the token of a setting at the last call with it, else 0", "setting"
         )
         self.token_expires = self._gauge(
-            "token_expires_timestamp_seconds", "Time at which the token of a setting ends, where it is told", "setting"
+            "token_expires_timestamp_seconds", "Time at which the token of a setting ends; +Inf: not told", "setting"
         )
         _create_label_series(self.alarms_open, AlarmKind)
-        _create_label_series(self.token_refused, ("ROUNDSMAN_CIRCLECI_TOKEN",))
+        _create_label_series(self.token_refused, (CIRCLECI_TOKEN,))
+        self.token_expires.labels(CIRCLECI_TOKEN).set(math.inf)
 
     def _create_hook_gauges(self) -> None:
         self.hook_projects = self._gauge(

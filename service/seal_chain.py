@@ -112,7 +112,7 @@ class Checker:
         self._kept_count = len(self._kept)
         self._expected: dict[tuple[str, str], str] = {}  # of rows that were blanked: the hash that they have now
         self._old: dict[tuple[str, str], list[str]] = {}
-        self._roots: dict[int, tuple[str, int]] = {}
+        self._roots: dict[int, tuple[str, int, str]] = {}
         self._removals: dict[tuple[int, int], str] = {}
         self._covered: dict[int, bytearray] = {}
         self._removed: dict[tuple[int, int], bytearray] = {}
@@ -140,7 +140,7 @@ class Checker:
         """Take what a seal says of removed and of blanked rows."""
         number = seal["number"]
         if seal["kind"] == "rows":
-            self._roots[number] = (seal["root"], seal["count"])
+            self._roots[number] = (seal["root"], seal["count"], seal["sealed_at"])
             return
         removals, blankings = seal.get("removals", []), seal.get("blankings", [])
         if root_of([*map(removal_hash, removals), *map(blanking_hash, blankings)]) != seal["root"]:
@@ -176,6 +176,8 @@ class Checker:
 
     def _compare(self, row: Mapping[str, Any], sealed: bytes) -> None:
         self.rows["covered"] += 1
+        covered = self.last and self.last["covered_until"]
+        self.rows["covered beyond"] += bool(covered and row.get("time") and _time(row["time"]) > _time(covered))
         place = (row["table"], encode(row["key"]).decode())
         expected = self._expected.get(place, sealed.hex())
         if row_hash(row, bytes.fromhex(row["salt"])).hex() != expected:
@@ -205,7 +207,7 @@ class Checker:
         if self.last is None and times and _time(times[-1]) - _time(times[0]) > LATE_BY:
             sentence = "has no seal, though its rows are of more than an hour: run `roundsman serve`"
             self._find("seal", f"the database {sentence}, or its seals were taken away")
-        for number, (root, count) in self._roots.items():
+        for number, (root, count, _) in self._roots.items():
             self._check_root(number, root, count)
         for number in sorted(self._covered.keys() - self._roots.keys()):
             self._find("seal", f"seal {number}, which covers {self._some(number)}, is not there")
@@ -223,8 +225,15 @@ class Checker:
         if root_of(_cut(hashes)) == root:
             return
         missing = count - len(hashes) // 32
-        reason = f"{missing} of its {count} rows are not on its list" if missing else "the list of its hashes changed"
+        gone = f"{missing} of its {count_of(count, 'row')} {'is' if missing == 1 else 'are'} not on its list"
+        reason = f"{gone}; it is of what was committed {self._range(number)}" if missing else "its list was changed"
         self._find("seal", f"seal {number} does not fit its rows, such as {self._some(number)}: {reason}")
+
+    def _range(self, number: int) -> str:
+        """Return the time of which a seal's rows are: from the seal before it to its own."""
+        until = self._roots[number][2]
+        before = next((self._roots[one][2] for one in range(number - 1, 0, -1) if one in self._roots), None)
+        return f"from {before} to {until}" if before else f"until {until}"
 
     def _report(self) -> dict[str, Any]:
         return {
@@ -278,16 +287,18 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     found = [one["sentence"] for one in report["findings"]]
     if last is None:
         return [*found, "there is no seal yet: nothing is covered"]
+    newer, blanked = rows.get("not_covered_yet", 0), rows.get("blanked", 0)
+    removed, beyond = rows.get("removed_by_retention", 0), rows.get("covered_beyond", 0)
     said = [
-        f"{rows.get('covered', 0)} rows are covered until {report['covered_until']}",
-        f"{rows.get('not_covered_yet', 0)} newer rows are not covered yet",
+        f"{count_of(rows.get('covered', 0), 'row')} covered: all until {report['covered_until']}, and {beyond} newer",
+        f"{count_of(newer, 'newer row')} {'is' if newer == 1 else 'are'} not covered yet",
         *_doubts(rows.get("of_a_covered_time", 0), report["doubtful"]),
-        f"{rows.get('removed_by_retention', 0)} rows were removed by retention",
-        f"{rows.get('blanked', 0)} times `roundsman forget` blanked a row",
+        f"{count_of(removed, 'row')} {'was' if removed == 1 else 'were'} removed by retention",
+        f"{count_of(blanked, 'time')} `roundsman forget` blanked a row",
         f"last: seal {last['number']} {last['hash']}",
     ]
     if report["kept_elsewhere"]:
-        said.append(f"compared with {report['kept_elsewhere']} seals kept elsewhere")
+        said.append(f"compared with {count_of(report['kept_elsewhere'], 'seal')} kept elsewhere")
     else:
         said.append("compare with seals kept elsewhere (--against): the database's can be made anew")
     return [*found, *said]
@@ -295,8 +306,13 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
 
 def _doubts(count: int, names: list[str]) -> list[str]:
     """Return a sentence about uncovered rows that are older than the last seal."""
-    said = f"{count} of them are of a time that is covered: committed late, or inserted: {', '.join(names)}"
+    said = f"{count} of them {'is' if count == 1 else 'are'} of a time that is covered: committed late, or inserted: {', '.join(names)}"
     return [said] if count else []
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 row``, ``2 rows``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _read_lines(file: Path) -> Iterator[dict[str, Any]]:

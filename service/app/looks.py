@@ -1,4 +1,4 @@
-"""Periodic work beside the pipeline: looks at hooks and rights, and pings of a watchdog."""
+"""Periodic work beside the pipeline: looks at hooks and rights, and pings."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from service.queue.base import JobQueue
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """What looks at CircleCI on timers: at the hooks, and at the rights of the tokens."""
+    """Looks at CircleCI on timers: at the hooks, and at the rights of the tokens."""
 
     hooks: HookWatch
     rights: RightWatch

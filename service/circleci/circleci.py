@@ -1,5 +1,6 @@
 """CircleCI as a source: verify and parse posts, call the API, manage hooks."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -107,10 +108,9 @@ class CircleCI:
         """Set the days on which the tokens end, where they are told."""
         told = {TOKEN_SETTING: token, ADMIN_TOKEN_SETTING: admin if self.has_admin else None}
         self.token_expires = {setting: day for setting, day in told.items() if day}
-        self._metrics.token_expires.clear()
-        for setting, day in self.token_expires.items():
-            ends_at = datetime.combine(day, time.min, UTC)
-            self._metrics.token_expires.labels(setting).set(ends_at.timestamp())
+        for setting, day in told.items():
+            ends_at = datetime.combine(day, time.min, UTC).timestamp() if day else math.inf
+            self._metrics.token_expires.labels(setting).set(ends_at)
 
     @property
     def has_admin(self) -> bool:

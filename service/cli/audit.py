@@ -12,7 +12,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadRequest
 from service.operations.audit import VERIFIER, export, verify
-from service.seal_chain import read_kept, sentences
+from service.seal_chain import count_of, read_kept, sentences
 
 audit = Group("Verify the record by its seals, or export it with them.")
 
@@ -52,7 +52,7 @@ def export_chain(folder: Target, as_json: AsJson = False) -> None:
 
     report = with_store(do)
     if not as_json:
-        say(f"{folder} has {report['rows'].get('all', 0)} rows; {VERIFIER} in it verifies them")
+        say(f"{folder} has {count_of(report['rows'].get('all', 0), 'row')}; {VERIFIER} in it verifies them")
     _end(report, as_json)
 
 

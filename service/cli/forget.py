@@ -13,11 +13,19 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.operations import forget as operations
 from service.store.forgetting import Forgotten
+from service.text import humanize
 
 REST = (
     "not changed: backups, exports, logs, and messages that channels have; "
     "roundsman.yaml; CircleCI and the repositories"
 )
+
+PLAIN = {"names": "suggested names", "actions": "acts", "guard_changes": "changes of settings"}
+SINGULARS = {
+    "deliveries": "delivery",
+    "details": "set of details",
+    "changes of settings": "change of settings",
+}
 
 Person = Annotated[
     list[str],
@@ -65,4 +73,10 @@ def _print(found: Forgotten, as_json: bool, *, verb: str) -> None:
 
 
 def _counted(counts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing"
+    """Return counts with the names of what they count."""
+    return ", ".join(f"{count} {_noun(name, count)}" for name, count in counts.items()) or "nothing"
+
+
+def _noun(table: str, count: int) -> str:
+    name = PLAIN.get(table, humanize(table))
+    return name if count != 1 or "." in name else SINGULARS.get(name, name.removesuffix("s"))

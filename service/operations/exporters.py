@@ -50,7 +50,7 @@ class ExporterStep:
 
 
 def exporter_target(public_url: str | None, tokens: Sequence[str], circleci_url: str) -> ExporterTarget:
-    """Return our address and newest token; raise BadConfig if one is missing or of no use."""
+    """Return our address and newest token; raise BadConfig if one is missing."""
     if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
         raise BadConfig(obstacle)
     if not tokens:

@@ -58,8 +58,9 @@ def read_right_setting(config: Config) -> RightSetting:
 
 @dataclass(kw_only=True)
 class RightLook:
-    """The findings of a look: for each right the places without it, with CircleCI's answer.
+    """The findings of a look.
 
+    lacking    for each right the places without it, with CircleCI's answer
     managing   the variable of the token that manages
     unknown    rights of which a look cannot tell
     """
@@ -71,7 +72,7 @@ class RightLook:
 
 
 class RightWatch:
-    """Looks for rights that are missing, by a context and a setting that a reload replaces."""
+    """Looks for missing rights, with a context and a setting that a reload replaces."""
 
     def __init__(self, context: Callable[[], Context], setting: RightSetting) -> None:
         self._context = context

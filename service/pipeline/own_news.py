@@ -24,6 +24,7 @@ class OwnNews:
     topic    of two with one topic a channel gets the first
     title    and ``words`` are what is sent, one paragraph in each line
     due_at   the time at which they are sent; ``waits_for`` says why not before
+    kind     the word for it where notifications are listed; None: that of ``news``
     """
 
     news: News
@@ -33,6 +34,7 @@ class OwnNews:
     words: str
     due_at: datetime
     waits_for: WaitsFor | None = None
+    kind: str | None = None
 
 
 def plan_own(
@@ -65,7 +67,7 @@ def _for_channel(context: Context, own: OwnNews, channel: Channel) -> Notificati
         id=uuid4(),
         event_id=None,
         topic=own.topic,
-        route=own.news,
+        route=own.kind or own.news,
         receiver=own.receiver,
         channel_key=channel.key,
         channel_label=channel.label,

@@ -20,6 +20,7 @@ from service.pipeline.own_news import OwnNews, plan_own
 from service.store import notifications, seals
 from service.store.sealed_tables import rfc3339
 
+KIND = "seal"  # their news are plain information, as digests are, and are told apart by this
 TAIL_BYTES = 4_096  # more than the last line of the file has
 
 log = structlog.get_logger()
@@ -69,6 +70,7 @@ async def _send(context: Context, copies: SealCopies, receiver: str, seal: Seal)
         title=f"Roundsman: seal {seal.number} of the audit chain",
         words="\n".join(_words(seal)),
         due_at=context.clock(),
+        kind=KIND,
     )
     await context.store.write(_plan, context, own, context.clock())
 

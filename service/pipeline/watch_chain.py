@@ -1,4 +1,4 @@
-"""Check the audit chain while the service runs, some seals a minute, round and round.
+"""Check the audit chain while the service runs, some seals a minute.
 
 A round may take days: `roundsman audit verify` reads everything at once, and finds rows that were inserted too. A fault
 is told to the operators, and ends when its seal fits again. The newest seal is remembered from look to look: one who
@@ -51,7 +51,7 @@ class ChainWatch:
             await context.store.write(settle_alarms, context, look, now)
 
     async def _check(self, context: Context, newest: Seal | None, open_: Sequence[Alarm]) -> list[SealCheck]:
-        """Check the seals that were faulty at the last look, and the next ones of the round."""
+        """Check the seals that were faulty, and the next ones of the round."""
         if newest is None:
             return []
         if self._next is None or self._next > newest.number:
@@ -65,7 +65,7 @@ class ChainWatch:
 
 
 def _read(transaction: Transaction, seen: Seal | None) -> tuple[Seal | None, list[Alarm], bool]:
-    """Return the newest seal, the open alarms, and whether a seal is the one that was seen."""
+    """Return the newest seal, the open alarms, and whether a seal is as it was."""
     open_ = [one for one in alarms.find_all(transaction) if one.kind is AlarmKind.AUDIT_CHAIN]
     return seals.last(transaction), open_, seen is None or hash_of(transaction, seen.number) == seen.hash
 

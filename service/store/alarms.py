@@ -34,7 +34,7 @@ def find_all(transaction: Transaction) -> Sequence[Alarm]:
 
 
 def count_by_kind(transaction: Transaction) -> dict[str, int]:
-    """Count the alarms that have not ended by kind; those of which there is none are 0."""
+    """Count the alarms that have not ended, by kind."""
     counted = select(alarms.c.kind, func.count()).group_by(alarms.c.kind)
     return {kind.value: 0 for kind in AlarmKind} | {str(kind): count for kind, count in transaction.execute(counted)}
 

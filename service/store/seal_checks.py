@@ -1,4 +1,4 @@
-"""A check of some seals at a time: their links, their roots, and the rows that they cover."""
+"""A check of some seals at a time: their links, roots, and rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class SealCheck:
 
 
 def check_seals(transaction: Transaction, first: int, *, max_rows: int) -> SealCheck | None:
-    """Check seals from a number on, until they cover so many rows; None if there are none.
+    """Check seals from a number on; None if there are none.
 
-    For a snapshot. One seal is checked at least.
+    For a snapshot. As many as cover ``max_rows``, one at least.
     """
     last = _last_of(transaction, first, max_rows)
     if last is None:
@@ -64,7 +64,7 @@ def _last_of(transaction: Transaction, first: int, max_rows: int) -> int | None:
 
 
 def _faults_of_seals(transaction: Transaction, first: int, last: int) -> Iterator[SealFault]:
-    """Yield the seals that do not fit the one before, themselves, or their list of rows."""
+    """Yield the seals that fit not the one before, their hash, or their rows."""
     before = next(read_seals(transaction, first=first - 1, last=first - 1), None)
     checker = Checker()
     checker.last = before or ({"number": first - 1, "hash": None} if first > 1 else None)
@@ -98,7 +98,7 @@ def _faults_of_rows(transaction: Transaction, first: int, last: int) -> Iterator
 
 
 def _covered(sealed: SealedTable, first: int, last: int) -> Select[Any]:
-    """Return the query for the rows of a table that seals cover, NULL where one is gone."""
+    """Return the query for the sealed rows of a table, NULL where one is gone."""
     entry = (
         sealed_rows.c.row_id.label("entry_id"),
         sealed_rows.c.row_number.label("entry_number"),

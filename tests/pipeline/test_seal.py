@@ -55,8 +55,8 @@ async def test_sealed_rows_verify(house: House) -> None:
     assert report["covered_until"] == "2026-03-02T09:31:00.000000Z"
     assert report["rows"]["covered"] == 4
     assert report["rows"]["not_covered_yet"] == 1
-    assert sentences(report)[0] == "4 rows are covered until 2026-03-02T09:31:00.000000Z"
-    assert sentences(report)[1] == "1 newer rows are not covered yet"
+    assert sentences(report)[0] == "4 rows covered: all until 2026-03-02T09:31:00.000000Z, and 0 newer"
+    assert sentences(report)[1] == "1 newer row is not covered yet"
 
 
 Tampering = tuple[str, list[tuple[str, str | None]]]
@@ -86,6 +86,21 @@ async def test_tampered_row_is_named(house: House, tampering: Tampering) -> None
     assert (report["ok"], found(report)) == (False, findings)
     named = [one["key"][0] for one in report["findings"] if one.get("table") in {"deliveries", "decisions"}]
     assert set(named) <= {event_id}
+
+
+async def test_rows_that_were_deleted_with_their_hashes_are_told_by_the_time_of_their_seal(house: House) -> None:
+    await a_sealed_build(house)
+    await house.finish(GREEN)
+    await house.drain()
+    house.clock.tick(minutes=2)
+    await seal(house.service.context)
+    house.change(
+        "DELETE FROM decisions WHERE event_id IN (SELECT row_id FROM sealed_rows WHERE seal = 2 AND table_number = 2)"
+    )
+    house.change("DELETE FROM sealed_rows WHERE seal = 2 AND table_number = 2")
+
+    [finding] = (await report_of(house))["findings"]
+    assert "1 of its 2 rows is not on its list; it is of what was committed from 2026-03-02T" in finding["sentence"]
 
 
 async def test_row_inserted_with_an_old_time_is_named(house: House) -> None:
@@ -277,7 +292,8 @@ async def test_each_change_of_an_export_is_named(house: House, exported: Callabl
         del lines[number]
         rows.write_text("\n".join(lines) + "\n", encoding="utf-8")
         code, said = run_verifier(folder)
-        assert (code, "1 of its 4 rows are not on its list" in said[0]) == (1, True)
+        missing = "1 of its 4 rows is not on its list; it is of what was committed until 2026-03-02T"
+        assert (code, missing in said[0]) == (1, True)
     rows.write_text(whole[:-30], encoding="utf-8")
     code, [said_line] = run_verifier(folder)
     assert (code, said_line.startswith("the export is damaged")) == (1, True)

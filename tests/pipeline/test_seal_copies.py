@@ -37,6 +37,7 @@ async def test_receiver_gets_the_newest_seal_once_a_period(folder: Path) -> None
             "Roundsman: seal 3 of the audit chain",
         ]
         assert (list(kept), await findings(house, kept)) == ([1, 3], [])
+        assert {one["route"] for one in (await house.http.get("/api/v1/notifications")).json()["items"]} == {"seal"}
         assert read_kept("\n".join(message.markdown for message in messages)) == kept
         house.change("UPDATE seals SET hash = 'another' WHERE number = 1")
         assert any("kept elsewhere" in one for one in await findings(house, kept))

@@ -1,4 +1,4 @@
-"""The tokens that CircleCI's exporters send along, replaced while the process runs."""
+"""The tokens that exporters send along, replaced while the process runs."""
 
 import hmac
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class SpanTokens:
         self._tokens = tuple(token.encode() for token in tokens)
 
     def require(self, request: Request) -> int:
-        """Return the number of the token that a request has, from 1; raise Unauthorized if none."""
+        """Return the number of a request's token, from 1; raise Unauthorized if none."""
         credential = parse_credential(request) if "authorization" in request.headers else None
         given = credential.token if credential and credential.is_bearer else b""
         for number, token in enumerate(self._tokens, start=1):
