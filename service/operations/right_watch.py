@@ -17,11 +17,10 @@ from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
 from service.config.configuration import Config
 from service.db.tables import Transaction
 from service.errors import NoToken, Permanent, Temporary
-from service.model import Alarm, AlarmKind
+from service.model import Alarm, AlarmKind, EventKind, Route
 from service.pipeline.context import Context
 from service.pipeline.guards import find_projects
 from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
-from service.routing.guard_changes import hears_settings
 from service.store import guards
 
 WATCH_RIGHTS_EVERY_S = 6 * 3600.0
@@ -139,13 +138,20 @@ def _settle(transaction: Transaction, context: Context, found: RightLook) -> Non
 
 def _add_settings(transaction: Transaction, context: Context, found: RightLook) -> None:
     """Add the areas of settings that a route wants to hear of, and no look may read."""
+    if not any(map(_hears_settings, context.routes)):
+        return
     for one in guards.find_snapshots(transaction):
         is_refused = one.lacking is not None and one.lacking.startswith(LACKING)
         if not is_refused or found.at - one.taken_at > SNAPSHOT_AGE:
             continue
-        if any(hears_settings(route, one.scope, found.at) for route in context.routes):
-            area = one.area.value.replace("_", " ")
-            found.lacking[SETTINGS][f"{area} of {one.scope}"] = one.lacking or ""
+        area = one.area.value.replace("_", " ")
+        found.lacking[SETTINGS][f"{area} of {one.scope}"] = one.lacking or ""
+
+
+def _hears_settings(route: Route) -> bool:
+    """Return whether a route hears of settings, of whichever project."""
+    kinds = [matcher for matcher in route.matchers if matcher.key == "event"]
+    return any(EventKind.SETTINGS_CHANGED.value in matcher.patterns for matcher in kinds)
 
 
 def _alarm(right: str, setting: str, places: Mapping[str, str], now: datetime) -> Alarm:
