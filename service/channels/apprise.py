@@ -9,15 +9,19 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
+from typing import TypeVar
 from uuid import UUID
 
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
+from service.channels.endpoint import Endpoint
 from service.channels.rate_limits import DEADLINE_S, TIMEOUT_PAUSE_S, timeout_pause_s
 from service.channels.registry import service_of
 from service.channels.slack_bot import url as slack_bot_url
 from service.channels.slack_bot.url import SLACK_URL, Examined
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
+
+T = TypeVar("T")
 
 MAX_STUCK_THREADS = 2  # per channel; with this many threads that hang, it gets no further message
 END_MARGIN_S = 5.0  # after the end of its budget, for the thread to end
@@ -117,6 +121,29 @@ class AppriseChannels:
         budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s)
         return await asyncio.to_thread(examine.examine, to, budget, base_url=self._slack_url)
 
+    async def endpoint(self, channel: Channel) -> Endpoint | None:
+        """Return the server that gets a channel's messages over HTTP; None if it is not known."""
+        if channel.kind == slack_bot_url.KIND:
+            return None
+        from service.channels import trial  # noqa: PLC0415 - see _send_in_thread
+
+        return await asyncio.to_thread(trial.endpoint_of, channel.url)
+
+    async def log_in(self, channel: Channel) -> Examined | None:
+        """Log in at the mail server of a channel, and send no mail; None: it is no mail."""
+        if not service_of(channel).is_mail_server:
+            return None
+        from service.channels import trial  # noqa: PLC0415 - see _send_in_thread
+
+        budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s, is_mail=True)
+        trying: Future[Examined | None] = Future()
+        work = partial(trial.log_in, channel.url, budget)
+        Thread(target=_run, args=(trying, work), name=f"login {channel.label}", daemon=True).start()
+        try:
+            return await _wait_for(trying, self._deadline_s)
+        except TimeoutError:
+            return Examined(sentence=f"the mail server did not answer within {self._deadline_s:g} s", is_wrong=True)
+
     async def close(self, *, grace_s: float = 0.0) -> None:
         """Wait up to ``grace_s`` seconds for late sends to end.
 
@@ -169,7 +196,7 @@ class AppriseChannels:
         return sender.send(to, message, budget, notification_id=notification_id, base_url=self._slack_url)
 
 
-async def _wait_for(sending: "Future[str]", seconds: float) -> str:
+async def _wait_for(sending: "Future[T]", seconds: float) -> T:
     """Return or raise the result of a send. Raises TimeoutError if it takes longer."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(sending), seconds)
@@ -179,7 +206,7 @@ async def _wait_for(sending: "Future[str]", seconds: float) -> str:
         raise
 
 
-def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
+def _run(sending: "Future[T]", work: Callable[[], T]) -> None:
     try:
         sending.set_result(work())
     except BaseException as error:  # noqa: BLE001 - an executor carries any failure to its caller, too

@@ -2,33 +2,39 @@
 
 import asyncio
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from service.app.build_context import circleci
+from service.channels import AppriseChannels
 from service.circleci.api.request import TOKEN_SETTING
 from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
-from service.cli._output import AsJson, print_json, say
+from service.cli._output import AsJson, console, print_json, say
 from service.cli.check import STYLES, find_all
 from service.clock import now_utc
 from service.config.configuration import Config, load
+from service.config.settings import Settings
 from service.db.data_folder import database_file
 from service.db.database import Store
 from service.db.migrate import is_workable, revision
 from service.errors import BadConfig, Permanent, Temporary
+from service.health.channel_trials import try_channels
 from service.health.reach import check_connection, check_ourselves
 from service.metrics import Metrics
 from service.operations import doctor as findings_of
 from service.operations.checks import Finding, Grade
-from service.operations.hiding import hiding_for
+from service.operations.hiding import Private, hiding_for
 from service.operations.rights import find_rights
 from service.store.event_search import recent_projects
 
 RECENT_DAYS = 30
+MAX_WIDTH, MIN_WIDTH = 100, 40  # columns of a report
 Names = Annotated[bool, typer.Option("--names", help="Show names and addresses; secrets stay hidden.")]
 
 
@@ -36,13 +42,15 @@ def doctor(names: Names = False, as_json: AsJson = False) -> None:
     """Try every connection and right, and say what is wrong.
 
     And what to do. All that `check` looks at, and more: both tokens, their rights, each version of the API, clocks,
-    certificates, the public URL as this machine sees it, the watchdog, disk, queue, dead letters and refusals. Sends
-    no message and changes nothing. Names, addresses and secrets are hidden, so that the output may go into an issue.
+    certificates and the days that they have left, the login of mail servers, the servers of channels, the public URL as
+    this machine sees it, the watchdog, disk, queue, dead letters and refusals. Sends no message and changes nothing:
+    whether a channel takes messages, `roundsman receivers test` shows. Names, addresses and secrets are hidden, so
+    that the output may go into an issue.
     Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
-    found, people, projects = asyncio.run(_examine(config))
-    hide = hiding_for(config, people=people, projects=projects, shows_names=names)
+    found, private = asyncio.run(_examine(config))
+    hide = hiding_for(config, private, shows_names=names)
     shown = [replace(one, what=hide(one.what), sentence=hide(one.sentence)) for one in found]
     if as_json:
         print_json({"version": version("roundsman"), "findings": [asdict(one) for one in shown]})
@@ -55,13 +63,24 @@ def doctor(names: Names = False, as_json: AsJson = False) -> None:
 def _print(findings: Sequence[Finding]) -> None:
     say(f"Roundsman {version('roundsman')}")
     for finding in findings:
-        say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
+        for line in _wrapped(finding):
+            say(line, STYLES[finding.grade])
     counts = [sum(one.grade is grade for one in findings) for grade in (Grade.WRONG, Grade.NOTE)]
     say(f"{counts[0]} wrong, {counts[1]} to note, {len(findings)} looked at")
 
 
-async def _examine(config: Config) -> tuple[list[Finding], list[str], list[str]]:
-    """Return the findings, and the people and projects that they may name."""
+def _wrapped(finding: Finding) -> list[str]:
+    """Return the lines of a finding, cut between words; no word is cut, such as an address."""
+    text = " ".join(f"{finding.what}: {finding.sentence}".split())
+    width = max(min(console.width, MAX_WIDTH), MIN_WIDTH)
+    wrapper = textwrap.TextWrapper(
+        width, f"{finding.grade:<7}  ", " " * 9, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
+
+
+async def _examine(config: Config) -> tuple[list[Finding], Private]:
+    """Return the findings, and the people, projects and hosts that they may name."""
     settings, now = config.settings, now_utc()
     found = await find_all(config)
     found += findings_of.check_disk(settings.database_url)
@@ -75,13 +94,23 @@ async def _examine(config: Config) -> tuple[list[Finding], list[str], list[str]]
         people = await _owners(source)
     finally:
         await source.close()
-    found.append(await check_connection("connection to CircleCI", settings.circleci_url, now))
+    found += await _try_connections(settings, now)
+    tried, hosts = await try_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url), now)
+    return [*found, *tried], Private(people=people, projects=projects, hosts=hosts)
+
+
+async def _try_connections(settings: Settings, now: datetime) -> list[Finding]:
+    found = [await check_connection("connection to CircleCI", settings.circleci_url, now)]
     if settings.public_url:
         found.append(await check_connection("certificate of the public URL", settings.public_url, now))
         found.append(await check_ourselves(settings.public_url))
+    if settings.oidc_issuer:
+        found.append(await check_connection("connection to the OpenID provider", settings.oidc_issuer, now))
     if settings.watchdog_url:
-        found.append(await check_connection("watchdog", settings.watchdog_url, now))
-    return found, people, projects
+        watchdog = await check_connection("watchdog", settings.watchdog_url, now)
+        unfetched = "it was not fetched, since each fetch counts as a sign of life"
+        found.append(replace(watchdog, sentence=f"{watchdog.sentence}; {unfetched}"))
+    return found
 
 
 async def _ask_circleci(source: CircleCI, config: Config, projects: Sequence[str]) -> list[Finding]:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -21,6 +22,8 @@ async def check_connection(what: str, url: str, now: datetime) -> Finding:
 
     With https the finding says until when the certificate holds.
     """
+    if (proxied := _proxied(what, url)) is not None:
+        return proxied
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
@@ -38,13 +41,24 @@ async def check_connection(what: str, url: str, now: datetime) -> Finding:
     return certificate_finding(what, certificate, now)
 
 
+def _proxied(what: str, url: str) -> Finding | None:
+    """Return the finding on an address that is reached through a proxy alone."""
+    parts = urlsplit(url)
+    if parts.scheme not in getproxies() or proxy_bypass(parts.hostname or ""):
+        return None
+    sentence = f"not tried directly: {parts.scheme.upper()}_PROXY names a proxy, so its certificate is not seen"
+    return Finding(what=what, grade=Grade.NOTE, sentence=sentence)
+
+
 def certificate_finding(what: str, certificate: object, now: datetime) -> Finding:
     """Return the finding on a certificate as Python's ssl describes it."""
     written = certificate.get("notAfter") if isinstance(certificate, dict) else None
     if not isinstance(written, str):
         return Finding(what=what, grade=Grade.OK, sentence="a connection can be made")
     ends_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(written), UTC)
-    sentence = f"a connection can be made; its certificate holds until {ends_at:%Y-%m-%d}"
+    left = (ends_at - now).days
+    days = f"{left} day{'' if left == 1 else 's'}"
+    sentence = f"a connection can be made; its certificate holds until {ends_at:%Y-%m-%d}, {days}"
     if ends_at - now > RENEW_WITHIN:
         return Finding(what=what, grade=Grade.OK, sentence=sentence)
     return Finding(what=what, grade=Grade.NOTE, sentence=f"{sentence}: renew it")

@@ -90,9 +90,9 @@ def check_circleci_clock(source: CircleCI) -> list[Finding]:
         way = "ahead of" if seconds > 0 else "behind"
         sentence = f"CircleCI's clock is {abs(seconds)} s {way} this machine's; have it set by NTP"
         return [Finding(what="clock at CircleCI", grade=Grade.WRONG, sentence=sentence)]
-    return [
-        Finding(what="clock at CircleCI", grade=Grade.OK, sentence=f"it agrees within {MAX_CLOCK_OFFSET.seconds} s")
-    ]
+    way = f", {abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" if seconds else ""
+    sentence = f"it agrees within {MAX_CLOCK_OFFSET.seconds} s{way}"
+    return [Finding(what="clock at CircleCI", grade=Grade.OK, sentence=sentence)]
 
 
 def check_disk(database_url: str) -> list[Finding]:

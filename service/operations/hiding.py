@@ -4,10 +4,14 @@ Secrets are hidden always; addresses, names of projects, people, channels and fo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
+from service.channels.secrets import secrets as parts_of
 from service.config.configuration import Config
 from service.config.settings import Settings, is_secret
 from service.operations.hook_addresses import CLOUD
@@ -17,7 +21,24 @@ MIN_CHARACTERS = 3
 HARMLESS = frozenset({CLOUD, "localhost", "127.0.0.1", "::1", "main", "http", "https", "the", "and"})
 URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>,;)]+")
 ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")
+PASSWORD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*?:(.+)@")
+MIN_SECRET_PART = 12  # of a channel's URL: shorter parts, such as a room's name, are words of our sentences too
+IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[a-zA-Z]{2,}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Private:
+    """Words that a report may have beside those of the configuration.
+
+    people     logins
+    projects   slugs
+    hosts      those of channels, which stand in their URLs
+    """
+
+    people: Sequence[str] = ()
+    projects: Sequence[str] = ()
+    hosts: Sequence[str] = ()
 
 
 class Hiding:
@@ -28,7 +49,8 @@ class Hiding:
     """
 
     def __init__(self, secrets: Iterable[str], names: Mapping[str, str] | None) -> None:
-        self._secrets = sorted({one for one in secrets if one}, key=len, reverse=True)
+        longest_first = sorted({one for one in secrets if one}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
         shown = {} if names is None else {one: word for one, word in names.items() if _is_private(one)}
         self._names = {one.casefold(): word for one, word in shown.items()}
         by_length = sorted(map(re.escape, shown), key=len, reverse=True)
@@ -38,14 +60,15 @@ class Hiding:
 
     def __call__(self, sentence: str) -> str:
         """Return a sentence without what is to be hidden."""
-        for secret in self._secrets:
-            sentence = sentence.replace(secret, HIDDEN)
+        if self._secrets:
+            sentence = self._secrets.sub(HIDDEN, sentence)
         if not self._hides_names:
             return sentence
         sentence = EMAIL.sub("<email>", sentence)
         if self._pattern:
             sentence = self._pattern.sub(lambda found: self._names[found[0].casefold()], sentence)
-        return ADDRESS.sub(_hidden_address, URL.sub(_hidden_url, sentence))
+        without_urls = URL.sub(_hidden_url, sentence)
+        return IPV6.sub(_hidden_ipv6, ADDRESS.sub(_hidden_address, without_urls))
 
 
 def _is_private(word: str) -> bool:
@@ -65,13 +88,18 @@ def _hidden_address(found: re.Match[str]) -> str:
     return found[0] if found[0] in {"127.0.0.1", "0.0.0.0"} else "<address>"  # noqa: S104 - a text
 
 
-def hiding_for(config: Config, *, people: Iterable[str], projects: Iterable[str], shows_names: bool) -> Hiding:
-    """Return the filter for the report of a configuration.
+def _hidden_ipv6(found: re.Match[str]) -> str:
+    """Return the text if it is no IPv6 address, such as a time of day."""
+    try:
+        is_private = not IPv6Address(found[0]).is_loopback
+    except ValueError:
+        return found[0]
+    return "<address>" if is_private else found[0]
 
-    people     logins that may occur in it
-    projects   slugs of projects that may occur beside those of the configuration
-    """
-    names = None if shows_names else dict(_names(config, people, projects))
+
+def hiding_for(config: Config, private: Private, *, shows_names: bool) -> Hiding:
+    """Return the filter for the report of a configuration."""
+    names = None if shows_names else dict(_names(config, private))
     return Hiding(_secrets(config), names)
 
 
@@ -80,12 +108,21 @@ def _secrets(config: Config) -> Iterator[str]:
         value = getattr(config.settings, name)
         yield from value if isinstance(value, tuple) else [value or ""]
     for receiver in config.receivers.values():
-        yield from (channel.url for channel in receiver.channels)
-    password = urlsplit(config.settings.database_url).password or ""
-    yield from {password, unquote(password)}
+        for channel in receiver.channels:
+            yield channel.url
+            yield from (part for part in parts_of(channel.url) if len(part) >= MIN_SECRET_PART)
+            yield from _passwords(channel.url)
+    for url in (config.settings.database_url, config.settings.watchdog_url or "", *getproxies().values()):
+        yield from _passwords(url)
 
 
-def _names(config: Config, people: Iterable[str], projects: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _passwords(url: str) -> set[str]:
+    """Return the user's password in a URL, also one that cannot be taken apart."""
+    found = PASSWORD.match(url)
+    return {found[1], unquote(found[1])} if found else set()
+
+
+def _names(config: Config, private: Private) -> Iterator[tuple[str, str]]:
     """Yield private words, each with what stands for it; a later one wins."""
     settings = config.settings
     for folder in (Path.home(), Path.cwd()):
@@ -98,8 +135,9 @@ def _names(config: Config, people: Iterable[str], projects: Iterable[str]) -> It
         (settings.slack_url, "<Slack host>"),
         (settings.watchdog_url, "<watchdog host>"),
     ):
-        if host := urlsplit(url or "").hostname:
+        for host in _hosts(url or ""):
             yield host, word
+    yield from _numbered(private.hosts, "channel host")
     if settings.database_url.startswith("sqlite:///"):
         path = Path(settings.database_url.removeprefix("sqlite:///"))
         yield str(path.parent.absolute()), "<data folder>"
@@ -109,11 +147,17 @@ def _names(config: Config, people: Iterable[str], projects: Iterable[str]) -> It
     labels = [channel.label for one in config.receivers.values() for channel in one.channels]
     yield from _numbered(labels, "channel")
     yield from _numbered([one.name for one in config.routes], "route")
-    yield from _numbered(people, "person")
-    slugs = [*(hook.project for hook in config.hooks), *projects]
+    yield from _numbered(private.people, "person")
+    slugs = [*(hook.project for hook in config.hooks), *private.projects]
     yield from _numbered([part for slug in slugs for part in slug.split("/")[1:2]], "organization")
     yield from _numbered([slug.rpartition("/")[2] for slug in slugs], "project")
     yield from _numbered(slugs, "project")
+
+
+def _hosts(url: str) -> list[str]:
+    """Return the hosts of a URL; that of Postgres may name several."""
+    hosts = url.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
+    return [bare for host in hosts if (bare := re.sub(r":\d+$", "", host).strip("[]"))]
 
 
 def _numbered(words: Iterable[str], kind: str) -> Iterator[tuple[str, str]]:

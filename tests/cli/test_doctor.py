@@ -34,7 +34,8 @@ def fake() -> FakeCircleCI:
 def operator(terminal: Terminal, fake: FakeCircleCI) -> Iterator[Terminal]:
     """An operator whose configuration is right, with one hook."""
     with served(fake) as address:
-        terminal.configure(RED_TO_WEB + HOOKS, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PORT=str(free_port()))
+        here = RED_TO_WEB.replace("json://web.example.com", address.replace("http://", "json://"))
+        terminal.configure(here + HOOKS, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PORT=str(free_port()))
         yield terminal
 
 
@@ -54,7 +55,7 @@ def test_all_is_tried_and_changes_nothing(operator: Terminal, fake: FakeCircleCI
 
     assert said.code == 0
     found = grades(said.json)
-    for what in ("database", "disk", "CircleCI token", "CircleCI API v1.1", "connection to CircleCI"):
+    for what in ("database", "disk", "CircleCI token", "CircleCI API v1.1", "connection to CircleCI", "messages"):
         assert found[what] == "ok", what
     rights = {what: grade for what, grade in found.items() if what.startswith("right ")}
     assert len(rights) == 9
@@ -127,8 +128,9 @@ def test_an_end_that_is_no_day_is_refused(operator: Terminal) -> None:
 
 
 def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
+    yaml = (operator.folder / "roundsman.yaml").read_text(encoding="utf-8")
     (operator.folder / "roundsman.yaml").write_text(
-        RED_TO_WEB + "hooks: [{project: gh/acme/web}, {project: gh/acme/nowhere}]\n", encoding="utf-8"
+        yaml.replace(HOOKS, "") + "hooks: [{project: gh/acme/web}, {project: gh/acme/nowhere}]\n", encoding="utf-8"
     )
     private = "roundsman.internal-of-acme.example.com"
     operator.set(ROUNDSMAN_PUBLIC_URL=f"http://{private}", ROUNDSMAN_ADMIN_TOKEN="a-long-admin-token-1")
@@ -145,10 +147,15 @@ def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
 
 
 def test_a_report_fits_a_terminal(operator: Terminal) -> None:
+    operator.set(ROUNDSMAN_WATCHDOG_URL="http://127.0.0.1:9/ping/obviously-secret")
+
     lines = operator.run("doctor").lines
 
     assert lines[0].startswith("Roundsman ")
     assert lines[-1].endswith("looked at")
+    assert [line for line in lines if len(line) > 80] == []
+    assert {line[:9].strip() for line in lines[1:-1]} == {"", "ok", "note", "wrong"}
+    assert "each fetch counts as a sign of life" in " ".join(" ".join(lines).split())
 
 
 def test_without_a_token_there_are_no_rights_to_try(operator: Terminal, fake: FakeCircleCI) -> None:
@@ -170,3 +177,12 @@ def test_a_certificate_that_ends_soon_is_noted(ends: str | None, grade: Grade) -
 
     assert found.grade is grade
     assert ("holds until 2026-" in found.sentence) is (ends is not None)
+
+
+def test_the_days_that_a_certificate_has_left_are_said() -> None:
+    [many, one] = [
+        certificate_finding("x", {"notAfter": f"{day} 09:00:00 2026 GMT"}, NOW).sentence for day in ("Jun 10", "Mar  3")
+    ]
+
+    assert many.endswith("its certificate holds until 2026-06-10, 100 days")
+    assert one.endswith("its certificate holds until 2026-03-03, 1 day: renew it")

@@ -1,0 +1,67 @@
+"""Try every channel as far as that goes without a message.
+
+Mail servers are logged in at, Slack's apps are asked about by `check`, and of all others the server is connected to: no
+service tells whether it accepts an address but by a message that people see.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.channels import AppriseChannels
+from service.channels.endpoint import Endpoint
+from service.health.reach import check_connection
+from service.model import Channel, Receiver
+from service.operations.checks import Finding, Grade
+
+AT_ONCE = 8
+MAX_NAMED = 2
+
+
+async def try_channels(
+    receivers: Mapping[str, Receiver], channels: AppriseChannels, now: datetime
+) -> tuple[list[Finding], list[str]]:
+    """Return the findings, and the hosts that they name and that only our URLs know."""
+    every = {channel.key: channel for receiver in receivers.values() for channel in receiver.channels}
+    understood = [channel for channel in every.values() if channels.check(channel.url) is None]
+    logins = [one for one in await _each(_log_in(channels, channel) for channel in understood) if one is not None]
+    by_server: dict[Endpoint, list[Channel]] = {}
+    for channel in understood:
+        if (endpoint := await channels.endpoint(channel)) is not None:
+            by_server.setdefault(endpoint, []).append(channel)
+    servers = await _each(check_connection(f"server {one.host}", one.url, now) for one in by_server)
+    untried = [channel for some in by_server.values() for channel in some]
+    hosts = [endpoint.host for endpoint in by_server if not endpoint.is_public]
+    return [*logins, *(one for one in servers if one), *_untried(untried)], hosts
+
+
+async def _each(work: Iterable[Coroutine[Any, Any, Finding | None]]) -> list[Finding | None]:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(waiting: Coroutine[Any, Any, Finding | None]) -> Finding | None:
+        async with turns:
+            return await waiting
+
+    return list(await asyncio.gather(*(one(waiting) for waiting in work)))
+
+
+async def _log_in(channels: AppriseChannels, channel: Channel) -> Finding | None:
+    tried = await channels.log_in(channel)
+    if tried is None:
+        return None
+    grade = Grade.WRONG if tried.is_wrong else Grade.NOTE if tried.is_less else Grade.OK
+    return Finding(what=f"login of channel {channel.label}", grade=grade, sentence=tried.sentence)
+
+
+def _untried(channels: Sequence[Channel]) -> list[Finding]:
+    """Return a finding that says of which channels only the server is known."""
+    if not channels:
+        return []
+    names = ", ".join(channel.label for channel in channels[:MAX_NAMED])
+    more = f" and {len(channels) - MAX_NAMED} more" if len(channels) > MAX_NAMED else ""
+    sentence = (
+        f"not tried for {names}{more}: their services tell only by a message that people see, as a Slack incoming "
+        "webhook does; `roundsman receivers test RECEIVER` sends one"
+    )
+    return [Finding(what="messages", grade=Grade.OK, sentence=sentence)]
