@@ -1,6 +1,7 @@
-"""Commands that register our receiver of spans at CircleCI: otlp plan, apply."""
+"""Commands for spans: otlp plan, apply register the exporter, missing lists runs."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +10,17 @@ from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
 from service.cli._circleci import managing_config
 from service.cli._commands import Group
+from service.cli._database import with_store
+from service.cli._event_text import format_time
 from service.cli._hooks import posting_projects
-from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say
+from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
+from service.config.settings import Settings
+from service.db.database import Store
 from service.errors import BadConfig
 from service.metrics import Metrics
 from service.operations.exporters import ExporterStep, apply, exporter_target, organizations_of, plan
 from service.operations.hook_steps import FAILURES, NEEDS_ACTION
+from service.operations.span_story import MAX_ANSWERED, list_unexplained
 from service.terminal import Column
 from service.text import humanize
 
@@ -25,7 +31,16 @@ STEP_COLUMNS = (
     Column(heading="why", can_wrap=True),
 )
 
-otlp = Group("Register our receiver of spans at CircleCI.")
+RUN_COLUMNS = (
+    Column(heading="state"),
+    Column(heading="ended", cut_to=MINUTES),
+    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="branch", cut_to=MIN_WIDTH),
+    Column(heading="workflow", cut_to=MIN_WIDTH),
+    Column(heading="by its span"),
+)
+
+otlp = Group("Register our receiver of spans at CircleCI, and list what it shows.")
 
 Rotate = Annotated[
     bool,
@@ -51,6 +66,38 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     never touched. Exit code 1 when something could not be done.
     """
     _print(_ask(apply, rotate=rotate), as_json, until=FAILURES)
+
+
+@otlp.command("missing")
+def missing_command(as_json: AsJson = False) -> None:
+    """List workflows of the last day of which no webhook came.
+
+    A span told that they ended, at least ten minutes ago; the newest 200, of projects that have posted before. They are
+    not judged, and no channel was told of them. A webhook that came and was not understood is a dead letter.
+    """
+
+    async def do(_: Settings, store: Store) -> list[dict[str, Any]]:
+        return await store.snapshot(list_unexplained, store.clock(), limit=MAX_ANSWERED)
+
+    found = with_store(do)
+    if as_json:
+        print_json({"items": found})
+    elif found:
+        print_table(RUN_COLUMNS, [_run_cells(run) for run in found])
+    else:
+        say("each workflow that a span told of has its webhook")
+
+
+def _run_cells(run: Mapping[str, Any]) -> tuple[object, ...]:
+    where = "dead letter" if run["dead_letter"] else "no webhook yet"
+    return (
+        where,
+        format_time(run["ended_at"]),
+        run["project"]["full_name"],
+        run["branch"],
+        run["workflow"],
+        run["status"],
+    )
 
 
 def _ask(question: Any, *, rotate: bool) -> list[ExporterStep]:

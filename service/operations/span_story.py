@@ -9,6 +9,7 @@ from service.db.tables import Transaction
 from service.model import UNEXPLAINED_WINDOW, WEBHOOK_WAIT, Event, EventKind, Span, SpanLevel, UnexplainedRun
 from service.operations.json_shapes import Json, rfc3339
 from service.store import spans
+from service.store.dead_bodies import ids_in_dead_bodies
 
 RESOURCES = ("resource_class", "executor", "image", "cpu", "ram_mb")
 USE = ("cpu_mean", "cpu_max", "cpu_p90", "memory_mean_bytes", "memory_max_bytes", "memory_p90_bytes")
@@ -17,6 +18,7 @@ RERUNS = ("auto_rerun_number", "max_auto_reruns")
 FLAGS = ("is_background", "is_insignificant")
 FAILED_RESULTS = frozenset({"failure", "timeout", "error"})
 MAX_LISTED = 20  # of workflows without a webhook, on a page
+MAX_ANSWERED = 200  # to programs
 
 
 def spans_of_event(transaction: Transaction, event: Event) -> Json | None:
@@ -125,12 +127,16 @@ def _milliseconds(begin: datetime | None, end: datetime | None) -> int | None:
     return round((end - begin).total_seconds() * 1_000)
 
 
-def list_unexplained(transaction: Transaction, now: datetime) -> list[Json]:
-    """Return the workflows of the last day that a span told of, and no webhook."""
+def list_unexplained(transaction: Transaction, now: datetime, *, limit: int = MAX_LISTED) -> list[Json]:
+    """Return the workflows of the last day that a span told of, and no webhook.
+
+    Of one whose webhook came and is a dead letter, ``dead_letter`` is true.
+    """
     found = spans.find_unexplained(
-        transaction, received_before=now - WEBHOOK_WAIT, received_after=now - UNEXPLAINED_WINDOW, limit=MAX_LISTED
+        transaction, received_before=now - WEBHOOK_WAIT, received_after=now - UNEXPLAINED_WINDOW, limit=limit
     )
-    return [unexplained_json(run) for run in found]
+    dead = ids_in_dead_bodies(transaction, since=now - UNEXPLAINED_WINDOW) if found else frozenset()
+    return [{**unexplained_json(run), "dead_letter": run.workflow_id in dead} for run in found]
 
 
 def show_unexplained(transaction: Transaction, workflow_id: UUID) -> Json | None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, literal_column
 from service.db.tables import Transaction, runs, spans, tracks
 from service.model import Span, SpanLevel, UnexplainedRun
 from service.store.bulk import BulkInsert, replacing
+from service.store.dead_bodies import ids_in_dead_bodies
 from service.store.rows import Row
 
 MAX_OF_RUN = 3_000
@@ -83,10 +84,15 @@ def find_unexplained(
 
 
 def count_unexplained(transaction: Transaction, *, received_before: datetime, received_after: datetime) -> int:
-    """Return the number of such workflows, of projects that have posted before."""
+    """Return the number of such workflows, of projects that have posted before.
+
+    One whose webhook came and is a dead letter does not count: that is counted there.
+    """
     counted = select(func.count()).select_from(spans)
     found = counted.where(*_unexplained(received_before, received_after, of_all_projects=False))
-    return transaction.execute(found).scalar_one()
+    count: int = transaction.execute(found).scalar_one()
+    dead = ids_in_dead_bodies(transaction, since=received_after) if count else frozenset()
+    return count - transaction.execute(found.where(spans.c.workflow_id.in_(dead))).scalar_one() if dead else count
 
 
 def find_run(transaction: Transaction, workflow_id: UUID) -> UnexplainedRun | None:

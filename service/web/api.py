@@ -26,6 +26,7 @@ from service.web.api_insights import InsightsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_settings_changes import SettingsChangesApi
 from service.web.api_silences import SilencesApi
+from service.web.api_spans import SpansApi
 from service.web.api_tests import TestsApi
 from service.web.api_views import ViewsApi
 from service.web.auth.access import Access
@@ -71,6 +72,7 @@ class Api:
             *BuildActsApi(store=self.store, access=self.access, clock=self.clock, source=self.acting).routes(),
             *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *SettingsChangesApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *SpansApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *InsightsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),

@@ -1,10 +1,11 @@
 """Turn the attributes of CircleCI's spans into our own words.
 
-Source: CircleCI docs, "OpenTelemetry integration" (read 2026-11-27). It names no types: ids and numbers are read from
-texts and from numbers. The command line of a step may hold secrets: it is never read.
+Source: CircleCI docs, "OpenTelemetry integration" (read 2026-11-27). It names no types: ids, numbers and flags are
+read from texts too. The command line of a step may hold secrets: it is never read.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -16,6 +17,8 @@ from service.text import clean
 C = "com.circleci"
 MAX_TEXT_CHARACTERS = 400
 MAX_NUMBER = 2**63 - 1
+FLAGS = {"true": True, "false": False}
+DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 MAX_TASK_INDEX = 100_000
 EARLIEST = datetime(2011, 1, 1, tzinfo=UTC)  # CircleCI's first year
 MAX_AHEAD = timedelta(days=1)  # of a span's times, before our clock
@@ -223,9 +226,11 @@ def _of_kind(value: Value | None, kind: type) -> Fact | None:
     if kind is str:
         return _text(value)
     if kind is bool:
-        return value if isinstance(value, bool) else None
+        return FLAGS.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
     if kind is int:
         return _number(value)
+    if isinstance(value, str):
+        value = float(value) if DECIMAL.fullmatch(value) else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and abs(value) <= MAX_NUMBER and math.isfinite(value) else None  # type: ignore[arg-type]
 

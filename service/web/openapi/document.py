@@ -19,6 +19,7 @@ ANSWERS: Mapping[str, tuple[int, str]] = {
     "GET /api/v1/notifications": (200, "Notifications"),
     "GET /api/v1/dead-letters": (200, "DeadLetters"),
     "GET /api/v1/refusals": (200, "Refusals"),
+    "GET /api/v1/unexplained-runs": (200, "UnexplainedRuns"),
     "POST /api/v1/deliveries/{id}/replay": (202, "DeliveryAct"),
     "POST /api/v1/deliveries/{id}/dismiss": (200, "DeliveryAct"),
     "POST /api/v1/notifications/{id}/resend": (202, "NotificationAct"),

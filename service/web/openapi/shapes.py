@@ -49,6 +49,9 @@ SHAPES: Mapping[str, str] = {
     "DeadLetters": f"deliveries:[Delivery] notifications:[Notification] {_PAGE}",
     "Refusal": "at:t status:i reason:s next_step:s? address:s? user_agent:s? hook_id:s? count:i",
     "Refusals": "items:[Refusal]",
+    "UnexplainedRun": "run:u project:o workflow:s status:s? branch:s? revision:s? pipeline_number:i? started_at:t? "
+    "ended_at:t duration_ms:i? received_at:t dead_letter:b",
+    "UnexplainedRuns": "items:[UnexplainedRun]",
     "DeliveryAct": "delivery:u",
     "BuildAct": "act:s outcome:s sentence:s workflow:u? pipeline:o?",
     "NotificationAct": "notification:u",

@@ -1,6 +1,7 @@
 """Decode the body of an export: encoding, compression, spans."""
 
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from service.model import Span
 
 READERS = {Encoding.PROTOBUF: protobuf.read_request, Encoding.JSON: json_form.read_request}
 MAX_REASONS = 3  # in the answer
+VERBS = re.compile(r"\b(?:are|have)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class Export:
     def message(self) -> str:
         """Return the reasons why spans are not kept, for the sender; "" if all are."""
         told = Counter(self.rejected).most_common(MAX_REASONS)
-        return "; ".join(f"{count} spans {reason}" for reason, count in told)
+        return "; ".join(_counted(count, reason) for reason, count in told)
 
 
 def decode(body: bytes, encoding: Encoding, *, is_gzip: bool, limits: SpanLimits, now: datetime) -> Export:
@@ -49,8 +51,15 @@ def decode(body: bytes, encoding: Encoding, *, is_gzip: bool, limits: SpanLimits
     return Export(spans=kept, rejected=+rejected)
 
 
+def _counted(count: int, reason: str) -> str:
+    """Return a reason with the number of its spans: it is written for many."""
+    if count != 1:
+        return f"{count} spans {reason}"
+    return f"1 span {VERBS.sub(lambda found: 'is' if found[0] == 'are' else 'has', reason)}"
+
+
 def _unread(found: Found, limits: SpanLimits) -> Counter[str]:
-    surplus = f"are more than the {limits.spans} that one request may have"
+    surplus = f"are beyond the {limits.spans} of one request"
     return Counter({"are malformed, or have no trace id and span id": found.malformed, surplus: found.surplus})
 
 

@@ -35,7 +35,7 @@ def test_spans_beyond_the_limit_are_counted_and_refused() -> None:
     found = read(export(*[workflow_span(RED)] * 30), spans=20)
 
     assert len(found.spans) == 20
-    assert found.message == "10 spans are more than the 20 that one request may have"
+    assert found.message == "10 spans are beyond the 20 of one request"
 
 
 @pytest.mark.long
@@ -60,20 +60,20 @@ def test_attributes_beyond_the_limit_are_skipped() -> None:
     one = workflow_span(RED)
     one["attributes"] = [{"key": "x", "value": value("y")}] * MAX_ATTRIBUTES + one["attributes"]
 
-    assert read(export(one)).message == "1 spans are none of a CircleCI pipeline"
+    assert read(export(one)).message == "1 span is none of a CircleCI pipeline"
 
 
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({"com__circleci__pipeline__id": "no uuid"}, "have no com.circleci.pipeline.id that is a UUID"),
-        ({"com__circleci__pipeline__id": 7}, "have no com.circleci.pipeline.id that is a UUID"),
-        ({"com__circleci__workflow__id": "\x00" * 36}, "have no com.circleci.workflow.id that is a UUID"),
-        ({"com__circleci__task__index": -1}, "have no com.circleci.job.id that is a UUID"),
+        ({"com__circleci__pipeline__id": "no uuid"}, "has no com.circleci.pipeline.id that is a UUID"),
+        ({"com__circleci__pipeline__id": 7}, "has no com.circleci.pipeline.id that is a UUID"),
+        ({"com__circleci__workflow__id": "\x00" * 36}, "has no com.circleci.workflow.id that is a UUID"),
+        ({"com__circleci__task__index": -1}, "has no com.circleci.job.id that is a UUID"),
     ],
 )
 def test_wrong_ids_are_refused(attributes: dict[str, object], reason: str) -> None:
-    assert read(export(changed(**attributes))).message == f"1 spans {reason}"
+    assert read(export(changed(**attributes))).message == f"1 span {reason}"
 
 
 @pytest.mark.parametrize("time", ["1", "9" * 19, 10**25, -5, str(int(NINE.timestamp() + 90_000) * 10**9)])
@@ -87,7 +87,7 @@ def test_times_that_cannot_be_are_refused(time: object) -> None:
 def test_times_of_a_wrong_type_are_refused(time: object) -> None:
     found = read(export({**workflow_span(RED), "endTimeUnixNano": time}))
 
-    assert found.message == "1 spans are malformed, or have no trace id and span id"
+    assert found.message == "1 span is malformed, or has no trace id and span id"
 
 
 @pytest.mark.parametrize("written", [7, "7", 7.0])
@@ -125,7 +125,7 @@ WRONG_ATTRIBUTES: list[Any] = [
 def test_attributes_of_a_wrong_type_are_skipped(attributes: object) -> None:
     found = read(export({**workflow_span(RED), "attributes": attributes}))
 
-    assert found.message == "1 spans are none of a CircleCI pipeline"
+    assert found.message == "1 span is none of a CircleCI pipeline"
 
 
 @pytest.mark.databases("sqlite", "postgres")

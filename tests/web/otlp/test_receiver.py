@@ -127,7 +127,7 @@ async def test_foreign_spans_are_refused_and_the_others_kept(receiving: House) -
         "partialSuccess": {
             "rejectedSpans": "3",
             "errorMessage": "2 spans are none of a CircleCI pipeline; "
-            "1 spans are malformed, or have no trace id and span id",
+            "1 span is malformed, or has no trace id and span id",
         }
     }
     assert kept(receiving) == 1
@@ -140,7 +140,7 @@ async def test_refused_spans_are_told_in_protobuf_too(receiving: House) -> None:
 
     answer = await send(receiving, body, PROTOBUF)
 
-    message = b"1 spans are malformed, or have no trace id and span id"
+    message = b"1 span is malformed, or has no trace id and span id"
     assert (answer.status_code, answer.content) == (200, write_bytes(1, b"\x08\x01" + write_bytes(2, message)))
 
 

@@ -82,6 +82,8 @@ async def test_run_without_a_webhook_is_shown_grey_and_told_to_no_channel(house:
     assert "no webhook yet" in text(page)
     assert "is-failure" not in page.text.partition("</h1>")[0]
     assert house.channels.told == told
+    [missing] = (await house.http.get("/api/v1/unexplained-runs")).json()["items"]
+    assert (missing["run"], missing["status"], missing["dead_letter"]) == (LOST.workflow_id, "failed", False)
     assert "roundsman_unexplained_runs 1.0" in (await house.http.get("/metrics")).text
 
     await house.finish(LOST)
@@ -104,3 +106,21 @@ async def test_hostile_words_of_a_run_without_a_webhook_are_escaped(house: House
     assert "<img src" not in page
     assert "<script>alert" not in page
     assert "\x1b" not in page
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres")
+async def test_run_whose_webhook_is_a_dead_letter_is_listed_and_not_counted(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    await receive(house, LOST)
+    await house.send(f'{{"type": "something-new", "workflow": {{"id": "{LOST.workflow_id}"}}}}'.encode())
+    house.clock.tick(minutes=11)
+    await house.drain()
+
+    [missing] = (await house.http.get("/api/v1/unexplained-runs")).json()["items"]
+
+    assert (missing["run"], missing["dead_letter"]) == (LOST.workflow_id, True)
+    assert "its webhook came, and waits as a" in (await house.http.get("/builds")).text
+    assert "roundsman_unexplained_runs 0.0" in (await house.http.get("/metrics")).text
+    assert (await house.http.get("/api/v1/unexplained-runs?limit=1")).status_code == 400
