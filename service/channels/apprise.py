@@ -122,7 +122,7 @@ class AppriseChannels:
         return await asyncio.to_thread(examine.examine, to, budget, base_url=self._slack_url)
 
     async def endpoint(self, channel: Channel) -> Endpoint | None:
-        """Return the server that gets a channel's messages over HTTP; None if it is not known."""
+        """Return the server that gets messages over HTTP; None if it is not known."""
         if channel.kind == slack_bot_url.KIND:
             return None
         from service.channels import trial  # noqa: PLC0415 - see _send_in_thread
@@ -130,7 +130,7 @@ class AppriseChannels:
         return await asyncio.to_thread(trial.endpoint_of, channel.url)
 
     async def log_in(self, channel: Channel) -> Examined | None:
-        """Log in at the mail server of a channel, and send no mail; None: it is no mail."""
+        """Log in at a channel's mail server, and send no mail; None: it is no mail."""
         if not service_of(channel).is_mail_server:
             return None
         from service.channels import trial  # noqa: PLC0415 - see _send_in_thread

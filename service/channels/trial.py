@@ -1,4 +1,4 @@
-"""Try a channel without a message: the login of a mail server, and the server of an address.
+"""Try a channel without a message: a mail server's login, or an address.
 
 Most services have no way to ask whether they accept an address but a message. Of these the server alone is known.
 """
@@ -23,7 +23,7 @@ HTTPS, HTTP = 443, 80
 
 
 def endpoint_of(url: str) -> Endpoint | None:
-    """Return the server that gets a channel's messages over HTTP; None if it is not known."""
+    """Return the server that gets messages over HTTP; None if it is not known."""
     plugin = create(url)
     if plugin is None or isinstance(plugin, Mail):
         return None

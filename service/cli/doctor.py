@@ -70,7 +70,7 @@ def _print(findings: Sequence[Finding]) -> None:
 
 
 def _wrapped(finding: Finding) -> list[str]:
-    """Return the lines of a finding, cut between words; no word is cut, such as an address."""
+    """Return the lines of a finding, cut between words."""
     text = " ".join(f"{finding.what}: {finding.sentence}".split())
     width = max(min(console.width, MAX_WIDTH), MIN_WIDTH)
     wrapper = textwrap.TextWrapper(

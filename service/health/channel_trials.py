@@ -22,7 +22,7 @@ MAX_NAMED = 2
 async def try_channels(
     receivers: Mapping[str, Receiver], channels: AppriseChannels, now: datetime
 ) -> tuple[list[Finding], list[str]]:
-    """Return the findings, and the hosts that they name and that only our URLs know."""
+    """Return the findings, and the hosts that only our URLs know."""
     every = {channel.key: channel for receiver in receivers.values() for channel in receiver.channels}
     understood = [channel for channel in every.values() if channels.check(channel.url) is None]
     logins = [one for one in await _each(_log_in(channels, channel) for channel in understood) if one is not None]

@@ -28,7 +28,7 @@ class SpansApi:
         return [Route("/api/v1/unexplained-runs", self.list_runs)]
 
     async def list_runs(self, request: Request) -> Response:
-        """List the workflows of the last day that a span told of and no webhook, newest first."""
+        """List the workflows of a day that a span told of and no webhook."""
         await self.access.require(request)
         if asked := checked_params(request.query_params):
             raise BadRequest(f"{asked[0][0]!a} means nothing here; at most {MAX_ANSWERED} of a day are answered")
