@@ -1,4 +1,4 @@
-"""Ids in the bodies of dead letters: of posts that came, and that were not understood."""
+"""Ids in the bodies of dead letters: of posts that came and were not understood."""
 
 import re
 from datetime import datetime
