@@ -306,7 +306,8 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
 
 def _doubts(count: int, names: list[str]) -> list[str]:
     """Return a sentence about uncovered rows that are older than the last seal."""
-    said = f"{count} of them {'is' if count == 1 else 'are'} of a time that is covered: committed late, or inserted: {', '.join(names)}"
+    verb, listed = "is" if count == 1 else "are", ", ".join(names)
+    said = f"{count} of them {verb} of a time that is covered: committed late, or inserted: {listed}"
     return [said] if count else []
 
 

@@ -46,7 +46,7 @@ async def test_uncovered_row_of_a_covered_time_is_named_before_it_is_an_hour_old
 
     report = await report_of(house)
     assert report["ok"]
-    assert "1 of them are of a time that is covered: committed late, or inserted: actions 00000000" in str(
+    assert "1 of them is of a time that is covered: committed late, or inserted: actions 00000000" in str(
         sentences(report)
     )
 
