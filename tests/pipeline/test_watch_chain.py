@@ -73,6 +73,15 @@ def count_alarms(transaction: Transaction) -> int:
     return count_by_kind(transaction)["audit_chain"]
 
 
+@pytest.mark.databases("sqlite")
+async def test_a_row_that_cannot_be_read_is_told(house: House) -> None:
+    house.change("UPDATE decisions SET decided_at = 'never'")
+
+    [(_, text)] = await look(house, ChainWatch())
+
+    assert "A row of the seals 1 to 1 cannot be read" in text
+
+
 async def test_a_fault_ends_when_its_seal_fits_again(house: House) -> None:
     watch = ChainWatch()
     [[event]] = house.rows("SELECT source_event_id FROM deliveries")
