@@ -28,7 +28,9 @@ COLUMNS = (Column(heading="at", cut_to=10), Column(heading="change", can_wrap=Tr
 STATE_COLUMNS = (Column(heading="of", cut_to=8), Column(heading="area"), Column(heading="settings", can_wrap=True))
 MAX_SHOWN = 10
 
-ProjectOption = Annotated[str, typer.Option(metavar="PROJECT", help="Of this project or organization alone.")]
+ProjectOption = Annotated[
+    str, typer.Option(metavar="PROJECT", help="Of this project, or of this organization with its projects.")
+]
 Since = Annotated[str, typer.Option(metavar="TIME", help="How far back: 7d, 12h.")]
 
 settings = Group("See what guards builds at CircleCI, and how it changed.")
@@ -41,7 +43,7 @@ def show(project: ProjectOption = "", as_json: AsJson = False) -> None:
     async def read(_: Settings, store: Store) -> Sequence[GuardSnapshot]:
         return await store.read(guards.find_snapshots)
 
-    found = [one for one in with_store(read) if project in {"", one.scope}]
+    found = [one for one in with_store(read) if not project or f"{one.scope}/".startswith(f"{project}/")]
     if as_json:
         print_json({"settings": [_snapshot_json(one) for one in found]})
     elif found:

@@ -11,9 +11,11 @@ from service.model import GuardChange, GuardSnapshot, slug_spellings
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.queries import require_limit
 from service.operations.time_filters import to_time
+from service.pipeline.keep_guards import OPAQUE
 from service.routing.guard_changes import NOUNS
 from service.store import guards
 from service.store.cursors import SortKey, to_cursor, to_sort_key
+from service.store.project_tracks import find_named
 from service.text import clean
 
 FILTERS = ("of", "since")
@@ -88,8 +90,12 @@ def show_settings(transaction: Transaction, wanted: Wanted, now: datetime, *, cu
     for change in page["items"]:
         changes[change["of"]].append(change | {"noun": NOUNS[change["area"]]})
     places = list(dict.fromkeys([*changes, *([wanted.of] if wanted.of in by_scope else [])]))
+    names = _names(transaction, places)
     return {
-        "places": [_place(scope, changes[scope], by_scope.get(scope, ())) for scope in places],
+        "places": [
+            {**_place(scope, changes[scope], by_scope.get(scope, ())), "name": names.get(scope, scope)}
+            for scope in places
+        ],
         "next": page["next"],
         "compared": len(by_scope),
         "late": sum(now - max(one.taken_at for one in some) > LATE_AFTER for some in by_scope.values()),
@@ -108,6 +114,12 @@ def _place(scope: str, changes: Sequence[Json], known: Sequence[GuardSnapshot]) 
         "taken_at": rfc3339(taken_at) if taken_at else None,
         "changes": list(changes),
     }
+
+
+def _names(transaction: Transaction, scopes: Sequence[str]) -> dict[str, str]:
+    """Return the names of people for slugs that are codes, as far as they are known."""
+    found = find_named(transaction, [one for one in scopes if one.startswith(OPAQUE)])
+    return {slug: keys[0].name for slug, keys in found.items() if keys and keys[0].name}
 
 
 def _lacking(known: Sequence[GuardSnapshot]) -> list[Json]:

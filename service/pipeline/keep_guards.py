@@ -17,6 +17,8 @@ from service.model import Delivery, GuardArea, GuardChange, GuardSnapshot, Via
 from service.routing.guard_changes import describe, find_changes
 from service.store import deliveries, guards
 
+OPAQUE = "circleci/"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeLook:
@@ -30,6 +32,14 @@ class ScopeLook:
     def name(self) -> str:
         """Return its slug."""
         return self.place.org_slug if self.is_of_org else self.place.slug
+
+    @property
+    def shown(self) -> str:
+        """Return its slug, or the names of people where that is of codes."""
+        org, project = self.place.org_name, self.place.project_name
+        if not self.name.startswith(OPAQUE) or org is None:
+            return self.name
+        return org if self.is_of_org or project is None else f"{org}/{project}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +79,7 @@ def keep_scope(transaction: Transaction, source: Source, scope: ScopeLook, readi
             kept.lacking.append(after)
             kept.newly_lacking += [after] if old is None or old.lacking is None else []
         elif old is not None and old.since is not None:
-            kept.changes += _changes(old, after)
+            kept.changes += _changes(scope, old, after)
     if kept.changes:
         kept.changes = _in_order(kept.changes)
         guards.add_changes(transaction, kept.changes)
@@ -102,7 +112,7 @@ def _snapshot(scope: ScopeLook, reading: Reading, old: GuardSnapshot | None) -> 
     )
 
 
-def _changes(before: GuardSnapshot, after: GuardSnapshot) -> Iterator[GuardChange]:
+def _changes(scope: ScopeLook, before: GuardSnapshot, after: GuardSnapshot) -> Iterator[GuardChange]:
     for change in find_changes(before.states, after.states):
         name, kind, was, now = change
         yield GuardChange(
@@ -114,7 +124,7 @@ def _changes(before: GuardSnapshot, after: GuardSnapshot) -> Iterator[GuardChang
             kind=kind,
             before=was,
             after=now,
-            sentence=describe(after.area, after.scope, change),
+            sentence=describe(after.area, scope.shown, change),
         )
 
 

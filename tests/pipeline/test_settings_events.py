@@ -16,7 +16,7 @@ from service.pipeline.prune import prune
 from service.pipeline.seal import seal
 from service.store import guards
 from service.testing.fake_circleci.faults import broken
-from service.testing.fake_circleci.organization import SHOP_API, WEB
+from service.testing.fake_circleci.organization import MOBILE, SHOP_API, WEB
 from tests.app_fixture import NINE, RED, House, a_house
 from tests.log_capture import logged
 
@@ -324,3 +324,19 @@ async def test_more_projects_than_one_look_takes_are_read_in_the_next(house: Hou
     found = await house.service.context.store.read(guards.find_snapshots)
     recent = {one.scope for one in found if house.clock() - one.taken_at < timedelta(hours=2)}
     assert recent == {"gh/acme", "gh/acme/shop-api", "gh/acme/web"}
+
+
+@pytest.mark.long
+async def test_project_whose_slug_is_of_codes_is_told_by_its_name(folder: Path) -> None:
+    routes = ROUTES.replace("project: gh/acme/*", "project: acme/mobile")
+    async with a_house(folder, routes) as house:
+        await house.finish(replace(RED, project=MOBILE, number=1))
+        await house.drain()
+        await look(house)
+        house.pretend.settings.env_vars[MOBILE.slug] = ["OTHER"]
+
+        assert await look(house) == [("web (json)", "Environment variable OTHER added to acme/mobile")]
+
+        await house.http.get("/builds")  # logged in
+        page = await house.http.get("/settings")
+        assert "<bdi>acme/mobile</bdi>" in page.text
