@@ -18,6 +18,7 @@ from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
 from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
+from service.circleci.links import web_app
 from service.circleci.source import JobFilter, every_job
 from service.circleci.times import now_utc
 from service.circleci.usage_files import UsageFiles
@@ -63,6 +64,7 @@ class CircleCI:
         self.token_expires: dict[str, date] = {}
         self._metrics = metrics
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only of the cloud we know the addresses of pages
+        self._url = url
         self._clock = clock
         self._token = token
         self._connect = partial(connect, url, transport=transport)
@@ -91,10 +93,12 @@ class CircleCI:
         """The API, asked with the token that reads."""
         return self._api
 
-    @property
-    def is_cloud(self) -> bool:
-        """True at circleci.com, whose pages have known addresses."""
-        return self._is_cloud
+    def web_app(self, known: str | None = None) -> str | None:
+        """Return the address of its web app; None if it cannot be told.
+
+        known   the page of a workflow there, as a webhook named it
+        """
+        return "https://app.circleci.com" if self._is_cloud else web_app(known, self._url)
 
     @property
     def admin_api(self) -> CircleCIAPI:

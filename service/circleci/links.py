@@ -36,11 +36,30 @@ def commit_url(repository: str | None, provider: str | None, revision: str | Non
     return f"{page}/{path}/{revision}" if path else None
 
 
-def workflow_url(slug: str | None, pipeline: int | None, workflow: str | None) -> str | None:
-    """Return the page of a workflow at circleci.com, for webhooks that do not have it."""
+def web_app(known: str | None, url: str) -> str | None:
+    """Return the address of the web app of a CircleCI; None if it cannot be told.
+
+    known   the page of a workflow there, as a webhook named it
+    url     the address of its API: that of a CircleCI Server has no ``app.`` before it, its web app does
+    """
+    begin, found, _ = (web_url(known) or "").partition("/pipelines/")
+    if found:
+        return begin
+    parts = urlsplit(url)
+    is_named = "." in (parts.hostname or "") and not re.fullmatch("[0-9.]+", parts.hostname or "")
+    return web_url(f"{parts.scheme}://app.{parts.netloc}") if is_named else None
+
+
+def workflow_url(
+    slug: str | None, pipeline: int | None, workflow: str | None, *, app: str = "https://app.circleci.com"
+) -> str | None:
+    """Return the page of a workflow, for webhooks that do not have it.
+
+    app   the address of the web app, if it is not that of circleci.com
+    """
     if not (slug and pipeline and workflow):
         return None
-    return f"https://app.circleci.com/pipelines/{quote(slug)}/{pipeline}/workflows/{quote(workflow, safe='')}"
+    return f"{app}/pipelines/{quote(slug)}/{pipeline}/workflows/{quote(workflow, safe='')}"
 
 
 def job_url(event: Event, number: int | None) -> str | None:

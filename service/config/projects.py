@@ -42,6 +42,7 @@ class ProjectShape(Shape):
     expire: Expire | None = None
     rerun_wait: RerunWait | None = None
     reconcile: bool | None = None
+    holds: bool | None = None
 
 
 def to_project_rules(shapes: Mapping[str, ProjectShape]) -> ProjectRules:
@@ -56,6 +57,7 @@ def _to_rule(pattern: str, shape: ProjectShape) -> ProjectRule:
         expire=_span(shape.expire),
         rerun_wait=_span(shape.rerun_wait),
         reconcile=shape.reconcile,
+        holds=shape.holds,
     )
 
 

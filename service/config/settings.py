@@ -87,14 +87,14 @@ class Settings(BaseModel):
         ge=0,
         le=60,
         description="After how many minutes new pipelines are listed at CircleCI, to find "
-        "webhooks that never came; 0 turns that off. It needs the API token.",
+        "webhooks that never came, and workflows that wait for an approval; 0 turns both off. It needs the API token.",
     )
     reconcile_calls: int = Field(
         default=60,
         ge=1,
         le=600,
         description="The calls of CircleCI's API in a minute that this may make. "
-        "`roundsman backfill` makes as many beside.",
+        "`roundsman backfill` takes its calls from the same ones, and leaves the timer a third of them.",
     )
     public_url: Annotated[str, AfterValidator(check_origin)] | None = Field(
         default=None,

@@ -21,7 +21,8 @@ from service.routing.patterns import (
     has_wildcards,
 )
 
-_RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
+# of jobs, by its API, and of approvals
+_RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "approved", "retried")
 _TRIGGERS = ("webhook", "api", "schedule")
 _HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # the first part of a project's slug
 _NAMES_WITH_COMMAS = ("author",)  # "Lovelace, Ada"

@@ -16,6 +16,7 @@ STATUS_WORDS = {
     "not_run": "did not run",
     "on_hold": "waits for approval",
     "changed": "changed",  # ours, of settings
+    "approved": "was approved",
     "timedout": "timed out",
     "infrastructure_fail": "failed (infrastructure)",
     "terminated-unknown": "was terminated",
@@ -23,6 +24,7 @@ STATUS_WORDS = {
 SEVERITY = {
     "changed": "warning",
     "success": "success",
+    "approved": "success",
     "unauthorized": "warning",
     "canceled": "info",
     "not_run": "info",

@@ -252,6 +252,11 @@ class Event:
         return name or self.project.slug
 
     @property
+    def ends_hold(self) -> bool:
+        """True if it tells that a workflow waits no more for an approval."""
+        return self.kind is EventKind.WORKFLOW_HELD and self.status != "on_hold"
+
+    @property
     def run_ms(self) -> int | None:
         """Return the time that it ran, without its wait in the queue; None: not known."""
         if self.kind is not EventKind.WORKFLOW_COMPLETED:

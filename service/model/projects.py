@@ -13,6 +13,7 @@ class ProjectRule:
     expire          a red branch without a run for this long is no longer red
     rerun_wait      news of a red run wait for this long for an automatic rerun; zero: not at all
     reconcile       webhooks that never came are looked for
+    holds           workflows that wait for an approval are looked for
     """
 
     pattern: str
@@ -20,3 +21,4 @@ class ProjectRule:
     expire: timedelta | None = None
     rerun_wait: timedelta | None = None
     reconcile: bool | None = None
+    holds: bool | None = None

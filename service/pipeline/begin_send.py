@@ -18,6 +18,7 @@ from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.compose_message import compose_message
 from service.pipeline.context import Context
 from service.pipeline.groups import end_group
+from service.pipeline.hold_ends import drop_ended
 from service.pipeline.known_problems import drop_muted, find_problems, problem_notes
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
@@ -137,6 +138,7 @@ def _is_pointless(
         return True
     if event is not None and (
         drop_untrue(transaction, notification, event)
+        or drop_ended(transaction, notification, event)
         or hold_for_rerun(transaction, context, notification, event, now=now)
     ):
         return True

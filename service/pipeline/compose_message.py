@@ -21,6 +21,7 @@ from service.model import (
 )
 from service.pipeline.context import Context
 from service.pipeline.facts_of_red import with_red_facts
+from service.pipeline.hold_ends import hold_notes
 from service.pipeline.joint_message import compose_joint
 from service.pipeline.own_news import compose_of
 from service.pipeline.patience import rerun_notes
@@ -62,7 +63,7 @@ def compose_message(
         return _in_own_words(context, notification, Story(event=event, details=None, facts=facts, message=message))
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
-    facts = replace(facts, notes=(*facts.notes, *_definition_notes(transaction, event), *problems))
+    facts = replace(facts, notes=(*facts.notes, *_notes(transaction, event), *problems))
     facts = with_red_facts(transaction, context, facts, event, details=details)
     if route := context.route(notification.route):
         culprits = [author(one.author_name, one.author_email) for one in facts.red.culprits.suspects]
@@ -78,6 +79,10 @@ def _in_own_words(context: Context, notification: Notification, story: Story) ->
     """Return the message with the templates of its receiver, if it has any."""
     receiver = context.receivers.get(notification.receiver)
     return story.message if receiver is None else apply_templates(receiver, story)
+
+
+def _notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:
+    return (*hold_notes(transaction, event), *_definition_notes(transaction, event))
 
 
 def _definition_notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:

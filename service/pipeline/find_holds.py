@@ -4,18 +4,19 @@ CircleCI posts nothing of a hold. A new one is an event of ours, told once by ro
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service.circleci.api.pipelines import ListedWorkflow, RunShape
 from service.circleci.api.responses import ListedJob
-from service.circleci.links import workflow_url
-from service.circleci.webhook.rebuilt import ON_HOLD, held_body
+from service.circleci.webhook.rebuilt import ON_HOLD, ended_hold_body, held_body
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
+from service.model import Delivery
 from service.model.holds import Hold
 from service.model.reconciling import PipelineToAsk, Urgency
 from service.pipeline.missed_posts import MissedWebhooks
-from service.store import holds, reconciling
+from service.store import deliveries, holds, reconciling
 
 IS_HELD = 'pipeline.status == "on_hold"'
 HELD_WITHIN = timedelta(days=90)  # after which no workflow can go on
@@ -78,8 +79,9 @@ async def find_holds(missed: MissedWebhooks, pipeline: PipelineToAsk, workflows:
     for workflow in workflows:
         if workflow.id in concerned and workflow.id is not None:
             jobs = await missed.jobs_of(workflow.id)
-            await _end_each(missed, [one for one in there if one.workflow_id == workflow.id], workflow, jobs)
-            if workflow.status == ON_HOLD:
+            ended = [one for one in there if one.workflow_id == workflow.id]
+            await _end_each(missed, pipeline, workflow, there=ended, jobs=jobs)
+            if workflow.status == ON_HOLD and pipeline.project_id in missed.holds_of:
                 await _add_new(missed, pipeline, workflow, jobs)
 
 
@@ -104,13 +106,18 @@ async def _add_new(
             workflow=workflow.name,
             job=approval.name,
             since=since,
-            url=workflow_url(of.project.slug, of.pipeline.number, workflow.id) if missed.source.is_cloud else None,
+            url=of.page_of(workflow),
         )
         await missed.store.write(holds.add, hold)
 
 
 async def _end_each(
-    missed: MissedWebhooks, there: Sequence[Hold], workflow: ListedWorkflow, jobs: Sequence[ListedJob]
+    missed: MissedWebhooks,
+    pipeline: PipelineToAsk,
+    workflow: ListedWorkflow,
+    *,
+    there: Sequence[Hold],
+    jobs: Sequence[ListedJob],
 ) -> None:
     by_id = {one.id: one for one in jobs}
     for hold in there:
@@ -119,13 +126,16 @@ async def _end_each(
             continue
         is_approved = approval is not None and (approval.approved_by is not None or approval.status == "success")
         by = await _name(missed, approval.approved_by) if approval is not None and approval.approved_by else None
-        await missed.store.write(
-            holds.end,
-            hold.job_id,
-            at=_end_of(approval, workflow, missed.clock()),
-            ended_as="approved" if is_approved else "canceled",
-            approved_by=by,
-        )
+        at, ended_as = _end_of(approval, workflow, missed.clock()), "approved" if is_approved else "canceled"
+        of = await missed.built(pipeline)
+        told = missed.delivery(ended_hold_body(of, workflow, hold, at=at, ended_as=ended_as))
+        await missed.store.write(_end, replace(hold, ended_at=at, ended_as=ended_as, approved_by=by), told)
+
+
+def _end(transaction: Transaction, hold: Hold, told: Delivery) -> None:
+    """Note the end of a hold, and keep the post of ours that tells of it."""
+    holds.end(transaction, hold)
+    deliveries.keep_many(transaction, [told])
 
 
 def _end_of(approval: ListedJob | None, workflow: ListedWorkflow, now: datetime) -> datetime:

@@ -11,8 +11,11 @@ SETTINGS_FRESH_FOR = timedelta(days=1)  # they are compared once a day
 def stale_reason(event: Event, now: datetime) -> str | None:
     """Return the reason why an event is too old to be told; None if it is not.
 
-    Webhooks are told at any age: CircleCI sends them at once, or again soon.
+    Webhooks are told at any age: CircleCI sends them at once, or again soon. So is the end of an approval: a channel
+    that was told that a workflow waits is to hear that it waits no more.
     """
+    if event.ends_hold:
+        return None
     age, is_of_settings = now - event.happened_at, event.kind is EventKind.SETTINGS_CHANGED
     if event.via is not Via.RECONCILE or age <= (SETTINGS_FRESH_FOR if is_of_settings else FRESH_FOR):
         return None

@@ -6,7 +6,7 @@ webhook that comes all the same tells of the same workflow with the same status,
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -57,13 +57,17 @@ class Look:
 
 @dataclass(kw_only=True)
 class MissedWebhooks:
-    """Looks at pipelines; what it learns of projects is kept for the next ones."""
+    """Looks at pipelines; what it learns of projects is kept for the next ones.
+
+    holds_of   the ids of the projects whose approvals are looked for
+    """
 
     store: Store
     source: CircleCI
     budget: CallBudget
     clock: Callable[[], datetime]
     metrics: Metrics
+    holds_of: frozenset[str] = frozenset()
     _projects: dict[str, BuiltProject] = field(default_factory=dict)
     _hears_jobs: dict[str, bool] = field(default_factory=dict)
 
@@ -103,7 +107,7 @@ class MissedWebhooks:
     async def keep(self, bodies: Sequence[bytes]) -> Sequence[StoredDelivery]:
         """Keep bodies as deliveries; those that are there already stay as they are."""
         committer = GroupCommitter(self.store)
-        return await asyncio.gather(*(committer.keep(self._delivery(body)) for body in bodies))
+        return await asyncio.gather(*(committer.keep(self.delivery(body)) for body in bodies))
 
     async def _workflows(self, pipeline: PipelineToAsk) -> Sequence[ListedWorkflow]:
         await self.budget.take()
@@ -154,7 +158,8 @@ class MissedWebhooks:
             self.metrics.webhooks_missed.labels(kind).inc()
         return len(new)
 
-    def _delivery(self, body: bytes) -> Delivery:
+    def delivery(self, body: bytes) -> Delivery:
+        """Return a body of ours as a delivery to keep."""
         return Delivery(
             id=uuid4(),
             source=self.source.name,
@@ -169,7 +174,9 @@ class MissedWebhooks:
     async def _project(self, pipeline: PipelineToAsk) -> BuiltProject:
         if pipeline.project_id not in self._projects:
             known = await self.store.read(_known_project, pipeline.project_id, pipeline.slug)
-            self._projects[pipeline.project_id] = known or await self._asked_project(pipeline)
+            page = await self.store.read(reconciling.workflow_page_of, pipeline.project_id)
+            found = known or await self._asked_project(pipeline)
+            self._projects[pipeline.project_id] = replace(found, app=self.source.web_app(page))
         return self._projects[pipeline.project_id]
 
     async def _asked_project(self, pipeline: PipelineToAsk) -> BuiltProject:

@@ -29,6 +29,7 @@ from service.pipeline.ends import ALL_THE_SAME, End, find_ends
 from service.pipeline.freshness import stale_reason
 from service.pipeline.group_waits import in_group
 from service.pipeline.groups import group_remark
+from service.pipeline.hold_ends import NOT_TOLD, tell_end
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import drop_fixed, take_place
@@ -135,6 +136,7 @@ class _Planner:
         news = {channel.key: News.RUN for channel in channels if channel not in excluded}
         if follows and self._run is not None:
             news = self._news(route, self._run, news)
+        news = tell_end(self._transaction, self._event, route, news)
         wanted = [self._make(route, channel, news[channel.key]) for channel in channels if channel.key in news]
         existing = notifications.insert_or_get(self._transaction, wanted)
         self._note(position, wanted, existing)
@@ -353,7 +355,7 @@ class _Planner:
         labels = ", ".join(channel.label for channel in channels)
         if self._run is not None and self._run.transition is Transition.FIXED:
             return f"{labels} was not told that it broke"
-        return f"{labels} knows already that it is red"
+        return f"{labels} {NOT_TOLD if self._event.ends_hold else 'knows already that it is red'}"
 
     def _note(self, position: int, wanted: Sequence[Notification], existing: Sequence[Notification | None]) -> None:
         new = [one for one, before in zip(wanted, existing, strict=True) if before is None]

@@ -58,7 +58,7 @@ class Reconciler:
         if context.reconcile_every is None or not isinstance(context.source, CircleCI):
             return
         now = context.clock()
-        await context.store.write(_change_projects, context, now)
+        holds_of = await context.store.write(_change_projects, context, now)
         if not self.has_begun:
             self.has_begun = True
             return
@@ -66,7 +66,12 @@ class Reconciler:
             return
         budget = StepBudget(context.reconcile_calls, has_room=lambda: context.source.has_room)
         missed = MissedWebhooks(
-            store=context.store, source=context.source, budget=budget, clock=context.clock, metrics=context.metrics
+            store=context.store,
+            source=context.source,
+            budget=budget,
+            clock=context.clock,
+            metrics=context.metrics,
+            holds_of=holds_of,
         )
         try:
             await context.store.write(_put_spans_first, now)
@@ -93,8 +98,11 @@ class Reconciler:
         return source.has_room
 
 
-def _change_projects(transaction: Transaction, context: Context, now: datetime) -> None:
-    """Begin with projects that build, and end with those that do not any more."""
+def _change_projects(transaction: Transaction, context: Context, now: datetime) -> frozenset[str]:
+    """Begin with projects that build, and end with those that do not any more.
+
+    Returns the ids of those whose approvals are looked for.
+    """
     building = reconciling.building_projects(transaction, since=now - BUILDS_WITHIN)
     wanted = {one: slug for one, (slug, name) in building.items() if context.projects.is_reconciled(slug, name)}
     known = reconciling.known_projects(transaction)
@@ -105,6 +113,7 @@ def _change_projects(transaction: Transaction, context: Context, now: datetime) 
         reconciling.change_projects(transaction, new=new, gone=gone, checked_until=now - FIRST_SPAN)
     holds.forget_old(transaction, before=now - MAX_AGE)
     reconciling.forget_old(transaction, before=now - MAX_AGE, finished_before=now - FINISHED_FOR)
+    return frozenset(one for one in wanted if context.projects.hears_of_holds(*building[one]))
 
 
 def _put_spans_first(transaction: Transaction, now: datetime) -> None:

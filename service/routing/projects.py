@@ -43,6 +43,10 @@ class ProjectRules:
         """Return whether webhooks that never came are looked for."""
         return self._first(slug, name, lambda rule: rule.reconcile) is not False
 
+    def hears_of_holds(self, slug: str | None, name: str | None) -> bool:
+        """Return whether workflows that wait for an approval are looked for."""
+        return self._first(slug, name, lambda rule: rule.holds) is not False
+
     def _first(self, slug: str | None, name: str | None, read: Callable[[ProjectRule], T | None]) -> T | None:
         if not self.rules:
             return None

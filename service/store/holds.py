@@ -28,6 +28,12 @@ def of_pipeline(transaction: Transaction, pipeline_id: str) -> Sequence[Hold]:
     return [Hold(**row) for row in transaction.execute(wanted.order_by(holds.c.job_id)).mappings()]
 
 
+def get(transaction: Transaction, job_id: str) -> Hold | None:
+    """Return the hold of an approval; None if none is on record."""
+    row = transaction.execute(select(holds).where(holds.c.job_id == job_id)).mappings().first()
+    return Hold(**row) if row else None
+
+
 def pipelines(transaction: Transaction) -> frozenset[str]:
     """Return the ids of the pipelines that wait."""
     return frozenset(transaction.execute(select(holds.c.pipeline_id).where(holds.c.ended_at.is_(None))).scalars())
@@ -39,10 +45,11 @@ def add(transaction: Transaction, hold: Hold) -> bool:
     return transaction.execute(inserting, vars(hold)).first() is not None
 
 
-def end(transaction: Transaction, job_id: str, *, at: datetime, ended_as: str, approved_by: str | None) -> None:
+def end(transaction: Transaction, hold: Hold) -> None:
     """Note the end of a hold, once."""
-    ending = update(holds).where(holds.c.job_id == job_id, holds.c.ended_at.is_(None))
-    transaction.execute(ending.values(ended_at=at, ended_as=ended_as, approved_by=approved_by))
+    ending = update(holds).where(holds.c.job_id == hold.job_id, holds.c.ended_at.is_(None))
+    ended = {"ended_at": hold.ended_at, "ended_as": hold.ended_as, "approved_by": hold.approved_by}
+    transaction.execute(ending.values(**ended))
 
 
 def forget_old(transaction: Transaction, *, before: datetime) -> None:

@@ -216,6 +216,19 @@ def organization_of(transaction: Transaction, project_id: str) -> str | None:
     return found
 
 
+def workflow_page_of(transaction: Transaction, project_id: str) -> str | None:
+    """Return the page of a workflow of a project, if a post of a server named one."""
+    named = (
+        select(events.c.workflow_url)
+        .join(runs, runs.c.event_id == events.c.id)
+        .join(tracks, tracks.c.id == runs.c.track_id)
+        .where(tracks.c.project_id == project_id, events.c.workflow_url.like("http%"))
+        .limit(1)
+    )
+    found: str | None = transaction.execute(named).scalar()
+    return found
+
+
 def project_of_slug(transaction: Transaction, slugs: Collection[str]) -> tuple[str, str, str | None] | None:
     """Return id, slug and name of the project with one of these slugs."""
     wanted = (

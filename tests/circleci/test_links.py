@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from service.circleci.links import commit_url, job_url, repository_url, web_url, workflow_url
+from service.circleci.links import commit_url, job_url, repository_url, web_app, web_url, workflow_url
 from service.model import Event, EventKind, Workflow
 
 SHA = "4f1c9a6be0d27c5583f0c1b7d6a94e2f8b3d5c70"
@@ -118,3 +118,20 @@ def test_a_job_has_a_page_below_its_workflows() -> None:
 def test_a_job_without_a_number_or_a_workflow_page_has_none() -> None:
     assert job_url(event("https://example.com/w"), None) is None
     assert job_url(event(None), 7) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "url", "expected"),
+    [
+        ("https://app.ci.example.com/pipelines/gh/acme/web/1/workflows/2", "https://x.example", "https://app.ci.example.com"),
+        (None, "https://ci.example.com", "https://app.ci.example.com"),
+        (None, "https://ci.example.com:8443", "https://app.ci.example.com:8443"),
+        ("javascript:alert(1)/pipelines/", "https://ci.example.com", "https://app.ci.example.com"),
+        ("https://ci.example.com/other", "https://10.0.0.7", None),
+        (None, "http://localhost:8080", None),
+    ],
+)
+def test_address_of_a_web_app_is_that_of_its_pages_or_beside_its_api(
+    known: str | None, url: str, expected: str | None
+) -> None:
+    assert web_app(known, url) == expected

@@ -65,7 +65,7 @@ WHOLE: dict[str, Any] = {
     "people": {"linh": {"circleci": ["linh"], "vcs": ["linh"], "email": "linh@example.com", "mention": True}},
     "digests": [{"name": "daily", "cron": "0 9 * * *", "timezone": "UTC", "receiver": "team", "skip_empty": True}],
     "budgets": [{"project": "gh/acme/*", "credits": 50000, "per": "month"}],
-    "projects": {"gh/acme/*": {"rerun_wait": "10m", "reconcile": True}},
+    "projects": {"gh/acme/*": {"rerun_wait": "10m", "reconcile": True, "holds": False}},
 }
 WRONG: list[Any] = ["", "x" * 5000, -1, 1.5, True, [], {}, [[]], {"": {}}]
 NOT_OURS = re.compile(

@@ -12,8 +12,10 @@ from typing import Any
 from service.circleci.api.pipelines import ListedWorkflow
 from service.circleci.api.responses import ListedJob
 from service.circleci.git import vcs_of
+from service.circleci.links import workflow_url
 from service.circleci.webhook.payload import PipelineShape
 from service.model import EventKind
+from service.model.holds import Hold
 
 TRIGGERS = {"scheduled_pipeline": "schedule"}  # the API's word: the webhook's word
 ENDED = frozenset({"success", "failed", "error", "canceled", "unauthorized"})
@@ -24,12 +26,16 @@ ENDED_JOBS = frozenset({"success", "failed", "infrastructure_fail", "timedout", 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltProject:
-    """The project of a pipeline, as webhooks name it."""
+    """The project of a pipeline, as webhooks name it.
+
+    app   the address of the web app of its CircleCI; None: not known
+    """
 
     id: str
     slug: str
     name: str | None
     organization: str | None
+    app: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,11 @@ class BuiltPipeline:
         """Return its branch; None for a tag."""
         return vcs_of(self.pipeline).branch
 
+    def page_of(self, workflow: ListedWorkflow) -> str | None:
+        """Return the page of a workflow; None if its address cannot be told."""
+        app = self.project.app
+        return workflow_url(self.project.slug, self.pipeline.number, workflow.id, app=app) if app else None
+
 
 def workflow_body(of: BuiltPipeline, workflow: ListedWorkflow) -> bytes:
     """Return the body of a workflow's end."""
@@ -52,7 +63,7 @@ def workflow_body(of: BuiltPipeline, workflow: ListedWorkflow) -> bytes:
         EventKind.WORKFLOW_COMPLETED,
         f"reconcile:workflow:{workflow.id}:{workflow.status}",
         workflow.stopped_at,
-        workflow={**_workflow(workflow), "status": workflow.status},
+        workflow={**_workflow(of, workflow), "status": workflow.status},
     )
 
 
@@ -71,7 +82,7 @@ def job_body(of: BuiltPipeline, workflow: ListedWorkflow, job: ListedJob) -> byt
         EventKind.JOB_COMPLETED,
         f"reconcile:job:{job.id}:{job.status}",
         job.stopped_at,
-        workflow=_workflow(workflow),
+        workflow=_workflow(of, workflow),
         job=fields,
     )
 
@@ -84,7 +95,20 @@ def held_body(of: BuiltPipeline, workflow: ListedWorkflow, approval: ListedJob, 
         EventKind.WORKFLOW_HELD,
         f"reconcile:held:{approval.id}",
         since,
-        workflow={**_workflow(workflow), "status": ON_HOLD},
+        workflow={**_workflow(of, workflow), "status": ON_HOLD},
+        job=fields,
+    )
+
+
+def ended_hold_body(of: BuiltPipeline, workflow: ListedWorkflow, hold: Hold, *, at: datetime, ended_as: str) -> bytes:
+    """Return the body of an event of ours: an approval was given, or is not needed."""
+    fields = {"id": hold.job_id, "name": hold.job, "status": ended_as, "started_at": _stamp(hold.since)}
+    return _body(
+        of,
+        EventKind.WORKFLOW_HELD,
+        f"reconcile:held:{hold.job_id}:{ended_as}",
+        at,
+        workflow={**_workflow(of, workflow), "status": ended_as},
         job=fields,
     )
 
@@ -106,10 +130,11 @@ def _body(of: BuiltPipeline, kind: EventKind, id_: str, at: datetime | None, **p
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
-def _workflow(workflow: ListedWorkflow) -> dict[str, Any]:
+def _workflow(of: BuiltPipeline, workflow: ListedWorkflow) -> dict[str, Any]:
     return {
         "id": workflow.id,
         "name": workflow.name,
+        "url": of.page_of(workflow),
         "created_at": _stamp(workflow.created_at),
         "stopped_at": _stamp(workflow.stopped_at),
     }
