@@ -17,6 +17,7 @@ from service.circleci.api.step_logs import StepLogs
 from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
 from service.circleci.api.users import Users
+from service.circleci.api.v3_presence import V3Presence
 from service.circleci.details import DetailsFetcher
 from service.circleci.links import web_app
 from service.circleci.source import JobFilter, every_job
@@ -81,17 +82,22 @@ class CircleCI:
         )
         self._admin_api = CircleCIAPI(self._admin_client)
         self._users = Users(self._api, clock)
-        self.has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
+        self.v3 = V3Presence(is_expected=api == "v3" or (api == "auto" and is_cloud(url)), clock=clock)
         self.usage_files = UsageFiles(partial(connect_storage, transport), needs_https=is_cloud(url))
         self._of_jobs = (
-            StepLogs(self._api, has_v3=self.has_v3, storage=partial(connect_storage, transport)),
-            TestResults(self._api, has_v3=self.has_v3),
+            StepLogs(self._api, has_v3=self.v3.is_expected, storage=partial(connect_storage, transport)),
+            TestResults(self._api, has_v3=self.v3.is_expected),
         )
 
     @property
     def api(self) -> CircleCIAPI:
         """The API, asked with the token that reads."""
         return self._api
+
+    @property
+    def has_v3(self) -> bool:
+        """True if it has API v3, as far as that is known."""
+        return self.v3.is_there
 
     def web_app(self, known: str | None = None) -> str | None:
         """Return the address of its web app; None if it cannot be told.

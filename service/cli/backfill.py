@@ -26,16 +26,18 @@ from service.operations.json_shapes import rfc3339
 from service.operations.time_filters import to_time
 from service.pipeline.call_budget import PacedBudget
 
+STOPPED = "what was found is kept, and the same command goes on from there"
 
-def _slug(slug: str | None) -> str | None:
+
+def _slug(slug: str) -> str:
     try:
-        return slug and project_slug(slug)
+        return project_slug(slug)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
 Slug = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--project",
         metavar="PROJECT",
@@ -47,15 +49,12 @@ Slug = Annotated[
 SinceOption = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30d, or 2026-11-22.")]
 
 
-def backfill(project: Slug = None, since: SinceOption = "30d", as_json: AsJson = False) -> None:
+def backfill(project: Slug, since: SinceOption = "30d", as_json: AsJson = False) -> None:
     """Add what CircleCI never posted to a project's history.
 
-    It asks for each pipeline, as many a minute as ROUNDSMAN_RECONCILE_CALLS allows; stopped, it goes on at the next
-    call. What is added is judged where it stands; what is older than an hour is told to no channel.
+    It asks for each pipeline, with two thirds of ROUNDSMAN_RECONCILE_CALLS a minute at most; stopped, it goes on at the
+    next call. What is added is judged where it stands; what is older than an hour is told to no channel.
     """
-    if project is None:
-        raise BadConfig("no project is named; write --project gh/acme/web")
-    slug = project
 
     async def run(_settings: Settings, store: Store) -> BackfillState:
         config = load(os.environ, serving=False, sending=False)
@@ -66,24 +65,33 @@ def backfill(project: Slug = None, since: SinceOption = "30d", as_json: AsJson =
             raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")
         source = circleci(config, metrics=Metrics(), clock=store.clock)
         calls = config.settings.reconcile_calls
-        budget = PacedBudget(calls, has_room=lambda: source.has_room, time=time.monotonic)
+        budget = PacedBudget(store, calls, clock=store.clock, has_room=lambda: source.has_room, time=time.monotonic)
         try:
             with _progress(is_shown=not as_json) as progress:
                 work = Backfill(store=store, source=source, budget=budget, clock=store.clock, progress=progress)
-                return await work.run(slug, begins)
+                return await work.run(project, begins)
         except Temporary as error:
-            raise Temporary(f"{error}; what was found is kept, and the same command goes on from there") from error
+            raise Temporary(f"{error}; {STOPPED}") from error
         finally:
             await source.close()
 
-    state = with_store(run)
+    try:
+        state = with_store(run)
+    except KeyboardInterrupt as stop:
+        raise Temporary(f"stopped; {STOPPED}") from stop
     if as_json:
         print_json(_json(state))
         return
     span = f"{state.since:%Y-%m-%d} to {state.until:%Y-%m-%d %H:%M} UTC"
-    say(f"{state.slug}, {span}: {state.asked} pipelines asked for, {state.found} missed posts added")
+    say(
+        f"{state.slug}, {span}: {_count(state.asked, 'pipeline')} asked for, {_count(state.found, 'missed post')} added"
+    )
     if state.found:
-        say("the running service judges them within a second or so; `roundsman events list` shows them")
+        say("the running service judges what was added within a second or so; `roundsman events list` shows it")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @contextmanager
@@ -95,7 +103,9 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[BackfillState], None]]:
         return
     with Progress(console=errors, transient=True) as bar:
         task = bar.add_task("asking CircleCI", total=1.0)
-        yield lambda state: bar.update(task, completed=_share(state), description=f"{state.found} missed")
+        yield lambda state: bar.update(
+            task, completed=_share(state), description=f"{state.asked} asked, {state.found} missed"
+        )
 
 
 def _share(state: BackfillState) -> float:

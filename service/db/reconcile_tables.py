@@ -29,6 +29,7 @@ pipelines_to_ask = Table(
     Column("urgency", SmallInteger, nullable=False),
     Column("due_at", UtcDateTime),  # NULL: it needs no more looks; the row stays, so that it is not listed anew
     Column("looks", Integer, nullable=False),
+    Column("looked_at", UtcDateTime),  # NULL: not yet, or by a release that did not note it
     # for the next one to ask for
     Index(
         "ix_pipelines_to_ask_due",
@@ -52,5 +53,15 @@ project_backfills = Table(
     Column("asked", Integer, nullable=False),
     Column("found", Integer, nullable=False),
     Column("ended_at", UtcDateTime),  # NULL: it goes on when the command is called again
+    sqlite_with_rowid=False,
+)
+
+# The calls that were made in the last minute that had one: timer and commands share them.
+call_budgets = Table(
+    "call_budgets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("minute_at", UtcDateTime, nullable=False),
+    Column("taken", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -31,7 +31,7 @@ from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, known_problems, silences
-from service.db.reconcile_tables import pipelines_to_ask, project_backfills, reconciled_projects
+from service.db.reconcile_tables import call_budgets, pipelines_to_ask, project_backfills, reconciled_projects
 from service.db.seal_tables import seal_blankings, seal_removals, sealed_rows, seals
 from service.db.span_tables import spans
 from service.db.test_tables import test_days, test_results, tests
@@ -56,6 +56,7 @@ __all__ = [
     "alarms",
     "attempts",
     "backfills",
+    "call_budgets",
     "decisions",
     "deliveries",
     "details",

@@ -19,8 +19,9 @@ class Urgency(IntEnum):
 class PipelineToAsk:
     """A pipeline whose workflows are to be compared with what is on record.
 
-    due_at   not before that time; None: it needs no more looks
-    looks    the number of times that it was asked for
+    due_at     not before that time; None: it needs no more looks
+    looks      the number of times that it was asked for
+    looked_at  the last of these times
     """
 
     id: str
@@ -30,6 +31,7 @@ class PipelineToAsk:
     urgency: Urgency
     due_at: datetime | None
     looks: int = 0
+    looked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +40,14 @@ class Scan:
 
     projects   their slugs by id
     cursor     the page to go on with; None: the first one
+    new_since  what was created before it is listed once more; None: nothing is
     """
 
     id: UUID
     projects: dict[str, str]
     since: datetime
     until: datetime
+    new_since: datetime | None = None
     cursor: str | None = None
 
 

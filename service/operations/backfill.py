@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from service.circleci.api.request import EndpointNotFound
+from service.circleci.api.request import EndpointMissing, EndpointNotFound
 from service.circleci.circleci import CircleCI
 from service.db.database import Store
 from service.db.tables import Transaction
@@ -59,8 +59,10 @@ class Backfill:
         while True:
             try:
                 page = await self._page(state, project_id)
-            except Permanent:
-                if state.cursor is None:
+            except Permanent as error:
+                if isinstance(error, EndpointMissing):  # then API v2 is asked
+                    self.source.v3.miss()
+                elif state.cursor is None:
                     raise
                 # CircleCI no longer knows the page: the list begins anew, from what was reached
                 state = replace(state, cursor=None, until=min(state.until, state.done_until + ONE_SECOND))

@@ -3,67 +3,20 @@
 CircleCI posts nothing of a hold. A new one is an event of ours, told once by routes that ask for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from service.circleci.api.pipelines import ListedWorkflow, RunShape
+from service.circleci.api.pipelines import ListedWorkflow
 from service.circleci.api.responses import ListedJob
 from service.circleci.webhook.rebuilt import ON_HOLD, ended_hold_body, held_body
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Delivery
 from service.model.holds import Hold
-from service.model.reconciling import PipelineToAsk, Urgency
+from service.model.reconciling import PipelineToAsk
 from service.pipeline.missed_posts import MissedWebhooks
-from service.store import deliveries, holds, reconciling
-
-IS_HELD = 'pipeline.status == "on_hold"'
-HELD_WITHIN = timedelta(days=90)  # after which no workflow can go on
-MAX_PAGES = 20
-
-
-async def search_holds(missed: MissedWebhooks) -> None:
-    """Have pipelines asked for that wait for an approval, at circleci.com.
-
-    One question answers for many projects; without it a pipeline that waits is asked for by its age.
-
-    Raises BudgetSpent, Temporary or Permanent.
-    """
-    projects = await missed.store.read(reconciling.listed_projects)
-    now, ids = missed.clock(), sorted(projects)
-    for start in range(0, len(ids), reconciling.MAX_PROJECTS):
-        some = {one: projects[one] for one in ids[start : start + reconciling.MAX_PROJECTS]}
-        token: str | None = None
-        for _ in range(MAX_PAGES):
-            await missed.budget.take()
-            page = await missed.source.api.pipelines.search_runs(
-                list(some), now - HELD_WITHIN, now, matching=IS_HELD, token=token
-            )
-            await missed.store.write(_ask_for, page.items, some, now)
-            if (token := page.next) is None:
-                break
-
-
-def _ask_for(transaction: Transaction, runs: Sequence[RunShape], projects: Mapping[str, str], now: datetime) -> None:
-    """Have held pipelines asked for of which no hold is on record."""
-    known = holds.pipelines(transaction)
-    found = []
-    for run in runs:
-        project_id, created_at = run.references.project.id, run.attributes.created_at
-        if run.id is None or created_at is None or run.id in known or project_id not in projects or project_id is None:
-            continue
-        found.append(
-            PipelineToAsk(
-                id=run.id,
-                project_id=project_id,
-                slug=projects[project_id],
-                created_at=created_at,
-                urgency=Urgency.UNFINISHED,
-                due_at=now,
-            )
-        )
-    reconciling.put_first(transaction, found)
+from service.store import deliveries, holds
 
 
 async def find_holds(missed: MissedWebhooks, pipeline: PipelineToAsk, workflows: Sequence[ListedWorkflow]) -> None:

@@ -1,14 +1,16 @@
 """List the pipelines of projects page by page, by API v3 or v2."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from service.circleci.api.pipelines import ListedPipeline, RunShape
 from service.circleci.circleci import CircleCI
+from service.errors import Permanent
 from service.model import Color, color_of, slug_spellings
 from service.model.reconciling import Scan
 
+MAX_SECOND_PAGES = 30  # of a list of what was listed before
 OUTCOMES = {"succeeded": "success", "errored": "error"}  # v3's word: v2's word
 
 
@@ -17,6 +19,7 @@ class FoundPipeline:
     """A pipeline in a list.
 
     has_ended   None: the list does not say
+    changed_at  it is older than the span, and the list says that it changed in it
     outcome     its color, if it has ended and the list says so
     """
 
@@ -26,6 +29,7 @@ class FoundPipeline:
     number: int | None
     created_at: datetime
     has_ended: bool | None = None
+    changed_at: datetime | None = None
     outcome: Color | None = None
 
 
@@ -44,16 +48,38 @@ class PipelinePage:
 async def list_page(source: CircleCI, scan: Scan) -> PipelinePage:
     """Return the page of a list that it goes on with; raises Temporary or Permanent.
 
-    At a CircleCI Server the projects of a list are of one organization, or one alone.
+    A cursor of the other API begins the list anew. Raises EndpointMissing if CircleCI lacks API v3.
     """
-    if source.has_v3:
-        found = await source.api.pipelines.search_runs(list(scan.projects), scan.since, scan.until, token=scan.cursor)
-        return PipelinePage(pipelines=list(_of_runs(found.items, scan)), cursor=found.next)
+    version = "v3" if source.has_v3 else "v2"
+    page, token = _place(scan.cursor, version)
+    found = await (_search(source, scan, token) if source.has_v3 else _list(source, scan, token))
+    if found.cursor is None:
+        return found
+    are_new = [one.created_at >= (scan.new_since or scan.since) for one in found.pipelines]
+    is_enough = page >= MAX_SECOND_PAGES and not any(are_new)
+    return replace(found, cursor=None if is_enough else f"{version} {page + 1} {found.cursor}")
+
+
+def _place(cursor: str | None, version: str) -> tuple[int, str | None]:
+    """Return the number of a page, from 1, and CircleCI's token of it."""
+    of, number, token = [*(cursor or "").split(" ", 2), "", "", ""][:3]
+    return (int(number), token) if of == version and number.isdecimal() and token else (1, None)
+
+
+async def _search(source: CircleCI, scan: Scan, token: str | None) -> PipelinePage:
+    found = await source.api.pipelines.search_runs(list(scan.projects), scan.since, scan.until, token=token)
+    return PipelinePage(pipelines=list(_of_runs(found.items, scan)), cursor=found.next)
+
+
+async def _list(source: CircleCI, scan: Scan, token: str | None) -> PipelinePage:
+    """Return a page of API v2, which lists the projects of one organization together."""
     slug, is_of_many = next(iter(scan.projects.values())), len(scan.projects) > 1
+    if len({organization_of(one) for one in scan.projects.values()}) > 1:
+        raise Permanent("API v2 lists the pipelines of one organization together, and these projects are of several")
     if is_of_many:
-        listed = await source.api.pipelines.pipelines(organization_of(slug), scan.cursor)
+        listed = await source.api.pipelines.pipelines(organization_of(slug), token)
     else:
-        listed = await source.api.pipelines.project_pipelines(slug, scan.cursor)
+        listed = await source.api.pipelines.project_pipelines(slug, token)
     is_over = _is_older(listed.items, scan.since)
     return PipelinePage(
         pipelines=list(_of_list(listed.items, scan)),
@@ -94,13 +120,15 @@ def _of_list(listed: Iterable[ListedPipeline], scan: Scan) -> Iterable[FoundPipe
         project_id = ids.get(one.project_slug or "") or only
         if one.id is None or one.created_at is None or project_id is None:
             continue
-        if scan.since <= one.created_at < scan.until:
+        is_changed = one.updated_at is not None and one.created_at < scan.since <= one.updated_at
+        if scan.since <= one.created_at < scan.until or is_changed:
             yield FoundPipeline(
                 id=one.id,
                 project_id=project_id,
                 slug=scan.projects[project_id],
                 number=one.number,
                 created_at=one.created_at,
+                changed_at=one.updated_at if is_changed else None,
             )
 
 

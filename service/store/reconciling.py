@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -14,9 +15,9 @@ from service.store.rows import INSERTS, Row
 
 OVERLAP = timedelta(minutes=3)
 """The span that is listed once more: CircleCI may list a new pipeline a little late."""
+ONE_HOUR = timedelta(hours=1)
 MAX_SPAN = timedelta(days=30)  # of one list: what is older is for `roundsman backfill`
 MAX_PROJECTS = 50  # of one list
-MAX_WAITING = 100_000
 
 
 def building_projects(transaction: Transaction, *, since: datetime) -> Mapping[str, tuple[str, str | None]]:
@@ -53,11 +54,17 @@ def change_projects(
 
 
 def begin_scans(
-    transaction: Transaction, *, now: datetime, older_than: datetime, group_of: Callable[[str], str]
+    transaction: Transaction,
+    *,
+    now: datetime,
+    older_than: datetime,
+    group_of: Callable[[str], str],
+    again: timedelta = timedelta(),
 ) -> list[Scan]:
     """Begin to list the projects that are due, and return all lists under way.
 
     group_of   returns what the slugs of projects have in common that are listed together
+    again      once an hour as long a span is listed once more
     """
     due = (
         select(reconciled_projects)
@@ -73,7 +80,14 @@ def begin_scans(
     for chunk in chunks:
         beginning = update(reconciled_projects).where(reconciled_projects.c.project_id.in_(chunk))
         transaction.execute(beginning.values(scan=uuid4(), scan_until=now, cursor=None))
-    return _scans(transaction, now)
+    return [_with_older(scan, again) for scan in _scans(transaction, now)]
+
+
+def _with_older(scan: Scan, again: timedelta) -> Scan:
+    """Return a list that reaches back further, if it is the first one of an hour."""
+    new_since = scan.since
+    is_first = (new_since + OVERLAP).replace(minute=0, second=0, microsecond=0) + ONE_HOUR <= scan.until
+    return replace(scan, since=min(new_since, scan.until - again), new_since=new_since) if is_first else scan
 
 
 def _scans(transaction: Transaction, now: datetime) -> list[Scan]:
@@ -115,6 +129,11 @@ def give_up_scan(transaction: Transaction, scan: Scan) -> bool:
     return is_of_many
 
 
+def drop_scans(transaction: Transaction) -> None:
+    """Drop all lists under way; they begin anew."""
+    transaction.execute(update(reconciled_projects).values(scan=None, scan_until=None, cursor=None))
+
+
 def _of(scan: Scan):  # type: ignore[no-untyped-def]  # reason: SQLAlchemy's type of it is private
     return update(reconciled_projects).where(reconciled_projects.c.scan == scan.id)
 
@@ -122,20 +141,24 @@ def _of(scan: Scan):  # type: ignore[no-untyped-def]  # reason: SQLAlchemy's typ
 def colors_of(
     transaction: Transaction, pipelines: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], Sequence[Color]]:
-    """Return the colors of the runs on record of pipelines, by project and number."""
+    """Return the colors of pipelines by project and number.
+
+    Of each track its last run counts: a rerun takes the place of the run that it repeats.
+    """
     if not pipelines:
         return {}
     projects, numbers = {one for one, _ in pipelines}, {number for _, number in pipelines}
     of_projects = select(tracks.c.id).where(tracks.c.project_id.in_(projects))
     wanted = (
-        select(tracks.c.project_id, runs.c.pipeline_number, runs.c.color)
+        select(tracks.c.project_id, runs.c.pipeline_number, runs.c.track_id, runs.c.color)
         .join(tracks, tracks.c.id == runs.c.track_id)
         .where(runs.c.track_id.in_(of_projects), runs.c.pipeline_number.in_(numbers))
+        .order_by(runs.c.created_at, runs.c.id)
     )
-    found: dict[tuple[str, int], list[Color]] = defaultdict(list)
-    for project_id, number, color in transaction.execute(wanted):
-        found[project_id, number].append(Color(color))
-    return found
+    found: dict[tuple[str, int], dict[int, Color]] = defaultdict(dict)
+    for project_id, number, track_id, color in transaction.execute(wanted):
+        found[project_id, number][track_id] = Color(color)
+    return {pipeline: list(of_tracks.values()) for pipeline, of_tracks in found.items()}
 
 
 def add(transaction: Transaction, found: Sequence[PipelineToAsk]) -> None:
@@ -192,7 +215,12 @@ def oldest_check(transaction: Transaction) -> datetime | None:
 
 def put_look(transaction: Transaction, pipeline: PipelineToAsk) -> None:
     """Note the result of a look at a pipeline."""
-    values = {"urgency": pipeline.urgency, "due_at": pipeline.due_at, "looks": pipeline.looks}
+    values = {
+        "urgency": pipeline.urgency,
+        "due_at": pipeline.due_at,
+        "looks": pipeline.looks,
+        "looked_at": pipeline.looked_at,
+    }
     transaction.execute(update(pipelines_to_ask).where(pipelines_to_ask.c.id == pipeline.id).values(**values))
 
 

@@ -123,7 +123,11 @@ def test_a_job_without_a_number_or_a_workflow_page_has_none() -> None:
 @pytest.mark.parametrize(
     ("known", "url", "expected"),
     [
-        ("https://app.ci.example.com/pipelines/gh/acme/web/1/workflows/2", "https://x.example", "https://app.ci.example.com"),
+        (
+            "https://app.ci.example.com/pipelines/gh/acme/web/1/workflows/2",
+            "https://x.example",
+            "https://app.ci.example.com",
+        ),
         (None, "https://ci.example.com", "https://app.ci.example.com"),
         (None, "https://ci.example.com:8443", "https://app.ci.example.com:8443"),
         ("javascript:alert(1)/pipelines/", "https://ci.example.com", "https://app.ci.example.com"),

@@ -152,7 +152,7 @@ async def test_at_the_cloud_v3_tells_more(house: House) -> None:
     context = house.service.context
     source = context.source
     assert isinstance(source, CircleCI)
-    source.has_v3 = True
+    source.v3.is_expected = True
     await compare(context.store, source, [WEB.slug], NINE + timedelta(days=9))
     house.pretend.settings.v3_switches["is_running_disabled"] = True
     house.pretend.settings.channels[WEB.id] = ["builds"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.circleci.api.request import Call, EndpointError
+from service.circleci.api.request import Call, EndpointError, EndpointMissing
 from service.errors import Permanent
 
 MIN_FAILURES = 5
@@ -47,6 +47,7 @@ class MissingPaths:
         failures = self._failing.setdefault(call.endpoint.path, PathFailures(since=now))
         failures.count += 1
         if self._working and failures.count >= MIN_FAILURES and now - failures.since >= MIN_SPAN:
-            raise Permanent(
+            kind = EndpointMissing if call.endpoint.version == "v3" else Permanent
+            raise kind(
                 f"{error} to {call}, as each time so far, while other calls work: this CircleCI seems not to have it"
             ) from error

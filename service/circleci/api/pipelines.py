@@ -15,12 +15,16 @@ RUNS_PAGE = 20  # the most that runs/search answers at once; more is an error
 
 
 class ListedPipeline(Shape):
-    """A pipeline of API v2, which does not say whether it has ended."""
+    """A pipeline of API v2, which does not say whether it has ended.
+
+    updated_at   not in each answer; that a rerun moves it is not documented
+    """
 
     id: Text = None
     project_slug: Text = None
     number: Number = None
     created_at: Time = None
+    updated_at: Time = None
 
 
 class ListedWorkflow(Shape):

@@ -114,6 +114,13 @@ class NothingThere(EndpointNotFound):
     """API v3 answered 404 in its own words: it has the endpoint, but not the thing."""
 
 
+class EndpointMissing(EndpointNotFound):
+    """CircleCI lacks an endpoint of API v3.
+
+    It answered 404, 410 or 501, and not in the words of v3.
+    """
+
+
 def raise_for_status(call: Call, answer: Answer, now: datetime, *, setting: str = TOKEN_SETTING) -> None:
     """Raise Temporary or Permanent unless the answer is a success.
 
@@ -126,14 +133,27 @@ def raise_for_status(call: Call, answer: Answer, now: datetime, *, setting: str 
         raise Temporary("CircleCI answered 429: too many calls for now", retry_after_s=wait)
     if answer.status >= 500:
         wait = read_retry_after(answer.headers.get("retry-after"), now)
+        if _lacks_endpoint(call, answer):
+            raise EndpointMissing(f"CircleCI answered {answer.status}: it does not have {call}")
         kind = EndpointError if answer.status in {500, 501} else Temporary
         raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
-    raise _refusal(answer)(
+    raise _refusal(call, answer)(
         f"CircleCI answered {answer.status}{refusal_message(call, answer, setting)}{_reference(call, answer)}"
     )
 
 
-def _refusal(answer: Answer) -> type[Permanent]:
+def _lacks_endpoint(call: Call, answer: Answer) -> bool:
+    """Return whether CircleCI lacks the endpoint.
+
+    Only API v3 may be missing as a whole. INF, by the forms of its errors: it was seen in fakes alone.
+    """
+    error = _error(answer).error
+    return call.endpoint.version == "v3" and answer.status in {404, 410, 501} and not (error.type or error.id)
+
+
+def _refusal(call: Call, answer: Answer) -> type[Permanent]:
+    if _lacks_endpoint(call, answer):
+        return EndpointMissing
     if answer.status != 404:
         return Permanent
     error = _error(answer).error

@@ -32,11 +32,15 @@ class FakePipelines:
 
     workflows  the runs by id of the workflow; a later one takes the place of an earlier one
     pages_of   the number of pipelines in one answer of API v2
+    updated_at  the times of the last changes that lists of API v2 say, by pipeline; none: they say none
+    refuses    a part of a filter that the search does not take
     """
 
     def __init__(self, workflows: Mapping[str, Run], pages_of: int = 20) -> None:
         self._workflows = workflows
         self.pages_of = pages_of
+        self.updated_at: dict[str, datetime] = {}
+        self.refuses: str | None = None
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -47,12 +51,22 @@ class FakePipelines:
             Route(f"{V3}/runs/search", self._search, methods=["POST"]),
         ]
 
+    def all(self) -> list[Run]:
+        """Return the runs, as they were added."""
+        return list(self._workflows.values())
+
     def _newest_first(self) -> list[list[Run]]:
         """Return the workflows of each pipeline, those of the newest pipeline first."""
         found: dict[str, list[Run]] = {}
         for run in self._workflows.values():
             found.setdefault(run.pipeline_id, []).append(run)
         return sorted(found.values(), key=lambda runs: (runs[0].pushed_at, runs[0].number), reverse=True)
+
+    def _v2_item(self, run: Run) -> Payload:
+        """Return an item of a list of API v2: a pipeline without trigger parameters."""
+        item = {key: value for key, value in responses.pipeline(run).items() if key != "trigger_parameters"}
+        changed_at = self.updated_at.get(run.pipeline_id)
+        return {**item, "updated_at": stamp(changed_at)} if changed_at else item
 
     async def _of_organization(self, request: Request) -> Response:
         slug = request.query_params.get("org-slug", "").replace("github/", "gh/")
@@ -61,11 +75,11 @@ class FakePipelines:
         listed = [runs[0] for runs in self._newest_first() if runs[0].project.slug.startswith(f"{slug}/")]
         if not listed and slug != f"gh/{ORG}":
             return error_response(404, "Organization not found")
-        return page(request, [_v2_item(run) for run in listed[:NEWEST]], size=self.pages_of)
+        return page(request, [self._v2_item(run) for run in listed[:NEWEST]], size=self.pages_of)
 
     async def _of_project(self, request: Request) -> Response:
         slug = request.path_params["slug"].replace("github/", "gh/", 1)
-        listed = [_v2_item(runs[0]) for runs in self._newest_first() if runs[0].project.slug == slug]
+        listed = [self._v2_item(runs[0]) for runs in self._newest_first() if runs[0].project.slug == slug]
         return page(request, listed, size=self.pages_of) if listed else error_response(404, "Project not found")
 
     async def _workflows_of(self, request: Request) -> Response:
@@ -78,6 +92,8 @@ class FakePipelines:
     async def _search(self, request: Request) -> Response:
         try:
             asked = await request.json()
+            if self.refuses and self.refuses in asked.get("filter", ""):
+                return v3_error(400, "validation_error", f"The filter has {self.refuses}, which is not known")
             limit, scope = int(asked["page"].get("limit", MAX_LIMIT)), asked["scope"]
             if not 1 <= limit <= MAX_LIMIT:
                 return v3_error(400, "validation_error", "Invalid page size")
@@ -147,8 +163,3 @@ def v3_run(runs: list[Run]) -> Payload:
             "user": {"id": run.author.id, "attributes": {"login": run.author.login}},
         },
     }
-
-
-def _v2_item(run: Run) -> Payload:
-    """Return an item of a list of API v2: a pipeline without trigger parameters."""
-    return {key: value for key, value in responses.pipeline(run).items() if key != "trigger_parameters"}
