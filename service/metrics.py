@@ -155,6 +155,9 @@ class Metrics:
         self.reconcile_waiting = self._gauge(
             "reconcile_pipelines_waiting", "Pipelines due to be asked for missed webhooks, at the last step"
         )
+        self.reconcile_behind = self._gauge(
+            "reconcile_behind_seconds", "Time by which the pipeline that waits longest to be asked for is overdue"
+        )
         self.webhook_gap_ratio = self._gauge(
             "webhook_gap_ratio", "Share of the runs of a day whose webhook did not come or came late, at the last step"
         )

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import IntEnum
 from uuid import UUID
 
+MAX_BEHIND_S = 120.0
+
 
 class Urgency(IntEnum):
     """The order in which pipelines are asked for; the budget may end before the last."""
@@ -81,6 +83,7 @@ class WebhookGaps:
     delay_s    of the newest webhooks, from the end of a workflow to the receipt: the median; None: there are none
     delay_95_s the same, of which 5 in 100 took longer
     waiting    pipelines that are due to be asked for
+    behind_s   the time by which the one that has waited longest is overdue
     checked_until  every project's pipelines were listed up to this time; None: none was
     """
 
@@ -90,7 +93,13 @@ class WebhookGaps:
     delay_s: float | None
     delay_95_s: float | None
     waiting: int
+    behind_s: float
     checked_until: datetime | None
+
+    @property
+    def is_behind(self) -> bool:
+        """True if missed webhooks are found later than within five minutes."""
+        return self.behind_s >= MAX_BEHIND_S
 
     @property
     def rate(self) -> float:

@@ -187,5 +187,7 @@ def gaps_json(gaps: WebhookGaps) -> Json:
         "delay_s": gaps.delay_s,
         "delay_95_s": gaps.delay_95_s,
         "waiting": gaps.waiting,
+        "behind_s": round(gaps.behind_s, 1),
+        "is_behind": gaps.is_behind,
         "checked_until": rfc3339(gaps.checked_until) if gaps.checked_until else None,
     }

@@ -16,7 +16,7 @@ from service.circleci.circleci import CircleCI
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Color
-from service.model.reconciling import PipelineToAsk, Scan, Urgency
+from service.model.reconciling import PipelineToAsk, Scan, Urgency, WebhookGaps
 from service.pipeline.call_budget import BudgetSpent, StepBudget
 from service.pipeline.context import Context
 from service.pipeline.find_holds import find_holds
@@ -60,6 +60,7 @@ class Reconciler:
 
     has_begun: bool = False
     without_room: int = 0
+    is_behind: bool = False
     search: UnfinishedSearch = field(default_factory=UnfinishedSearch)
 
     async def step(self, context: Context) -> None:
@@ -71,14 +72,21 @@ class Reconciler:
         if not self.has_begun:
             self.has_begun = True
             return
-        if not await self._has_room(context.source) or await context.store.read(_has_backlog, now):
+        if await self._has_room(context.source) and not await context.store.read(_has_backlog, now):
+            await self._ask_all(context, context.source, now, holds_of=holds_of)
+        await context.store.write(remind_of_holds, context)
+        if now.minute % WATCH_EVERY_MIN == 0:
+            self._tell_delay(await watch_gaps(context, context.clock()))
+
+    async def _ask_all(self, context: Context, source: CircleCI, now: datetime, *, holds_of: frozenset[str]) -> None:
+        if context.reconcile_every is None:
             return
         budget = StepBudget(
-            context.store, context.reconcile_calls, clock=context.clock, has_room=lambda: context.source.has_room
+            context.store, context.reconcile_calls, clock=context.clock, has_room=lambda: source.has_room
         )
         missed = MissedWebhooks(
             store=context.store,
-            source=context.source,
+            source=source,
             budget=budget,
             clock=context.clock,
             metrics=context.metrics,
@@ -88,12 +96,22 @@ class Reconciler:
             await context.store.write(_put_first, now)
             if await _list_new(missed, context.reconcile_every):
                 await self._search_unfinished(missed)
-            await context.store.write(remind_of_holds, context)
             await _ask_due(missed, budget, calls=context.reconcile_calls)
         except BudgetSpent:
             log.debug("reconciling goes on at the next step")
-        if now.minute % WATCH_EVERY_MIN == 0:
-            await watch_gaps(context, context.clock())
+
+    def _tell_delay(self, gaps: WebhookGaps) -> None:
+        """Log that missed webhooks are found late, once, and the end of it."""
+        if gaps.is_behind and not self.is_behind:
+            log.warning(
+                "missed webhooks are found later than within five minutes",
+                waiting=gaps.waiting,
+                behind_s=round(gaps.behind_s),
+                next_step="raise ROUNDSMAN_RECONCILE_CALLS, or leave projects out with reconcile: false",
+            )
+        elif self.is_behind and not gaps.is_behind:
+            log.info("missed webhooks are found within five minutes again")
+        self.is_behind = gaps.is_behind
 
     async def _search_unfinished(self, missed: MissedWebhooks) -> None:
         if not missed.source.has_v3:

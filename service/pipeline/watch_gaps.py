@@ -15,13 +15,15 @@ MIN_RATE = 0.02
 """The share of runs without a webhook from which on operators are told."""
 
 
-async def watch_gaps(context: Context, now: datetime) -> None:
-    """Export the gaps, and begin or end the alarm of them."""
+async def watch_gaps(context: Context, now: datetime) -> WebhookGaps:
+    """Export the gaps, begin or end the alarm of them, and return them."""
     gaps = await context.store.read(read_gaps, now)
     context.metrics.webhook_gap_ratio.set(gaps.rate)
     context.metrics.reconcile_waiting.set(gaps.waiting)
+    context.metrics.reconcile_behind.set(gaps.behind_s)
     if context.operators is not None:
         await context.store.write(_settle, context, gaps, now)
+    return gaps
 
 
 def _settle(transaction: Transaction, context: Context, gaps: WebhookGaps, now: datetime) -> None:

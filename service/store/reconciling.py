@@ -207,6 +207,15 @@ def count_due(transaction: Transaction, now: datetime) -> int:
     return transaction.execute(counting).scalar() or 0
 
 
+def oldest_due(transaction: Transaction, now: datetime) -> datetime | None:
+    """Return since when the pipeline that has waited longest is due; None: none is."""
+    due_first = select(func.min(pipelines_to_ask.c.due_at)).where(
+        pipelines_to_ask.c.due_at <= now, pipelines_to_ask.c.urgency < Urgency.CHECK
+    )
+    found: datetime | None = transaction.execute(due_first).scalar()
+    return found
+
+
 def oldest_check(transaction: Transaction) -> datetime | None:
     """Return the time up to which the pipelines of every project were listed."""
     found: datetime | None = transaction.execute(select(func.min(reconciled_projects.c.checked_until))).scalar()

@@ -18,7 +18,7 @@ def read_gaps(transaction: Transaction, now: datetime) -> WebhookGaps:
     """Return the gaps of the last day."""
     told = _told(transaction, now - DAY)
     missed = told.get(Via.RECONCILE, 0)
-    delays = _delays(transaction)
+    delays, due_since = _delays(transaction), reconciling.oldest_due(transaction, now)
     return WebhookGaps(
         runs=sum(told.values()),
         missed=missed,
@@ -26,6 +26,7 @@ def read_gaps(transaction: Transaction, now: datetime) -> WebhookGaps:
         delay_s=_quantile(delays, 0.5),
         delay_95_s=_quantile(delays, 0.95),
         waiting=reconciling.count_due(transaction, now),
+        behind_s=(now - due_since).total_seconds() if due_since else 0.0,
         checked_until=reconciling.oldest_check(transaction),
     )
 

@@ -1,0 +1,39 @@
+"""Where the budget does not suffice to find missed webhooks in time, that is said."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.app_fixture import a_house
+from tests.operator_client import ADMIN_TOKEN
+from tests.pipeline.test_reconcile import ROUTES, begin, missed, reconcile, run
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+
+@pytest.mark.long
+async def test_find_that_is_late_for_want_of_calls_is_said_once_with_its_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as house:
+        await begin(house)
+        missed(house, *(run(house, number, minutes_ago=20 - number / 1000) for number in range(1490, 1510)))
+        await reconcile(house, steps=16)
+        headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        page = (await house.http.get("/health", headers=headers)).text
+        metrics = (await house.http.get("/metrics")).text
+        said = capsys.readouterr().out
+
+        assert gaps["is_behind"]
+        assert gaps["waiting"] > 0
+        assert gaps["behind_s"] >= 120
+        assert "more wait to be asked for, the first of them for " in page
+        assert said.count("missed webhooks are found later than within five minutes") == 1
+        assert "roundsman_reconcile_behind_seconds 0.0" not in metrics
+
+        await reconcile(house, steps=40)
+
+        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        assert (gaps["is_behind"], gaps["waiting"], gaps["behind_s"]) == (False, 0, 0)
+        assert capsys.readouterr().out.count("within five minutes") == 1
