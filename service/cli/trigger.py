@@ -1,6 +1,5 @@
 """The command that starts a pipeline at CircleCI: trigger."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -11,12 +10,10 @@ from service.cli._output import AsJson
 from service.cli._subjects import confirm
 from service.cli.rerun import finish
 from service.config.hooked_projects import project_slug
-from service.config.schedules import parameter_value
 from service.db.database import Store
-from service.errors import BadRequest
 from service.model.build_acts import ActResult, Trigger
 from service.operations.build_acts import Recorder
-from service.operations.triggers import VERB, describe, trigger_pipeline
+from service.operations.triggers import VERB, describe, to_parameters, trigger_pipeline
 
 
 def _slug(project: str) -> str:
@@ -57,16 +54,3 @@ def trigger(  # noqa: PLR0913, PLR0917 - one option each
         return await trigger_pipeline(api, asked, recorder)
 
     finish(with_admin_api(config, do), VERB, as_json=as_json)
-
-
-def to_parameters(written: Sequence[str]) -> Mapping[str, object]:
-    """Return the parameters in texts such as ``deploy=true``. Raises BadRequest."""
-    parameters: dict[str, object] = {}
-    for one in written:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise BadRequest(f"--parameter {one!a}: write NAME=VALUE, such as --parameter deploy=true")
-        if name in parameters:
-            raise BadRequest(f"parameter {name} is given twice; give it once")
-        parameters[name] = parameter_value(value)
-    return parameters

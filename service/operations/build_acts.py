@@ -7,7 +7,7 @@ repeated: a look at CircleCI says whether it was done, else the result is uncert
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.responses import ListedJob, WorkflowAnswer
@@ -33,7 +33,7 @@ Ask = Callable[[], Awaitable[ActResult]]
 class Recorder:
     """Keeps an act on record: who asked for it, when, and its result.
 
-    id   of the record that it was asked for; a second act with the same id is refused
+    id   of the record that it was asked for; a second act with the same id is refused. That of its result is made of it
     """
 
     store: Store
@@ -46,13 +46,25 @@ class Recorder:
         await self._record(verb, subject_id, f"asked: {asked}", id_=self.id)
         result = await ask()
         subject = UUID(result.pipeline) if result.pipeline else subject_id
-        await self._record(verb, subject, f"{result.outcome}: {result.sentence}")
+        await self._record(verb, subject, f"{result.outcome}: {result.sentence}", id_=result_id(self.id))
         return result
 
     async def _record(self, verb: str, subject_id: UUID, words: str, *, id_: UUID | None = None) -> None:
         reason = clean(words)[:MAX_RECORDED]
         action = Action(verb=verb, subject_id=subject_id, who=self.who, at=self.clock(), reason=reason)
         await self.store.write(actions.record_once, action, id_ or uuid4())
+
+
+def result_id(act_id: UUID | None) -> UUID | None:
+    """Return the id of the record of a result; None for an act without an id of its own."""
+    return uuid5(act_id, "result") if act_id else None
+
+
+async def find_acts(store: Store, act_id: UUID) -> tuple[Action | None, Action | None]:
+    """Return the records that an act was asked for, and of its result."""
+    ended = uuid5(act_id, "result")
+    found = await store.read(actions.find_all, [act_id, ended])
+    return found.get(act_id), found.get(ended)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Start a pipeline at CircleCI: look, ask once, look again."""
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from service.circleci.api.actions import OwnPipeline, TriggerAnswer
+from service.circleci.api.actions import OwnPipeline, PipelineDefinition, TriggerAnswer
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointNotFound
+from service.config.schedules import parameter_value
 from service.errors import BadRequest, Permanent, Temporary
 from service.model.build_acts import ActOutcome, ActResult, Trigger
 from service.operations.build_acts import NO_NEW_TRY, Recorder, is_refusal
@@ -44,6 +46,33 @@ def describe(trigger: Trigger) -> str:
     place = f"tag {trigger.tag}" if trigger.tag else f"branch {trigger.branch or 'by default'}"
     names = f", with {', '.join(sorted(trigger.parameters))}" if trigger.parameters else ""
     return f"a pipeline of {trigger.project}, {place}{names}"
+
+
+def to_parameters(written: Sequence[str]) -> Mapping[str, object]:
+    """Return the parameters in texts such as ``deploy=true``. Raises BadRequest."""
+    parameters: dict[str, object] = {}
+    for one in written:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise BadRequest(f"parameter {one[:100]!a}: write NAME=VALUE, such as deploy=true")
+        if name in parameters:
+            raise BadRequest(f"parameter {name[:100]} is given twice; give it once")
+        parameters[name] = parameter_value(value)
+    return parameters
+
+
+async def find_definitions(api: CircleCIAPI, slug: str) -> Sequence[PipelineDefinition]:
+    """Return the pipelines that a project has; none where CircleCI does not list them.
+
+    A CircleCI Server has no such list. Raises Temporary, or Permanent for a project that CircleCI does not have.
+    """
+    project = await api.project(slug)
+    if slug.startswith(OLDER_ONLY) or not project.id:
+        return ()
+    try:
+        return [one for one in (await api.actions.pipeline_definitions(project.id)).items if one.id]
+    except Permanent:
+        return ()
 
 
 async def _own(api: CircleCIAPI, trigger: Trigger) -> dict[str, OwnPipeline]:

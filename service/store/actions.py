@@ -1,6 +1,6 @@
 """Acts of operators: replays, resends and dismissals, with actor and time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -21,6 +21,12 @@ def record_once(transaction: Transaction, action: Action, action_id: UUID) -> No
     """Record an act under an id of its own. Raises BadRequest if there is one with it."""
     if not insert_new(transaction, actions, {"id": action_id, **vars(action)}):
         raise BadRequest("this was asked for already, so it is not asked for again", status=409)
+
+
+def find_all(transaction: Transaction, action_ids: Collection[UUID]) -> Mapping[UUID, Action]:
+    """Return the acts with these ids, by id."""
+    wanted = select(actions).where(actions.c.id.in_(action_ids))
+    return {row["id"]: to_action(row) for row in transaction.execute(wanted).mappings()}
 
 
 def last_replays(transaction: Transaction, delivery_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -22,6 +22,7 @@ REGISTRY: Registry[Any] = Registry().with_resource(
 UNDESCRIBED_QUERY = {"page-token"}  # taken by lists whose description leaves it out. Source: CircleCI's own clients
 NEWER = {  # endpoints of v2 that the document of 2024 does not have yet
     "run_pipeline",
+    "pipeline_definitions",
     "values",
     "create_usage_export",
     "usage_export",

@@ -56,6 +56,14 @@ class OwnPipeline(Shape):
     vcs: OwnPipelineVcs = OwnPipelineVcs()
 
 
+class PipelineDefinition(Shape):
+    """One of the pipelines that a project has; at circleci.com alone."""
+
+    id: Text = None
+    name: Text = None
+    description: Text = None
+
+
 class ActionsAPI:
     """The acts on builds of one CircleCI."""
 
@@ -95,6 +103,11 @@ class ActionsAPI:
         return await self._client.ask(
             Call(endpoint=ENDPOINTS["trigger_pipeline"], parts={"slug": slug}, body=body), TriggerAnswer
         )
+
+    async def pipeline_definitions(self, project_id: str) -> Page[PipelineDefinition]:
+        """Return the pipelines that a project has, by its id."""
+        call = Call(endpoint=ENDPOINTS["pipeline_definitions"], parts={"project_id": project_id})
+        return await self._client.read_list(call, PipelineDefinition)
 
     async def own_pipelines(self, slug: str) -> Page[OwnPipeline]:
         """Return the newest pipelines of the token's owner: the first page of the list."""

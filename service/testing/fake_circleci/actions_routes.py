@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid3
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,6 +32,7 @@ class FakeActions:
     add            adds a run that an act started
     skips          the message with which ``pipeline/run`` starts nothing; None: it starts a pipeline
     has_run_route  False: it has no ``pipeline/run``, as a CircleCI Server before 4.8
+    definitions    the pipelines of each project by its id, as CircleCI lists them
     approved       the ids of approval requests, each with the id of the person who approved it
     """
 
@@ -49,6 +51,7 @@ class FakeActions:
         self.skips: str | None = None
         self.has_run_route = True
         self.approved: dict[str, str] = {}
+        self.definitions: dict[str, list[dict[str, str]]] = {}
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -60,6 +63,7 @@ class FakeActions:
             Route(f"{V2}/project/{{slug:path}}/pipeline/run", self._run_pipeline, methods=["POST"]),
             Route(f"{V2}/project/{{slug:path}}/pipeline", self._trigger, methods=["POST"]),
             Route(f"{V2}/project/{{slug:path}}/pipeline/mine", self._mine),
+            Route(f"{V2}/projects/{{id}}/pipeline-definitions", self._definitions),
         ]
 
     async def _rerun(self, request: Request) -> Response:
@@ -139,6 +143,13 @@ class FakeActions:
         self._add(run)
         made = {"id": run.pipeline_id, "number": run.number, "state": "pending", "created_at": stamp(run.pushed_at)}
         return JSONResponse(made, 201)
+
+    async def _definitions(self, request: Request) -> Response:
+        if not self.has_run_route:
+            return error_response(404, "Not found")
+        id_ = request.path_params["id"]
+        found = self.definitions.get(id_, [{"id": str(uuid3(NAMESPACE_URL, id_)), "name": "build-and-test"}])
+        return page(request, found, size=20)
 
     async def _mine(self, request: Request) -> Response:
         slug = request.path_params["slug"].replace("github/", "gh/", 1)

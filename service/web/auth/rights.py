@@ -10,6 +10,7 @@ from service.errors import Forbidden
 from service.model import AccessRole, CredentialKind, User
 
 API = "/api/v1"
+TRIGGER_STEPS = (("GET", ""), ("GET", "/{id}"), ("POST", "/ask"), ("POST", "/change"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ RIGHTS: Mapping[str, Right] = {
             "POST /builds/{id}/act/{verb}",
             *(f"POST /runs/{{id}}/{verb}" for verb in ("rerun", "cancel", "approve")),
             "POST /trigger",
+            *(f"{method} /trigger{step}" for method, step in TRIGGER_STEPS),
         ),
     ),
     "silence": Right(

@@ -51,6 +51,12 @@ def channel_url(shape: Mapping[str, Any]) -> str:
     return f"/notifications?{urlencode({'channel': shape['channel_label']})}"
 
 
+def trigger_url(project: str, branch: str | None = None, tag: str | None = None) -> str:
+    """Return the path of the form that starts a pipeline of a project."""
+    place = {"tag": tag} if tag else {"branch": branch} if branch else {}
+    return f"/trigger?{urlencode({'project': project, **place})}"
+
+
 def project_address(project: str) -> str:
     """Return the path of the page of a project by its name or slug."""
     if is_plain(project):
@@ -93,6 +99,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "builds_url": builds_url,
     "channel_url": channel_url,
     "project_url": project_url,
+    "trigger_url": trigger_url,
     "test_url": test_url,
     "tests_url": tests_url,
     "workflow_url": workflow_url,

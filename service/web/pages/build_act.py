@@ -14,6 +14,7 @@ from service.operations.act_subjects import find_workflow
 from service.operations.build_acts import Recorder, act_on_build, jobs_for
 from service.text import clean
 from service.web.build_acts import as_refusal
+from service.web.pages.asked_acts import once_of
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form
 
@@ -46,7 +47,7 @@ async def do(context: PageContext, request: Request) -> Response:
     verb, form = _verb(request), await read_form(request)
     workflow_id, _ = await find_workflow(context.store, request.path_params["id"])
     act = BuildAct(verb=verb, workflow_id=workflow_id, job=form.get("job") or None)
-    result = await perform(context, act, who=who, once=_once(form))
+    result = await perform(context, act, who=who, once=once_of(form))
     return context.redirect_with_notice(f"/builds/{workflow_id}", f"act_{result.outcome}")
 
 
@@ -77,13 +78,6 @@ def _verb(request: Request) -> ActVerb:
     if verb is None:
         raise NotFound(f"there is no act {request.path_params['verb'][:40]!a}; there are {', '.join(VERBS)}")
     return verb
-
-
-def _once(form: dict[str, str]) -> UUID:
-    try:
-        return UUID(form.get("once", ""))
-    except ValueError as error:
-        raise BadRequest("the form is not whole: open its page again, and press the button there") from error
 
 
 def _nothing(_transaction: Transaction) -> dict[str, Any]:

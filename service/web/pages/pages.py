@@ -35,6 +35,7 @@ from service.web.pages import (
     settings,
     silences,
     tests,
+    trigger,
     view_forms,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
@@ -59,6 +60,8 @@ PAGES: Mapping[str, Endpoint] = {
     "/builds/{id}/config": build_files.show_config,
     "/builds/{id}/artifacts": build_files.show_artifacts,
     "/builds/{id}/act/{verb}": build_act.ask,
+    "/trigger": trigger.show,
+    "/trigger/{id}": trigger.show_result,
     "/events/{id}": event.moved,
     "/dead-letters": dead_letters.show,
     "/silences": silences.show,
@@ -103,6 +106,9 @@ FORMS: Mapping[str, Endpoint] = {
     "/builds/views/{id}/change": view_forms.change,
     "/builds/views/{id}/remove": view_forms.remove,
     "/builds/{id}/act/{verb}": build_act.do,
+    "/trigger": trigger.do,
+    "/trigger/ask": trigger.ask,
+    "/trigger/change": trigger.change,
     "/mine": mine.remember,
     "/deliveries/{id}/replay": acts.replay,
     "/deliveries/{id}/dismiss": acts.dismiss_delivery,

@@ -22,6 +22,11 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
     "approvePendingApprovalJobById": ("POST", "/workflow/{id}/approve/{approval_request_id}", DONE),
     "triggerPipelineRun": ("POST", "/project/{project-slug}/pipeline/run", STARTED),
     "triggerPipeline": ("POST", "/project/{project-slug}/pipeline", STARTED),
+    "listPipelineDefinitions": (
+        "GET",
+        "/projects/{project_id}/pipeline-definitions",
+        {"id", "name", "description", "created_at", "config_source", "checkout_source"},
+    ),
     "listMyPipelines": ("GET", "/project/{project-slug}/pipeline/mine", PIPELINE),
 }
 
@@ -48,5 +53,6 @@ def calls(api: CircleCIAPI, fake: FakeCircleCI) -> dict[str, Awaitable[Any]]:
         "approve_job": api.actions.approve_job(waiting.workflow_id, approval_request_id(waiting, APPROVAL)),
         "run_pipeline": api.actions.run_pipeline(slug, {"config": place, "checkout": place}),
         "trigger_pipeline": api.actions.trigger_pipeline(slug, place),
+        "pipeline_definitions": api.actions.pipeline_definitions(red.project.id),
         "own_pipelines": api.actions.own_pipelines(slug),
     }

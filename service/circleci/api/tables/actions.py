@@ -53,6 +53,14 @@ ACTIONS: Mapping[str, Endpoint] = {
         is_optional=False,
         operation="triggerPipeline",
     ),
+    "pipeline_definitions": Endpoint(
+        path="/projects/{project_id}/pipeline-definitions",
+        purpose="which of a project's pipelines can be started, where there are several",
+        right=Right.READ,
+        is_optional=False,
+        is_list=True,
+        operation="listPipelineDefinitions",
+    ),
     "own_pipelines": Endpoint(
         path="/project/{slug}/pipeline/mine",
         purpose="the pipelines of the token's owner: whether one was started, where the answer got lost",

@@ -1,0 +1,23 @@
+"""Parts that the pages of acts share: the id of a form, and the words of a record."""
+
+from uuid import UUID
+
+from service.errors import BadRequest
+
+UNDER_WAY = (
+    "CircleCI's answer is not on record yet. If it is still missing in a minute, look at CircleCI before you try again."
+)
+
+
+def once_of(form: dict[str, str]) -> UUID:
+    """Return the id that a form's page gave it, so that it acts once. Raises BadRequest."""
+    try:
+        return UUID(form.get("once", ""))
+    except ValueError as error:
+        raise BadRequest("the form is not whole: open its page again, and press the button there") from error
+
+
+def split_reason(reason: str) -> tuple[str, str]:
+    """Return the outcome and the words of an act's record, such as ``done: pipeline 7 was started``."""
+    outcome, _, words = reason.partition(": ")
+    return outcome, words
