@@ -100,6 +100,7 @@ def test_a_file_that_is_shown_works(example: str, tmp_path: Path) -> None:
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "json://example.com")
 
     environ |= {"ROUNDSMAN_CONFIG": str(file), "ROUNDSMAN_CIRCLECI_TOKEN": "as some of them need"}
+    environ |= {"ROUNDSMAN_PUBLIC_URL": "http://127.0.0.1:8000"}
     config = load(environ, serving=False)
 
     assert config.routes

@@ -15,7 +15,9 @@ from service.circleci.circleci import CircleCI
 from service.circleci.webhook.signature import fingerprints_of
 from service.clock import Clock, now_utc
 from service.config.configuration import Config
+from service.config.settings import Settings
 from service.db.database import Store
+from service.message.act_links import ActLinks, ActLinkSigner
 from service.metrics import Metrics
 from service.model import Role
 from service.pipeline.context import BatchLimits, Context, RetryPolicy
@@ -69,7 +71,14 @@ def build_context(config: Config, parts: Parts, *, retry_policy: RetryPolicy) ->
         projects=config.projects,
         reconcile_every=timedelta(minutes=settings.reconcile) if settings.reconcile else None,
         reconcile_calls=settings.reconcile_calls,
+        act_links=_act_links(settings),
     )
+
+
+def _act_links(settings: Settings) -> ActLinks | None:
+    if settings.admin_token is None or settings.public_url is None:
+        return None
+    return ActLinks(signer=ActLinkSigner(settings.admin_token), url=settings.public_url)
 
 
 def embedded_queue(store: Store, *, clock: Clock, grace: Grace | None = None) -> EmbeddedQueue:

@@ -394,6 +394,7 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFact
             health=health,
             known_problems=api.known_problems,
             acting=api.acting,
+            act_links=context.act_links,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
             limits=limits,
         )

@@ -291,4 +291,5 @@ def _route(position: int, shape: RouteShape) -> Route:
         repeat_s=shape.repeat,
         escalation=to_escalation(shape.escalate),
         group=to_group(shape.group),
+        act_links_s=shape.act_links,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from service.config.act_links import missing_links
 from service.config.blind_matches import blind_matches
 from service.config.channel_urls import fingerprint
 from service.config.config_file import Contents, read_file
@@ -71,6 +72,7 @@ def _attempt(read: Callable[[], _T]) -> tuple[_T | None, tuple[str, ...]]:
 
 def _config(settings: Settings, contents: Contents) -> Config:
     blind = () if settings.circleci_token else tuple(blind_matches(contents.routes))
+    missing = tuple(missing_links(settings, contents.routes))
     return Config(
         settings=settings,
         receivers=contents.receivers,
@@ -85,5 +87,5 @@ def _config(settings: Settings, contents: Contents) -> Config:
         digests=contents.digests,
         budgets=contents.budgets,
         projects=contents.projects,
-        warnings=settings_warnings(settings) + contents.warnings + blind,
+        warnings=settings_warnings(settings) + contents.warnings + blind + missing,
     )

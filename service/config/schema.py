@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from service.config.act_links import ActLinksFor
 from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses
 from service.config.audit import AuditShape
@@ -43,6 +44,7 @@ class RouteShape(Shape):
     repeat: Repeat | None = None
     escalate: EscalateShape | None = None
     group: GroupShape | None = None
+    act_links: ActLinksFor | None = None
 
 
 class ReceiverShape(Shape):

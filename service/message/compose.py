@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
 from service.message.failures import failed_jobs, jobs_block, marks_of, step_block, tests_block
@@ -44,6 +45,17 @@ def compose(
         news=facts.news,
         mentions=facts.mentions,
         buttons=tuple(_buttons(event, known, facts)),
+    )
+
+
+def with_story(message: Message, story: tuple[Block, ...]) -> Message:
+    """Return a message with another story, in every form."""
+    return replace(
+        message,
+        story=story,
+        text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), max_length=MAX_BODY_LENGTH),
+        markdown=fit_story(story, lambda shorter: render(shorter, Form.MARKDOWN), max_length=MAX_BODY_LENGTH),
+        html=render(story, Form.HTML),
     )
 
 

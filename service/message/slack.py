@@ -35,9 +35,8 @@ def slack_message(message: Message, *, color: str | None = None) -> Shape:
     whole = message.story or (
         Block(lines=tuple((Untrusted(text=line),) for line in message.text.splitlines() if line)),
     )
-    story = tuple(
-        block for block in whole if block.lines and not block.is_for and not _is_page_link(block, message.page)
-    )
+    told = [block for block in whole if block.lines and not block.is_for and not block.has_acts]
+    story = tuple(block for block in told if not _is_page_link(block, message.page))
     versions = (_payload(message, shorter, shown) for shorter in shorter_versions(story)) if story else iter(())
     return next((each for each in versions if _fits(each)), _payload(message, (), shown))
 

@@ -9,13 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from service.message.blocks import Block, Line, Untrusted
-from service.message.compose import MAX_BODY_LENGTH, MAX_TITLE_LENGTH, compose
+from service.message.compose import MAX_BODY_LENGTH, MAX_TITLE_LENGTH, compose, with_story
 from service.message.failures import failed_jobs
-from service.message.formats import Form, render
 from service.message.sanitize import one_line, truncate
 from service.message.status_text import clock_time, duration
 from service.message.template_marks import BEGIN, END, BadTemplate
-from service.message.truncate import fit_story
 from service.model import (
     Commit,
     Details,
@@ -141,13 +139,7 @@ def _with_body(text: str | None, story: Story, message: Message) -> Message:
         raise EmptyOutput("makes an empty body")
     kept = [block for block in message.story if block.is_for]
     own = (Block(lines=lines), *kept, *message.story[-1:]) if message.page else (Block(lines=lines), *kept)
-    return replace(
-        message,
-        story=own,
-        text=fit_story(own, lambda shorter: render(shorter, Form.TEXT), max_length=MAX_BODY_LENGTH),
-        markdown=fit_story(own, lambda shorter: render(shorter, Form.MARKDOWN), max_length=MAX_BODY_LENGTH),
-        html=render(own, Form.HTML),
-    )
+    return with_story(message, own)
 
 
 def _plain(output: str) -> str:

@@ -61,9 +61,9 @@ def fit_story(story: Story, show: Callable[[Story], str], *, max_length: int, si
 def shorter_versions(story: Story) -> Iterator[Story]:
     """Yield the story, then ever shorter versions, the least important part first.
 
-    The parts go in this order: all URLs but the first (the logs) and the last (our page), the ends of long names, the
-    modules of tests, their messages, items one by one from the longest list, all items, our page, the author, the logs,
-    and last the numbers.
+    The parts go in this order: all URLs but the first (the logs) and the last (our page), with the links to acts, the
+    ends of long names, the modules of tests, their messages, items one by one from the longest list, all items, our
+    page, the author, the logs, and last the numbers.
     """
     yield story
     for step in (_without_item_links, _with_two_links, _with_short_names, _without_modules, _without_asides):
@@ -126,6 +126,7 @@ def _without_item_links(story: Story) -> Story:
 
 
 def _with_two_links(story: Story) -> Story:
+    story = tuple(block for block in story if not block.has_acts)
     links = [link for block in story for link in _links(block)]
     return _with_links(story, {id(link) for link in (*links[:1], *links[-1:])})
 

@@ -103,6 +103,7 @@ class Route:
     repeat_s    seconds between two reminders of an incident that no one has taken; None: there are none
     escalation  others who hear of it then; None: no one
     group       news that are told in one message; None: each is told at once
+    act_links_s seconds for which the links to acts in its messages are valid; None: there are none
     """
 
     name: str
@@ -116,6 +117,7 @@ class Route:
     repeat_s: int | None = None
     escalation: Escalation | None = None
     group: Group | None = None
+    act_links_s: int | None = None
 
 
 @dataclass(frozen=True)

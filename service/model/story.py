@@ -48,6 +48,7 @@ class Block:
     more      the number of items left out of ``lines``
     is_open   there may be items that were not counted
     is_for    it names the people whom the message is for: a service that can mention them does so in its place
+    has_acts  its links lead to acts: left out whole where room is short, and buttons where a service has such
     """
 
     lines: tuple[Line, ...]
@@ -55,6 +56,7 @@ class Block:
     more: int = 0
     is_open: bool = False
     is_for: bool = False
+    has_acts: bool = False
 
     @property
     def rest(self) -> str | None:

@@ -56,7 +56,7 @@ class Recorder:
 
 
 def result_id(act_id: UUID | None) -> UUID | None:
-    """Return the id of the record of a result; None for an act without an id of its own."""
+    """Return the id of the record of a result; None for an act without an id."""
     return uuid5(act_id, "result") if act_id else None
 
 

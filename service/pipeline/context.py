@@ -12,6 +12,7 @@ from service.circleci.source import Source
 from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
+from service.message.act_links import ActLinks
 from service.metrics import Metrics
 from service.model import Budget, Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route, SealCopies
 from service.pipeline.late_sends import LateSends
@@ -103,6 +104,7 @@ class Context:
     known_problems  those of roundsman.yaml; likewise ``digests``, ``budgets`` and the settings of ``projects``
     reconcile_every new pipelines are listed so often, to find missed webhooks; None: never
     reconcile_calls the calls of one minute that this may make
+    act_links       makes the links in messages that act; None: there are none
     """
 
     store: Store
@@ -130,6 +132,7 @@ class Context:
     projects: ProjectRules = NO_RULES
     reconcile_every: timedelta | None = None
     reconcile_calls: int = 60
+    act_links: ActLinks | None = None
 
     @cached_property
     def route_index(self) -> RouteIndex:

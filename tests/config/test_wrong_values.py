@@ -32,6 +32,7 @@ WHOLE: dict[str, Any] = {
             "repeat": "4h",
             "group": {"by": ["track"], "wait": "20s"},
             "escalate": {"after": "2h", "receiver": "team"},
+            "act_links": "12h",
         }
     ],
     "hooks": [{"project": ["gh/acme/web"], "name": "Roundsman", "events": ["workflow-completed"]}],

@@ -16,7 +16,15 @@ from tests.test_hostile_data import filled_in, routes
 
 Header = tuple[bytes, bytes]
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/hooks/circleci", "/hooks/circleci/"}
-DOORS = {"/login", "/login/{code}", "/login/oidc", "/login/oidc/callback", "/logout", "/static/{name}"}
+DOORS = {
+    "/login",
+    "/login/{code}",
+    "/login/oidc",
+    "/login/oidc/callback",
+    "/logout",
+    "/static/{name}",
+    "/builds/{id}/link/{token}",
+}
 RIGHT = f"Bearer {ADMIN_TOKEN}".encode()
 
 

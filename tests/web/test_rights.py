@@ -35,6 +35,7 @@ SETTINGS = {
 USERS = {AccessRole.VIEWER: "sam", AccessRole.OPERATOR: "linh", AccessRole.ADMIN: "ada@example.com"}
 WITHOUT_A_ROLE = {
     "/login", "/login/{code}", "/logout", "/static/{name}", "/healthz", "/readyz", "/metrics", "/hooks/circleci",
+    "/builds/{id}/link/{token}",
 }  # fmt: skip
 
 

@@ -107,7 +107,7 @@ class Access:
         A session and the read token may only read. Writing needs the admin token, which no browser sends by itself.
         Raises Unauthorized, TooManyGuesses or Forbidden.
         """
-        self._check_origin(request)
+        self.check_origin(request)
         user = await self._user_of_api(request)
         require_right(request, user)
         return user
@@ -124,7 +124,7 @@ class Access:
 
         No session opens this: a browser sends its cookie by itself. Raises Unauthorized, TooManyGuesses or Forbidden.
         """
-        self._check_origin(request)
+        self.check_origin(request)
         if "authorization" not in request.headers:
             raise Unauthorized("this needs a token: send Authorization: Bearer and ROUNDSMAN_READ_TOKEN")
         return self._require_token_of_api(request)
@@ -159,7 +159,7 @@ class Access:
 
     async def require_session(self, request: Request) -> User:
         """Return the user of a page or a form. Raises Unauthorized or Forbidden."""
-        self._check_origin(request)
+        self.check_origin(request)
         if user := await self.user(request):
             require_right(request, user)
             return user
@@ -212,7 +212,7 @@ class Access:
         name   recorded with what is done in it; without one, that of the token
         Raises Unauthorized, TooManyGuesses or Forbidden.
         """
-        self._check_origin(request)
+        self.check_origin(request)
         given = token.encode(errors="replace")
         self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
         cookie = self._cookies.make()
@@ -351,7 +351,8 @@ class Access:
         log.warning("login refused", client=address, door=door, **({"braked_s": braked_s} if braked_s else {}))
         raise Unauthorized(sentence)
 
-    def _check_origin(self, request: Request) -> None:
+    def check_origin(self, request: Request) -> None:
+        """Raise Forbidden for a form that a page of another site sent."""
         if request.method not in SAFE_METHODS and is_cross_origin(request.headers, self._public_url):
             raise Forbidden(
                 "this request was sent by a page of another site; if that site is this one behind a proxy, "

@@ -10,7 +10,7 @@ UNDER_WAY = (
 
 
 def once_of(form: dict[str, str]) -> UUID:
-    """Return the id that a form's page gave it, so that it acts once. Raises BadRequest."""
+    """Return the id by which a form acts once. Raises BadRequest."""
     try:
         return UUID(form.get("once", ""))
     except ValueError as error:
@@ -18,6 +18,6 @@ def once_of(form: dict[str, str]) -> UUID:
 
 
 def split_reason(reason: str) -> tuple[str, str]:
-    """Return the outcome and the words of an act's record, such as ``done: pipeline 7 was started``."""
+    """Return outcome and words of a record such as ``done: pipeline 7 was started``."""
     outcome, _, words = reason.partition(": ")
     return outcome, words

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
 from service.web.pages import (
+    act_link,
     acts,
     api_reference,
     board,
@@ -60,6 +61,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/builds/{id}/config": build_files.show_config,
     "/builds/{id}/artifacts": build_files.show_artifacts,
     "/builds/{id}/act/{verb}": build_act.ask,
+    "/builds/{id}/link/{token}": act_link.ask,
     "/trigger": trigger.show,
     "/trigger/{id}": trigger.show_result,
     "/events/{id}": event.moved,
@@ -106,6 +108,7 @@ FORMS: Mapping[str, Endpoint] = {
     "/builds/views/{id}/change": view_forms.change,
     "/builds/views/{id}/remove": view_forms.remove,
     "/builds/{id}/act/{verb}": build_act.do,
+    "/builds/{id}/link/{token}": act_link.do,
     "/trigger": trigger.do,
     "/trigger/ask": trigger.ask,
     "/trigger/change": trigger.change,
@@ -135,7 +138,7 @@ FORMS: Mapping[str, Endpoint] = {
 
 @dataclass(frozen=True)
 class Pages:
-    """The routes of the pages; all but login and static files need a session."""
+    """The routes of the pages; all but login, act links and files need a session."""
 
     context: PageContext
 

@@ -1,7 +1,7 @@
 """The pages that start a pipeline at CircleCI: a form, a question, and the result.
 
-Only the last step, ``do``, starts anything. What a person wrote is in the bodies of forms and in no address: parameters
-may be nobody's business.
+Only the last step, ``do``, starts anything. What a person wrote is in the bodies of forms and in no address, since
+parameters may be confidential.
 """
 
 from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ async def show_result(context: PageContext, request: Request) -> Response:
 
 
 async def _listed(context: PageContext, written: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of the form, with the pipelines of a project that is written in it."""
+    """Return the values of the form, with the pipelines of its project."""
     shown = await _form(context, written)
     if not written["project"]:
         return shown
@@ -116,7 +116,7 @@ async def _form(context: PageContext, written: Mapping[str, str]) -> dict[str, A
 
 
 def _check_choice(found: Sequence[PipelineDefinition], trigger: Trigger) -> None:
-    """Raise BadRequest unless one of a project's pipelines is chosen, where there are several."""
+    """Raise BadRequest unless one of several pipelines is chosen."""
     known = {one.id for one in found}
     if len(known) > 1 and trigger.definition_id is None:
         raise BadRequest(f"{trigger.project} has {len(known)} pipelines; choose one")
@@ -154,7 +154,7 @@ def _entered(written: Mapping[str, str]) -> dict[str, str]:
 
 
 def _named(found: Sequence[PipelineDefinition], definition_id: str | None) -> str | None:
-    """Return the name of the pipeline that was chosen; its id if CircleCI lists no name."""
+    """Return the name of the chosen pipeline; its id if it has no name."""
     return next((one.name for one in found if one.id == definition_id and one.name), definition_id)
 
 

@@ -1,0 +1,182 @@
+"""The page that a link in a message leads to: it asks, and its button acts once.
+
+Mail scanners and previews of chats follow links, so ``GET`` changes nothing and asks CircleCI nothing. The token is the
+right to act; all readers of the message have it, so it opens this page alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.db.tables import Transaction
+from service.errors import BadRequest, Forbidden, NotFound, Rejected, Temporary
+from service.message.act_links import ActLink
+from service.model import Action, Event, Notification
+from service.model.build_acts import ActVerb, BuildAct
+from service.operations.act_subjects import name_of
+from service.operations.build_acts import Recorder, act_on_build, find_acts
+from service.operations.json_shapes import action_json
+from service.store import events, notifications
+from service.web.build_acts import as_refusal
+from service.web.pages.asked_acts import UNDER_WAY, split_reason
+from service.web.pages.context import PageContext, redirect
+
+HEADERS = {
+    # a referrer would have the token in it; no-referrer would hide the Origin of our own form too
+    "Referrer-Policy": "strict-origin",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+FORGED = "This link is not valid: it may be incomplete, or of another build, or older than the present admin token."
+EXPIRED = "This link has expired."
+FORGOTTEN = "What this link is about is no longer on record."
+OFF = "Links of this kind have been switched off since the message was sent."
+NEXT_STEP = "On the page of the build, which needs a login, it can still be done."
+
+
+class NoLink(Rejected):
+    """A link that does not lead to an act, or no longer."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linked:
+    """The things that a valid link is about."""
+
+    link: ActLink
+    notification: Notification
+    event: Event
+
+    @property
+    def act(self) -> BuildAct:
+        """The act of the link."""
+        job = self.event.job.name if self.event.job and self.link.verb is ActVerb.APPROVE else None
+        return BuildAct(verb=self.link.verb, workflow_id=UUID(self.event.workflow.id or ""), job=job)
+
+
+async def ask(context: PageContext, request: Request) -> Response:
+    """Return the page that asks whether to do what a link is for. It changes nothing."""
+    try:
+        linked = await _find(context, request)
+        if shown := await _used(context, linked):
+            return _page(context, linked, **shown)
+        _check_time(context, linked)
+    except NoLink as error:
+        return _refusal(context, request, str(error), error.status)
+    return _page(context, linked)
+
+
+async def do(context: PageContext, request: Request) -> Response:
+    """Do what a link is for, once, and redirect to its page, which shows the result."""
+    try:
+        context.access.check_origin(request)
+        linked = await _find(context, request)
+        if shown := await _used(context, linked):
+            return _page(context, linked, status=409, is_second=True, **shown)
+        _check_time(context, linked)
+        recorder = Recorder(
+            store=context.store,
+            clock=context.clock,
+            who=await _who(context, request, linked.notification),
+            id=linked.link.act_id,
+        )
+        await as_refusal(act_on_build(context.acting.api, linked.act, recorder))
+    except NoLink as error:
+        return _refusal(context, request, str(error), error.status)
+    except (BadRequest, Forbidden, NotFound, Temporary) as error:
+        if isinstance(error, BadRequest) and (shown := await _used(context, linked)):  # two at once: one of them acts
+            return _page(context, linked, status=409, is_second=True, **shown)
+        status = error.status if isinstance(error, Rejected) else 503 if isinstance(error, Temporary) else 409
+        return _refusal(context, request, f"Nothing was done: {error}", status)
+    return _private(redirect(request.url.path))
+
+
+async def _find(context: PageContext, request: Request) -> Linked:
+    """Return the things that the link of a request is about. Raises NoLink."""
+    links = context.act_links
+    link = links.signer.read(request.path_params["token"]) if links else None
+    if link is None:
+        raise NoLink(FORGED, 404)
+
+    def read(transaction: Transaction) -> tuple[Notification, Event]:
+        notification = notifications.find(transaction, link.notification_id)
+        if notification.event_id is None:
+            raise NotFound("it is about no event")
+        return notification, events.find(transaction, notification.event_id)
+
+    try:
+        notification, event = await context.store.snapshot(read)
+    except NotFound as error:
+        raise NoLink(FORGOTTEN, 410) from error
+    if event.workflow.id != request.path_params["id"]:
+        raise NoLink(FORGED, 404)
+    if not _is_on(context, notification):
+        raise NoLink(OFF, 410)
+    return Linked(link=link, notification=notification, event=event)
+
+
+def _is_on(context: PageContext, notification: Notification) -> bool:
+    """Return whether the route of a message still has such links."""
+    return any(route.act_links_s is not None for route in context.setting().routes if route.name == notification.route)
+
+
+def _check_time(context: PageContext, linked: Linked) -> None:
+    if context.clock() > linked.link.until:
+        raise NoLink(EXPIRED, 410)
+
+
+async def _used(context: PageContext, linked: Linked) -> Mapping[str, Any]:
+    """Return what came of a link that was used; nothing for one that was not."""
+    asked, ended = await find_acts(context.store, linked.link.act_id)
+    return _result(asked, ended) if asked else {}
+
+
+def _result(asked: Action, ended: Action | None) -> Mapping[str, Any]:
+    outcome, words = split_reason(ended.reason or "") if ended else ("under_way", UNDER_WAY)
+    return {"asked": action_json(asked), "outcome": outcome, "words": words}
+
+
+async def _who(context: PageContext, request: Request, notification: Notification) -> str:
+    """Return who acts: the channel of the message, and a user who is logged in."""
+    words = f"a link in the message to {notification.channel_label}"
+    try:
+        user = await context.access.user(request)
+    except Forbidden:  # a user without a role, who has the link all the same
+        user = None
+    return f"{user.name} with {words}" if user else words
+
+
+def _page(context: PageContext, linked: Linked, *, status: int = 200, **shown: Any) -> Response:
+    shown = {"asked": None, "is_second": False, "verb": linked.link.verb, "job": linked.act.job, **shown}
+    shown |= {
+        "name": name_of(linked.event),
+        "channel": linked.notification.channel_label,
+        "until": linked.link.until.isoformat(),
+        "build": f"/builds/{linked.event.workflow.id}",
+    }
+    return _private(context.render("act_link.html", None, status=status, **shown))
+
+
+def _refusal(context: PageContext, request: Request, problem: str, status: int) -> Response:
+    """Return the page of a link that does nothing. It names no token."""
+    build = f"/builds/{request.path_params['id']}" if _is_id(request.path_params["id"]) else None
+    shown = {"problem": problem, "build": build, "next_step": NEXT_STEP if build else None}
+    return _private(context.render("act_link_refused.html", None, status=status, **shown))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _private(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    return response
