@@ -194,7 +194,7 @@ async def test_page_asks_and_its_form_acts_once(acting: House) -> None:
         f"/workflow/{RED.workflow_id}/rerun"
     ]
     words = " ".join(re.sub("<[^>]+>", "", shown.text).split())
-    assert "rerun failed by admin: done: new workflow" in words
+    assert "rerun from failed by admin: done: new workflow" in words
     assert "CircleCI took it. Its answer is below" in words
 
 

@@ -4,7 +4,7 @@ Mail scanners and previews of chats follow links, so ``GET`` changes nothing and
 right to act; all readers of the message have it, so it opens this page alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,10 @@ from service.model import Action, Event, Notification
 from service.model.build_acts import ActVerb, BuildAct
 from service.operations.act_subjects import name_of
 from service.operations.build_acts import Recorder, act_on_build, find_acts
-from service.operations.json_shapes import action_json
-from service.store import events, notifications
+from service.operations.json_shapes import Json, action_json
+from service.store import actions, events, notifications
 from service.web.build_acts import as_refusal
-from service.web.pages.asked_acts import UNDER_WAY, split_reason
+from service.web.pages.asked_acts import UNDER_WAY, split_reason, title_of
 from service.web.pages.context import PageContext, redirect
 
 HEADERS = {
@@ -34,15 +34,21 @@ FORGED = "This link is not valid: it may be incomplete, or of another build, or 
 EXPIRED = "This link has expired."
 FORGOTTEN = "What this link is about is no longer on record."
 OFF = "Links of this kind have been switched off since the message was sent."
+VERBS = frozenset(ActVerb)
+MAX_EARLIER = 3
 NEXT_STEP = "On the page of the build, which needs a login, it can still be done."
 
 
 class NoLink(Rejected):
-    """A link that does not lead to an act, or no longer."""
+    """A link that does not lead to an act, or no longer.
 
-    def __init__(self, reason: str, status: int) -> None:
+    build   the address of its build, where that is known
+    """
+
+    def __init__(self, reason: str, status: int, build: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
+        self.build = build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +65,11 @@ class Linked:
         job = self.event.job.name if self.event.job and self.link.verb is ActVerb.APPROVE else None
         return BuildAct(verb=self.link.verb, workflow_id=UUID(self.event.workflow.id or ""), job=job)
 
+    @property
+    def build(self) -> str:
+        """The address of its build, by the event: no run of a workflow that waits has ended."""
+        return f"/builds/{self.event.id}"
+
 
 async def ask(context: PageContext, request: Request) -> Response:
     """Return the page that asks whether to do what a link is for. It changes nothing."""
@@ -68,8 +79,8 @@ async def ask(context: PageContext, request: Request) -> Response:
             return _page(context, linked, **shown)
         _check_time(context, linked)
     except NoLink as error:
-        return _refusal(context, request, str(error), error.status)
-    return _page(context, linked)
+        return _refusal(context, error)
+    return _page(context, linked, earlier=await _earlier(context, linked))
 
 
 async def do(context: PageContext, request: Request) -> Response:
@@ -77,23 +88,27 @@ async def do(context: PageContext, request: Request) -> Response:
     try:
         context.access.check_origin(request)
         linked = await _find(context, request)
-        if shown := await _used(context, linked):
-            return _page(context, linked, status=409, is_second=True, **shown)
-        _check_time(context, linked)
-        recorder = Recorder(
-            store=context.store,
-            clock=context.clock,
-            who=await _who(context, request, linked.notification),
-            id=linked.link.act_id,
-        )
-        await as_refusal(act_on_build(context.acting.api, linked.act, recorder))
+        return await _act(context, request, linked)
     except NoLink as error:
-        return _refusal(context, request, str(error), error.status)
-    except (BadRequest, Forbidden, NotFound, Temporary) as error:
-        if isinstance(error, BadRequest) and (shown := await _used(context, linked)):  # two at once: one of them acts
+        return _refusal(context, error)
+    except Forbidden as error:
+        return _refusal(context, NoLink(f"Nothing was done: {error}", error.status))
+
+
+async def _act(context: PageContext, request: Request, linked: Linked) -> Response:
+    """Act, or return the page of what came of it before. Raises NoLink."""
+    if shown := await _used(context, linked):
+        return _page(context, linked, status=409, is_second=True, **shown)
+    _check_time(context, linked)
+    who = await _who(context, request, linked.notification)
+    recorder = Recorder(store=context.store, clock=context.clock, who=who, id=linked.link.act_id)
+    try:
+        await as_refusal(act_on_build(context.acting.api, linked.act, recorder))
+    except (BadRequest, NotFound, Temporary) as error:
+        if shown := await _used(context, linked):  # two at once: the other one acts
             return _page(context, linked, status=409, is_second=True, **shown)
-        status = error.status if isinstance(error, Rejected) else 503 if isinstance(error, Temporary) else 409
-        return _refusal(context, request, f"Nothing was done: {error}", status)
+        status = error.status if isinstance(error, BadRequest) else 503 if isinstance(error, Temporary) else 409
+        raise NoLink(f"Nothing was done: {error}", status, linked.build) from error
     return _private(redirect(request.url.path))
 
 
@@ -117,7 +132,7 @@ async def _find(context: PageContext, request: Request) -> Linked:
     if event.workflow.id != request.path_params["id"]:
         raise NoLink(FORGED, 404)
     if not _is_on(context, notification):
-        raise NoLink(OFF, 410)
+        raise NoLink(OFF, 410, f"/builds/{event.id}")
     return Linked(link=link, notification=notification, event=event)
 
 
@@ -128,7 +143,7 @@ def _is_on(context: PageContext, notification: Notification) -> bool:
 
 def _check_time(context: PageContext, linked: Linked) -> None:
     if context.clock() > linked.link.until:
-        raise NoLink(EXPIRED, 410)
+        raise NoLink(EXPIRED, 410, linked.build)
 
 
 async def _used(context: PageContext, linked: Linked) -> Mapping[str, Any]:
@@ -142,6 +157,13 @@ def _result(asked: Action, ended: Action | None) -> Mapping[str, Any]:
     return {"asked": action_json(asked), "outcome": outcome, "words": words}
 
 
+async def _earlier(context: PageContext, linked: Linked) -> Sequence[Json]:
+    """Return the last results of acts on the build: links of other messages lead to it too."""
+    found = await context.store.read(actions.of_subjects, [linked.act.workflow_id])
+    ended = [one for one in found if one.verb in VERBS and not (one.reason or "").startswith("asked: ")]
+    return [action_json(one) | {"title": title_of(ActVerb(one.verb))} for one in ended[-MAX_EARLIER:]]
+
+
 async def _who(context: PageContext, request: Request, notification: Notification) -> str:
     """Return who acts: the channel of the message, and a user who is logged in."""
     words = f"a link in the message to {notification.channel_label}"
@@ -153,28 +175,22 @@ async def _who(context: PageContext, request: Request, notification: Notificatio
 
 
 def _page(context: PageContext, linked: Linked, *, status: int = 200, **shown: Any) -> Response:
-    shown = {"asked": None, "is_second": False, "verb": linked.link.verb, "job": linked.act.job, **shown}
+    shown = {"asked": None, "is_second": False, "earlier": (), "job": linked.act.job, **shown}
     shown |= {
+        "verb": linked.link.verb,
+        "title": title_of(linked.link.verb),
         "name": name_of(linked.event),
         "channel": linked.notification.channel_label,
         "until": linked.link.until.isoformat(),
-        "build": f"/builds/{linked.event.workflow.id}",
+        "build": linked.build,
     }
     return _private(context.render("act_link.html", None, status=status, **shown))
 
 
-def _refusal(context: PageContext, request: Request, problem: str, status: int) -> Response:
+def _refusal(context: PageContext, error: NoLink) -> Response:
     """Return the page of a link that does nothing. It names no token."""
-    build = f"/builds/{request.path_params['id']}" if _is_id(request.path_params["id"]) else None
-    shown = {"problem": problem, "build": build, "next_step": NEXT_STEP if build else None}
-    return _private(context.render("act_link_refused.html", None, status=status, **shown))
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
+    shown = {"problem": str(error), "build": error.build, "next_step": NEXT_STEP}
+    return _private(context.render("act_link_refused.html", None, status=error.status, **shown))
 
 
 def _private(response: Response) -> Response:

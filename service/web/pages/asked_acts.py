@@ -3,10 +3,18 @@
 from uuid import UUID
 
 from service.errors import BadRequest
+from service.model.build_acts import ActVerb
+from service.text import humanize
 
+TITLES = {ActVerb.RERUN_FAILED: "Rerun from failed"}
 UNDER_WAY = (
     "CircleCI's answer is not on record yet. If it is still missing in a minute, look at CircleCI before you try again."
 )
+
+
+def title_of(verb: ActVerb) -> str:
+    """Return the words of an act for headings and buttons."""
+    return TITLES.get(verb, humanize(verb).capitalize())
 
 
 def once_of(form: dict[str, str]) -> UUID:

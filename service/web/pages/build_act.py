@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from service.operations.act_subjects import find_workflow
 from service.operations.build_acts import Recorder, act_on_build, jobs_for
 from service.text import clean
 from service.web.build_acts import as_refusal
-from service.web.pages.asked_acts import once_of
+from service.web.pages.asked_acts import once_of, title_of
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form
 
@@ -35,10 +36,9 @@ async def ask(context: PageContext, request: Request) -> Response:
     workflow_id, name = await find_workflow(context.store, request.path_params["id"])
     act = BuildAct(verb=verb, workflow_id=workflow_id)
     shown = await context.read(_nothing) | await question(context, act)
-    address = f"/builds/{workflow_id}/act/{request.path_params['verb']}"
-    return await context.render_page(
-        request, session, "build_act.html", name=name, address=address, back=f"/builds/{workflow_id}", **shown
-    )
+    back = _build(request)
+    address = f"{back}/act/{request.path_params['verb']}"
+    return await context.render_page(request, session, "build_act.html", name=name, address=address, back=back, **shown)
 
 
 async def do(context: PageContext, request: Request) -> Response:
@@ -48,13 +48,20 @@ async def do(context: PageContext, request: Request) -> Response:
     workflow_id, _ = await find_workflow(context.store, request.path_params["id"])
     act = BuildAct(verb=verb, workflow_id=workflow_id, job=form.get("job") or None)
     result = await perform(context, act, who=who, once=once_of(form))
-    return context.redirect_with_notice(f"/builds/{workflow_id}", f"act_{result.outcome}")
+    return context.redirect_with_notice(_build(request), f"act_{result.outcome}")
 
 
 async def question(context: PageContext, act: BuildAct) -> dict[str, Any]:
     """Return the values of the page: act, jobs, and an id for its form."""
     jobs, problem = await _jobs(context, act)
-    return {"verb": act.verb, "jobs": jobs, "problem": problem, "once": str(uuid4()), "needs_job": act.verb in WITH_JOB}
+    return {
+        "verb": act.verb,
+        "title": title_of(act.verb),
+        "jobs": jobs,
+        "problem": problem,
+        "once": str(uuid4()),
+        "needs_job": act.verb in WITH_JOB,
+    }
 
 
 async def perform(context: PageContext, act: BuildAct, *, who: str, once: UUID) -> ActResult:
@@ -71,6 +78,14 @@ async def _jobs(context: PageContext, act: BuildAct) -> tuple[Sequence[str], str
         return [clean(job.name or "") for job in await jobs_for(context.acting.api, act)], None
     except (Temporary, Permanent, BadRequest) as error:
         return (), str(error)
+
+
+def _build(request: Request) -> str:
+    """Return the address of the build that a request names.
+
+    A workflow that waits has a page by the id of its event alone: no run of it has ended.
+    """
+    return f"/builds/{quote(request.path_params['id'], safe='')}"
 
 
 def _verb(request: Request) -> ActVerb:

@@ -174,7 +174,7 @@ def test_link_of_a_message_acts_and_its_token_is_in_no_referrer(browser: Browser
         tab.page.reload()
         tab.page.click("text=The page of the build")
 
-        assert (asked, done) == ("Rerun failed?", "CircleCI took it")
+        assert (asked, done) == ("Rerun from failed?", "CircleCI took it")
         assert "/login" in tab.page.url
     assert len(referrers) > 4
     assert [one for one in referrers if "/link/" in one] == []
