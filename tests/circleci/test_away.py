@@ -34,7 +34,7 @@ async def test_every_page_and_answer_says_that_the_database_is_away(
 
     answers: dict[str, httpx.Response] = {}
     for address in addresses:
-        if not address.startswith(NEEDS_NO_DATABASE):
+        if not address.startswith(NEEDS_NO_DATABASE) and "/link/" not in address:  # a forged token is not looked up
             answers[address] = await house.http.get(address)
 
     assert {address: answer.status_code for address, answer in answers.items() if answer.status_code != 503} == {}

@@ -67,7 +67,7 @@ class Linked:
 
     @property
     def build(self) -> str:
-        """The address of its build, by the event: no run of a workflow that waits has ended."""
+        """The address of its build, by its event: a workflow that waits has no run."""
         return f"/builds/{self.event.id}"
 
 
@@ -158,7 +158,7 @@ def _result(asked: Action, ended: Action | None) -> Mapping[str, Any]:
 
 
 async def _earlier(context: PageContext, linked: Linked) -> Sequence[Json]:
-    """Return the last results of acts on the build: links of other messages lead to it too."""
+    """Return the last results of acts on the build, by other links or pages."""
     found = await context.store.read(actions.of_subjects, [linked.act.workflow_id])
     ended = [one for one in found if one.verb in VERBS and not (one.reason or "").startswith("asked: ")]
     return [action_json(one) | {"title": title_of(ActVerb(one.verb))} for one in ended[-MAX_EARLIER:]]
