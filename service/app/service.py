@@ -338,7 +338,7 @@ def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:
         clock=context.clock,
         readiness=readiness,
         known_problems=lambda: pipeline.context.known_problems,
-        acting=ActingSource(source=context.source),
+        acting=ActingSource(source=context.source, links=context.act_links),
     )
 
 
@@ -394,7 +394,6 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFact
             health=health,
             known_problems=api.known_problems,
             acting=api.acting,
-            act_links=context.act_links,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
             limits=limits,
         )

@@ -8,6 +8,7 @@ from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointNotFound
 from service.circleci.circleci import CircleCI
 from service.errors import BadRequest, NotFound, Permanent
+from service.message.act_links import ActLinks
 
 T = TypeVar("T")
 NO_CIRCLECI = "there is no CircleCI to ask: set ROUNDSMAN_CIRCLECI_TOKEN"
@@ -15,9 +16,13 @@ NO_CIRCLECI = "there is no CircleCI to ask: set ROUNDSMAN_CIRCLECI_TOKEN"
 
 @dataclass(frozen=True, kw_only=True)
 class ActingSource:
-    """The source that acts are asked of; None: there is none, as in a test."""
+    """The source that acts are asked of; None: there is none, as in a test.
+
+    links   those in messages that act; None: there are none
+    """
 
     source: object = None
+    links: ActLinks | None = None
 
     @property
     def api(self) -> CircleCIAPI:

@@ -114,7 +114,7 @@ async def _act(context: PageContext, request: Request, linked: Linked) -> Respon
 
 async def _find(context: PageContext, request: Request) -> Linked:
     """Return the things that the link of a request is about. Raises NoLink."""
-    links = context.act_links
+    links = context.acting.links
     link = links.signer.read(request.path_params["token"]) if links else None
     if link is None:
         raise NoLink(FORGED, 404)

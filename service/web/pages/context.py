@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from service.message.act_links import ActLinks
 from service.model import IncidentClass, KnownProblem, User
 from service.operations.build_files import BuildFiles
 from service.operations.first_run import FirstRun
@@ -59,7 +58,6 @@ class PageContext:
 
     first_run        the steps that the builds page shows until the first post is accepted
     build_files      asks CircleCI for what builds ran and left
-    act_links        those in messages that act; None: there are none
     known_problems   returns those of roundsman.yaml; likewise ``setting`` its routes and people
     """
 
@@ -72,7 +70,6 @@ class PageContext:
     setting: Callable[[], Setting] = Setting
     build_files: BuildFiles = field(default_factory=BuildFiles)
     health: HealthFacts = field(default_factory=HealthFacts)
-    act_links: ActLinks | None = None
     acting: ActingSource = field(default_factory=ActingSource)
     weeks: WeeksCache = field(default_factory=WeeksCache)
     tests: TestsCache = field(default_factory=TestsCache)
