@@ -101,8 +101,8 @@ def verbs_of(event: Event) -> Sequence[ActVerb]:
     """Return the acts that an event suggests: those of a failure, or of a hold."""
     if not is_id(event.workflow.id):
         return ()
-    if event.kind == EventKind.WORKFLOW_HELD:
-        return (ActVerb.APPROVE, ActVerb.CANCEL)
+    if event.kind == EventKind.WORKFLOW_HELD:  # of the end of a hold too
+        return (ActVerb.APPROVE, ActVerb.CANCEL) if event.status == "on_hold" else ()
     if event.kind == EventKind.WORKFLOW_COMPLETED and event.status in RED:
         return (ActVerb.RERUN_FAILED,)
     if event.kind == EventKind.JOB_COMPLETED and event.status in RED_JOBS:
