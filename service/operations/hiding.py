@@ -24,6 +24,8 @@ ADDRESS = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")
 PASSWORD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*?:(.+)@")
 MIN_SECRET_PART = 12  # of a channel's URL: shorter parts, such as a room's name, are words of our sentences too
 IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+PLAIN = re.compile(r"<(receiver|route|organization|project) \d+>")
+NAMED_BY = r"['\"`/]|\b(?:receiver|route|organization|project|channel) "  # what stands before a name in our sentences
 EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[a-zA-Z]{2,}")
 
 
@@ -45,7 +47,8 @@ class Hiding:
     """A filter of sentences.
 
     secrets   replaced by ``***`` wherever they occur
-    names     what stands for each private word; none: names are shown
+    names     what stands for each private word; none: names are shown. One that is a plain word, such as a receiver
+              called leads, is hidden where it stands as a name: in quotes, in a slug, or after its kind
     """
 
     def __init__(self, secrets: Iterable[str], names: Mapping[str, str] | None) -> None:
@@ -53,9 +56,10 @@ class Hiding:
         self._secrets = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
         shown = {} if names is None else {one: word for one, word in names.items() if _is_private(one)}
         self._names = {one.casefold(): word for one, word in shown.items()}
-        by_length = sorted(map(re.escape, shown), key=len, reverse=True)
-        joined = "|".join(by_length)
-        self._pattern = re.compile(rf"(?<!\w)(?:{joined})(?!\w)", re.IGNORECASE) if joined else None
+        plain = _any_of(one for one, word in shown.items() if one.isalpha() and PLAIN.fullmatch(word))
+        other = _any_of(one for one, word in shown.items() if not (one.isalpha() and PLAIN.fullmatch(word)))
+        self._pattern = re.compile(rf"(?<!\w)(?:{other})(?!\w)", re.IGNORECASE)
+        self._plain = re.compile(rf"(?:(?<!\w)(?:{plain})(?=/)|({NAMED_BY})(?:{plain})(?!\w))", re.IGNORECASE)
         self._hides_names = names is not None
 
     def __call__(self, sentence: str) -> str:
@@ -65,10 +69,19 @@ class Hiding:
         if not self._hides_names:
             return sentence
         sentence = EMAIL.sub("<email>", sentence)
-        if self._pattern:
-            sentence = self._pattern.sub(lambda found: self._names[found[0].casefold()], sentence)
+        sentence = self._pattern.sub(lambda found: self._names[found[0].casefold()], sentence)
+        sentence = self._plain.sub(self._replace_plain, sentence)
         without_urls = URL.sub(_hidden_url, sentence)
         return IPV6.sub(_hidden_ipv6, ADDRESS.sub(_hidden_address, without_urls))
+
+    def _replace_plain(self, found: re.Match[str]) -> str:
+        before = found[1] or ""
+        return f"{before}{self._names[found[0][len(before) :].casefold()]}"
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return a pattern for any of the words, the longest first; of none, for nothing."""
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
 
 
 def _is_private(word: str) -> bool:

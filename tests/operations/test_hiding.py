@@ -86,3 +86,17 @@ def test_hosts_of_channels_are_named_by_a_number(folder: Path) -> None:
     said = hide("server chat.internal.acme.example: ada of gh/acme/web may not")
 
     assert said == "server <channel host 1>: <person 1> of <project 1> may not"
+
+
+def test_a_name_that_is_a_plain_word_leaves_our_sentences_alone(folder: Path) -> None:
+    private = Private(people=("ada",), projects=("gh/acme/api", "gh/settings/web-shop"))
+    hide = hiding_for(config_of(folder), private, shows_names=False)
+
+    said = hide(
+        "CircleCI's API v3 leads the web to the settings of receiver web, 'web', gh/acme/api, acme/x and web-shop"
+    )
+
+    assert said == (
+        "CircleCI's API v3 leads the web to the settings of receiver <receiver 1>, '<receiver 1>', <project 1>, "
+        "<organization 1>/x and <project 2>"
+    )
