@@ -40,7 +40,7 @@ RUN_COLUMNS = (
     Column(heading="by its span"),
 )
 
-otlp = Group("Register our receiver of spans at CircleCI, and list what it shows.")
+otlp = Group("Register our receiver of spans, and list what it shows.")
 
 Rotate = Annotated[
     bool,
