@@ -182,7 +182,7 @@ async def _context_variables(api: CircleCIAPI, place: GuardPlace) -> States:
 async def _policies(api: CircleCIAPI, place: GuardPlace) -> States:
     """Return whether policies are enforced, and the rules of the newest decision."""
     enabled = (await api.settings.decision_settings(place.org_id)).enabled
-    decisions = (await api.settings.decisions(place.org_id)).items if enabled else ()
+    decisions = (await api.settings.decisions(place.org_id)).items  # also while off: no rule was removed by that
     newest = max(decisions, key=lambda one: one.created_at or "", default=None)
     rules = newest.decision.enabled_rules if newest else ()
     return {"enforcement": "on" if enabled else "off"} | {f"rule {rule}": "on" for rule in rules}

@@ -179,3 +179,7 @@ async def test_at_the_cloud_v3_tells_more(house: House) -> None:
         "project setting is_running_disabled of gh/acme/web changed from off to on",
     ]
     assert found.lacking == []
+
+    house.pretend.settings.are_policies_on = False  # of which the last decisions stay on record there
+    found = await compare(context.store, source, [WEB.slug], NINE + timedelta(days=11))
+    assert [one.sentence for one in found.changes] == ["config policy enforcement of gh/acme changed from on to off"]
