@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from service.config.match_shape import MATCHED_EVENTS, MatchShape
+from service.config.match_shape import OF_JOBS, MatchShape
 from service.config.shapes import suggest
 from service.errors import BadRequest
 from service.model import Matcher
@@ -42,9 +42,9 @@ def parse_matchers(written: Mapping[str, object]) -> tuple[Matcher, ...]:
 
 
 def _with_jobs(written: Mapping[str, object]) -> Mapping[str, object]:
-    """Add the kind of event that a key of jobs needs in a route."""
+    """Add the kinds of events that a key of jobs needs in a route."""
     has_job_key = any(MATCH_KEYS[key].needs_jobs for key in written)
-    return {"event": MATCHED_EVENTS, **written} if has_job_key else written
+    return {"event": sorted(OF_JOBS), **written} if has_job_key else written
 
 
 def _require_few(written: Mapping[str, object]) -> None:

@@ -63,6 +63,7 @@ def test_routes_in_json_hold_every_matcher(writer: Terminal) -> None:
         "repeat_s": None,
         "escalation": None,
         "group": None,
+        "act_links_s": None,
     }
 
 
