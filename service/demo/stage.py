@@ -310,6 +310,7 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
     """Write a file of settings that another terminal sources, and return its path."""
     file = (folder / "demo.env").absolute()
     settings = {name: quote(value) for name, value in _settings(folder, stage).items()}
+    settings["PATH"] = f'{quote(str(Path(sys.executable).parent))}:"$PATH"'
     settings["ROUNDSMAN_ADMIN_TOKEN"] = f'"$(cat {quote(str(token_file(folder).absolute()))})"'
     file.write_text("".join(f"export {name}={value}\n" for name, value in settings.items()), encoding="utf-8")
     return file
