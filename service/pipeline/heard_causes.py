@@ -103,6 +103,5 @@ def _own(found: FoundCause, told: Sequence[Notification], facts: _Facts, now: da
 
 
 def _name(event: Event) -> str:
-    project = f"{event.org}/{event.project_name}" if event.org and event.project_name else event.project_name
-    names = [project or "a project", f"tag {event.tag}" if event.tag else event.branch, event.workflow.name]
+    names = [event.project_name or "a project", f"tag {event.tag}" if event.tag else event.branch, event.workflow.name]
     return " ".join(name for name in names if name)

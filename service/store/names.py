@@ -31,8 +31,12 @@ PIECE = re.compile(r"\\([*?\[\]!\\])|\[!?\]?[^\]]*\]|([^*?])|.", re.DOTALL)  # e
 
 
 def full_name(row: Row) -> str | None:
-    """Return ``acme/web``, as messages and pages call a project."""
-    return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
+    """Return ``acme/web``, as messages and pages call a project.
+
+    A name with a slash in it has its organization already.
+    """
+    org, name = row["org"], row["project_name"]
+    return name if name and "/" in name else f"{org}/{name}" if org and name else None
 
 
 def _projects(row: Row) -> list[str | None]:

@@ -180,7 +180,7 @@ async def test_a_channel_that_was_told_of_one_project_before_hears_that_the_caus
         heard = [message for label, message in house.channels.took if label == "first (json)"]
 
         assert [one.title for one in heard[1:]] == [IN_TROUBLE.format(4, 4)]
-        assert "service-0 main build" in heard[-1].text
+        assert "- acme/service-0 main build" in heard[-1].text
         assert "service-1" not in heard[-1].text
         await finish(house, run(house, others[0], number=902))
         assert house.channels.told.count("first (json)") == 2

@@ -318,3 +318,11 @@ async def test_a_known_name_is_seen_again_after_a_day(database: Database) -> Non
 
     await store.close()
     assert database.rows("SELECT count(DISTINCT seen_at) FROM names") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("org", "name", "full"),
+    [("acme", "web", "acme/web"), ("acme", "acme/web", "acme/web"), (None, "web", None), ("acme", None, None)],
+)
+def test_an_organization_stands_before_a_name_once(org: str | None, name: str | None, full: str | None) -> None:
+    assert names.full_name({"org": org, "project_name": name}) == full
