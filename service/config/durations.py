@@ -14,7 +14,7 @@ def seconds_between(least: str, most: str) -> Callable[[object], int]:
     def read(written: object) -> int:
         found = _seconds(written)
         if found is None:
-            raise ValueError("is not a duration; write it as 20s, 30m, 4h or 1h30m")
+            raise ValueError("is not a duration; write it as 20s, 30m, 4h, 1h30m or 14d")
         if lowest is not None and highest is not None and not lowest <= found <= highest:
             raise ValueError(f"must be between {least} and {most}")
         return found

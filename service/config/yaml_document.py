@@ -5,6 +5,7 @@ Every scalar stays as it was written: ``1.10``, ``on`` and ``0123`` are names of
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -135,8 +136,23 @@ def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
     passage = "\n".join(text.splitlines()[begin.line : end.line + 1])
     above = text.splitlines()[: end.line][-1:]
     if error.problem in _COLON_PROBLEMS and above and not _HAS_COLON.search(above[0]):
-        return f"{name}:{end.line}: is not YAML; put a colon after its key"
+        return f"{name}:{end.line}: is not YAML; put a colon after the key in this line"
+    if (line := _line_of_open_quote(text, error)) is not None:
+        return f"{name}:{line}: is not YAML: a quote that opens here does not close in its line; close it"
     return f"{name}:{end.line + 1}:{end.column + 1}: is not YAML: {error.problem}; {_remedy(passage, error)}"
+
+
+def _line_of_open_quote(text: str, error: yaml.MarkedYAMLError) -> int | None:
+    """Return the line of the last quote that closes in a later line, or nowhere."""
+    if error.context == "while scanning a quoted scalar" and error.context_mark:
+        return int(error.context_mark.line) + 1
+    found = None
+    with suppress(yaml.YAMLError):  # its tokens end at the error, or before
+        for token in yaml.scan(text, Loader=yaml.BaseLoader):
+            is_quoted = isinstance(token, yaml.ScalarToken) and token.style in {"'", '"'}
+            if is_quoted and token.start_mark.line < token.end_mark.line:
+                found = token.start_mark.line + 1
+    return found
 
 
 def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
@@ -146,6 +162,10 @@ def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
         return 'a ${...} inside [...] or {...} must stand in quotes: ["${NAME}"]'
     if _NEEDS_QUOTES.search(passage):
         return "a value that begins with one of ! * & @ % ` must stand in quotes"
+    if str(error.problem).startswith("expected ',' or ") and error.context_mark:
+        opened = error.context_mark.line + 1
+        never = f"the bracket that opens in line {opened} never closes"
+        return never if "<stream end>" in str(error.problem) else f"a comma is missing before this, or {never}"
     if str(error.problem).startswith("expected <block end>, but found '<block "):
         return "indent this line like the one above it that belongs to the same list or has the same kind of key"
     return "look for a bracket or quote that never closes, or a value with ': ' in it that needs quotes"

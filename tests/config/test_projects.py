@@ -50,7 +50,7 @@ def test_without_the_section_nothing_is_set(file: File) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("gh/acme/web: {rerun_wait: soon}", "rerun_wait is not a duration; write it as 20s, 30m, 4h or 1h30m"),
+        ("gh/acme/web: {rerun_wait: soon}", "rerun_wait is not a duration; write it as 20s, 30m, 4h, 1h30m or 14d"),
         ("gh/acme/web: {rerun_wait: 3h}", "rerun_wait must be between 0s and 2h"),
         ("gh/acme/web: {expire: 1h}", "expire must be between 1d and 400d"),
         ("gh/acme/web: {default_branch: release/*}", "'release/*' is no name of a branch; write the one that counts"),

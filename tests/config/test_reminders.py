@@ -34,7 +34,7 @@ def test_times_are_durations_and_others_count_as_used(file: File) -> None:
 @pytest.mark.parametrize(
     ("written", "complaint"),
     [
-        ("repeat: soon", "repeat is not a duration; write it as 20s, 30m, 4h or 1h30m"),
+        ("repeat: soon", "repeat is not a duration; write it as 20s, 30m, 4h, 1h30m or 14d"),
         ("repeat: 4", "repeat is not a duration"),
         ("repeat: 1s", "repeat must be between 5m and 30d"),
         ("repeat: 99d", "repeat must be between 5m and 30d"),
