@@ -79,7 +79,7 @@ def _print(found: Json) -> None:
     if found["unknown"]:
         say(found["unknown"])
     elif not found["projects"]:
-        say("CircleCI's figures of no project are kept yet: `serve` asks once a day, with ROUNDSMAN_CIRCLECI_TOKEN")
+        say("no figures of CircleCI's are kept yet: where ROUNDSMAN_CIRCLECI_TOKEN is set, `serve` asks once a day")
     else:
         say(f"CircleCI says: {found['sources']['circleci']}")
         say(f"our record: {found['sources']['ours']}")

@@ -23,6 +23,7 @@ Build = Annotated[
         metavar="BUILD", help="A workflow's id, or an event's, or its first 8 digits from `roundsman events list`."
     ),
 ]
+FROM_FAILED = "rerun from failed"
 OfJob = Annotated[str, typer.Option("--job", metavar="NAME", help="Which job, where several fit.")]
 
 
@@ -70,7 +71,8 @@ def _act(verb: ActVerb, build: str, job: str | None, *, yes: bool, as_json: bool
     config = managing_config("builds are acted on with")
     workflow_id, name = with_store(lambda _, store: _find(_, store, build))
     of_job = f" job {job} of" if job else ""
-    confirm(f"{humanize(verb)}{of_job} {name} at CircleCI?".capitalize(), is_confirmed=yes)
+    words = _words(verb)
+    confirm(f"{words[0].upper()}{words[1:]}{of_job} {name} at CircleCI?", is_confirmed=yes)
     asked = BuildAct(verb=verb, workflow_id=workflow_id, job=job)
 
     async def do(api: CircleCIAPI, _: Store, recorder: Recorder) -> ActResult:
@@ -83,11 +85,15 @@ async def _find(_: Settings, store: Store, build: str) -> tuple[UUID, str]:
     return await find_workflow(store, build)
 
 
+def _words(verb: str) -> str:
+    return FROM_FAILED if verb == ActVerb.RERUN_FAILED else humanize(verb)
+
+
 def finish(result: ActResult, verb: str, *, as_json: bool) -> None:
     """Print the result of an act. Exits with 1 unless it is known to be done."""
     if as_json:
         print_json(result_json(result, verb))
     else:
-        say(f"{humanize(verb)}: {result.outcome}: {result.sentence}")
+        say(f"{_words(verb)}: {result.outcome}; {result.sentence}")
     if result.outcome is not ActOutcome.DONE:
         raise typer.Exit(1)

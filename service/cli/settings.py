@@ -101,7 +101,7 @@ def diff(since: Since = "30d", project: ProjectOption = "", as_json: AsJson = Fa
     if as_json:
         print_json({"changes": [change_json(one) for one in found]})
     else:
-        _print_changes(found, none=f"nothing has changed since {since}")
+        _print_changes(found, none=f"no change since {since} is on record")
 
 
 def _print_changes(found: Sequence[GuardChange], *, none: str) -> None:

@@ -43,7 +43,8 @@ async def trigger_pipeline(api: CircleCIAPI, trigger: Trigger, recorder: Recorde
 
 def describe(trigger: Trigger) -> str:
     """Return what is asked for, in words."""
-    place = f"tag {trigger.tag}" if trigger.tag else f"branch {trigger.branch or 'by default'}"
+    branch = f"branch {trigger.branch}" if trigger.branch else "its default branch"
+    place = f"tag {trigger.tag}" if trigger.tag else branch
     names = f", with {', '.join(sorted(trigger.parameters))}" if trigger.parameters else ""
     return f"a pipeline of {trigger.project}, {place}{names}"
 

@@ -202,7 +202,7 @@ def test_command_says_when_nothing_is_kept(terminal: Terminal) -> None:
     every, one = terminal.run("insights"), terminal.run("insights", "--project", "acme/web")
 
     assert (every.code, one.code) == (1, 1)
-    assert "CircleCI's figures of no project are kept yet" in every.out
+    assert "no figures of CircleCI's are kept yet" in every.out
     assert "CircleCI has not been asked yet" in one.out
 
 

@@ -85,7 +85,7 @@ def test_approval_is_given_and_read_back(operator: Terminal, fake: FakeCircleCI)
     again = operator.run("approve", run.workflow_id, "--yes")
 
     assert said.code == 0
-    assert " ".join(said.out.split()) == "approve: done: CircleCI answered: Accepted. The job is success."
+    assert " ".join(said.out.split()) == "approve: done; CircleCI answered: Accepted. The job is success."
     assert list(fake.actions.approved.values()) == [ADA.id]
     assert again.code == 1
 
@@ -123,7 +123,7 @@ def test_answer_200_means_that_no_pipeline_was_started(operator: Terminal, fake:
     said = operator.run("trigger", "gh/acme/web", "--yes")
 
     assert said.code == 1
-    assert "refused: CircleCI started no pipeline: Pipeline skipped" in " ".join(said.out.split())
+    assert "refused; CircleCI started no pipeline: Pipeline skipped" in " ".join(said.out.split())
     assert len(posts(fake)) == 1
 
 

@@ -47,7 +47,7 @@ def test_a_snapshot_says_what_changed_since_the_one_before(operator: Terminal, f
     assert operator.run("settings", "snapshot").lines[0] == "nothing has changed"
     [change] = diff.json["changes"]
     assert (change["of"] if "of" in change else change["scope"], change["kind"]) == ("gh/acme/web", "added")
-    assert operator.run("settings", "diff", "--project", "gh/acme/other").lines == ["nothing has changed since 30d"]
+    assert operator.run("settings", "diff", "--project", "gh/acme/other").lines == ["no change since 30d is on record"]
 
 
 @pytest.mark.long
