@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from service.app.build_context import circleci
 from service.cli._database import with_store
@@ -67,7 +67,7 @@ def backfill(project: Slug, since: SinceOption = "30d", as_json: AsJson = False)
         calls = config.settings.reconcile_calls
         budget = PacedBudget(store, calls, clock=store.clock, has_room=lambda: source.has_room, time=time.monotonic)
         try:
-            with _progress(is_shown=not as_json) as progress:
+            with _progress(is_shown=not as_json, calls=calls) as progress:
                 work = Backfill(store=store, source=source, budget=budget, clock=store.clock, progress=progress)
                 return await work.run(project, begins)
         except Temporary as error:
@@ -95,16 +95,20 @@ def _count(number: int, noun: str) -> str:
 
 
 @contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Callable[[BackfillState], None]]:
+def _progress(*, is_shown: bool, calls: int) -> Iterator[Callable[[BackfillState], None]]:
     """Show a bar on standard error, if that is a terminal."""
     errors = Console(stderr=True)
     if not is_shown or not errors.is_terminal:
         yield lambda _state: None
         return
-    with Progress(console=errors, transient=True) as bar:
+    # no time left is shown: it stands still for most of a minute when the calls of that minute are spent
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), TaskProgressColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("asking CircleCI", total=1.0)
         yield lambda state: bar.update(
-            task, completed=_share(state), description=f"{state.asked} asked, {state.found} missed"
+            task,
+            completed=_share(state),
+            description=f"{state.asked} asked, {state.found} missed; at most {calls} calls a minute",
         )
 
 

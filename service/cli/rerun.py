@@ -20,7 +20,8 @@ from service.text import humanize
 Build = Annotated[
     str,
     typer.Argument(
-        metavar="BUILD", help="A workflow's id, or an event's, or its first 8 digits from `roundsman events list`."
+        metavar="BUILD",
+        help="An event's id, or its first 8 digits from `roundsman events list`; or a workflow's whole id.",
     ),
 ]
 FROM_FAILED = "rerun from failed"
