@@ -74,6 +74,7 @@ def test_every_address_leads_to_one_place(folder: Path) -> None:
     assert len(addresses) == len(set(addresses))
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house: House) -> None:
     delivery = await house.post(workflow_completed(RED))

@@ -229,5 +229,6 @@ def test_paths_of_the_api_occur_in_the_tables_alone() -> None:
     assert {one for one in found if not one.startswith("api/tables/")} == {"links.py"}  # the page of a job has one too
 
 
+@pytest.mark.long
 def test_each_endpoint_is_used_and_not_only_a_method() -> None:
     assert [name for name in ENDPOINTS if not uses()[name]] == []

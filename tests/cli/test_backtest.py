@@ -114,6 +114,7 @@ def test_people_read_a_table(terminal: Terminal) -> None:
     assert "gone, of what was sent:" in said.lines
 
 
+@pytest.mark.long
 def test_wrong_use_is_said_with_the_next_step(terminal: Terminal, migrated: Path) -> None:
     shutil.copy(migrated, terminal.folder / "roundsman.db")
     terminal.configure(CHANGES)
@@ -201,6 +202,7 @@ tests:
 """
 
 
+@pytest.mark.long
 def test_tests_give_the_kind_of_a_red_run_and_its_times(terminal: Terminal) -> None:
     (terminal.folder / "roundsman.yaml").write_text(KINDS)
 

@@ -89,6 +89,7 @@ def test_what_makes_no_sense_ends_with_code_1_and_wrong_use_with_2(operator: Ter
     assert (unknown.code, "`roundsman incidents list`" in unknown.err) == (1, True)
 
 
+@pytest.mark.long
 def test_an_open_incident_is_taken_muted_and_released(
     terminal: Terminal, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ async def test_events_of_one_moment_each_have_a_place(database: Database) -> Non
     assert len(page.items) + len(rest.items) == len(alike)
 
 
+@pytest.mark.long
 async def test_what_is_stored_short_is_whole_for_the_release_before(database: Database) -> None:
     """Its code knows no usual values."""
     workflow = "https://app.circleci.com/pipelines/github/acme/web/1487/workflows/a-workflow"

@@ -56,6 +56,7 @@ async def finish(house: House, *runs: Run) -> None:
         await house.drain()
 
 
+@pytest.mark.long
 async def test_builds_are_shown_with_a_credential_alone(house: House) -> None:
     await finish(house, RED)
 
@@ -81,6 +82,7 @@ async def test_runs_are_counted_by_result_and_duration(house: House) -> None:
     assert (labels, count) == (MAIN, 2)
 
 
+@pytest.mark.long
 async def test_other_branches_have_no_series(house: House) -> None:
     await finish(house, replace(RED, branch="feature/x"))
 

@@ -80,6 +80,7 @@ async def value(house: House, name: str) -> float:
     return sample.value
 
 
+@pytest.mark.long
 @BOTH
 async def test_a_story_leaves_its_numbers_under_names_that_stay(house: House) -> None:
     await house.finish(RED)

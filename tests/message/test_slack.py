@@ -54,6 +54,7 @@ def a_hostile_event(subject: str) -> tuple[Event, Details]:
     return event, Details(jobs=jobs)
 
 
+@pytest.mark.long
 @given(words)
 def test_words_from_outside_are_literal_and_within_the_limits(subject: str) -> None:
     event, details = a_hostile_event(subject)

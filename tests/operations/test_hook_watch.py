@@ -197,6 +197,7 @@ async def test_a_replaced_hook_is_not_confirmed_by_the_one_before(house: House, 
     assert (state.hook_id, state.fingerprint, state.applied_at) == ("by-hand", None, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "reason"),
     first_and_long(
@@ -254,6 +255,7 @@ async def test_slugs_of_projects_are_asked_for_once_a_day(house: House, watch: H
     assert len([call for call in house.pretend.calls if call.path.startswith("/project/")]) > second
 
 
+@pytest.mark.long
 async def test_project_whose_hook_never_posted_is_reconciled_and_found_silent(house: House, watch: HookWatch) -> None:
     assert await look(house, watch) == []  # no project has ever posted
     reconcile = house.service.pipeline.reconcile

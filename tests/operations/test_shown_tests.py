@@ -75,6 +75,7 @@ async def expect_as_anew(house: House, kept: JudgedTests, *, later: timedelta = 
         assert shown == await store.read(read_tests, now, wanted, JudgedTests())
 
 
+@pytest.mark.long
 async def test_a_test_is_judged_again_when_it_has_another_result_and_not_before(house: House) -> None:
     kept = JudgedTests()
     await post(house, run(900), run(901, VOUCHERS[0], SLOW), elsewhere(902))

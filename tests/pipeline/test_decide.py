@@ -39,6 +39,7 @@ class Renaming:
         return replace(self._source.parse(delivery), branch="renamed")
 
 
+@pytest.mark.long
 async def test_replay_by_a_release_that_reads_otherwise_changes_no_earlier_reason(folder: Path) -> None:
     routes = RED_TO_WEB.replace("match: {", "match: {branch: '!renamed', ")
     async with a_house(folder, routes) as house:
@@ -55,6 +56,7 @@ async def test_replay_by_a_release_that_reads_otherwise_changes_no_earlier_reaso
     assert older == before
 
 
+@pytest.mark.long
 async def test_verdict_on_record_is_shown_beside_that_of_another_release(house: House) -> None:
     delivery = await house.finish(RED)
     await house.drain()
@@ -68,6 +70,7 @@ async def test_verdict_on_record_is_shown_beside_that_of_another_release(house: 
     assert "By the rules of this release it would be matched" in page
 
 
+@pytest.mark.long
 async def test_hundreds_of_routes_are_one_row_for_an_event(folder: Path) -> None:
     more = "".join(
         f"  - {{name: r{n}, match: {{project: gh/acme/s{n}, actor: ada}}, receiver: web}}\n" for n in range(300)

@@ -75,6 +75,7 @@ async def test_a_digest_tells_of_its_week_once(folder: Path) -> None:
         ] == ["digest"]
 
 
+@pytest.mark.long
 async def test_an_empty_digest_is_skipped_if_so_chosen(folder: Path) -> None:
     async with a_house(folder, ROUTES % ", skip_empty: true", clock=Clock(now=SUNDAY)) as house:
         await finish(house, run(1, "success", SUNDAY))
@@ -155,6 +156,7 @@ async def test_who_has_it_until_when_and_that_it_is_muted_stand_with_what_is_red
     assert ", Linh had it until Sun 08 Mar 13:00, muted" in text
 
 
+@pytest.mark.long
 async def test_times_name_their_zone(folder: Path) -> None:
     async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
         await finish(house, run(1, "failed", SUNDAY))

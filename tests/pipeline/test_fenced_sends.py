@@ -152,6 +152,7 @@ async def test_message_is_due_by_the_clock_of_the_database(house: House) -> None
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_channel_that_names_a_long_time_gets_it_and_one_attempt_after_it(house: House) -> None:
     closed = Temporary("web (json) answered 429", retry_after_s=61 * 60)
     house.channels.plan["web (json)"] = [closed]
@@ -165,6 +166,7 @@ async def test_channel_that_names_a_long_time_gets_it_and_one_attempt_after_it(h
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_channel_that_asks_for_more_time_for_ever_is_given_up(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=86_400)] * 10
     delivery = await tried(house)
@@ -176,6 +178,7 @@ async def test_channel_that_asks_for_more_time_for_ever_is_given_up(house: House
     assert (found["state"], len(found["attempts"])) == ("dead", 2)
 
 
+@pytest.mark.long
 async def test_time_for_which_a_retry_was_late_is_no_fault_of_the_channel(house: House) -> None:
     """The lane was full, or everything stood still: the channel still gets its time."""
     house.channels.plan["web (json)"] = [AWAY, AWAY]

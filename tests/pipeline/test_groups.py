@@ -266,6 +266,7 @@ async def test_a_news_that_a_person_resends_is_told_by_itself(house: House) -> N
     assert [title[:20] for title in await wait(house)] == ["acme/web main broke:"]
 
 
+@pytest.mark.long
 async def test_two_looks_at_one_group_send_it_once(house: House) -> None:
     await finish(house, run("build"), run("lint"), run("deploy"))
     house.clock.tick(seconds=20)

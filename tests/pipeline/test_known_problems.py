@@ -53,6 +53,7 @@ async def test_a_message_names_the_known_problem_with_its_link_and_owner(house: 
     assert "counts as open again" not in text
 
 
+@pytest.mark.long
 async def test_a_closed_one_that_comes_back_is_reopened_and_told_so(house: House) -> None:
     problem = await add(house, **VOUCHERS, mute=True)
     await house.act(f"known-problems/{problem}/close")
@@ -71,6 +72,7 @@ async def test_a_closed_one_that_comes_back_is_reopened_and_told_so(house: House
     assert "counts as open again" not in again
 
 
+@pytest.mark.long
 async def test_a_run_of_muted_problems_alone_is_not_told_and_says_why(house: House) -> None:
     await add(house, pattern="*Error*", title="Everything", mute=True)
     await add(house, pattern="DID NOT RAISE", title="Vouchers", mute=True)
@@ -85,6 +87,7 @@ async def test_a_run_of_muted_problems_alone_is_not_told_and_says_why(house: Hou
     assert len(house.channels.told) == 1
 
 
+@pytest.mark.long
 async def test_one_failure_that_is_not_known_is_told(house: House) -> None:
     await add(house, **VOUCHERS, mute=True)
 

@@ -69,6 +69,7 @@ def ids_of_jobs(house: House) -> list[object]:
     )
 
 
+@pytest.mark.long
 async def test_message_that_was_put_off_is_again_the_first_of_its_lane(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=1800)]
     for number in (1, 2):

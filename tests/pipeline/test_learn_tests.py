@@ -69,6 +69,7 @@ async def test_all_results_of_a_rerun_are_asked_for_on_any_branch(folder: Path) 
     assert tests[-1] == "/project/github/acme/web/9000/tests"
 
 
+@pytest.mark.long
 async def test_what_a_message_waits_for_is_asked_first_and_the_tests_of_a_rerun_after_it(folder: Path) -> None:
     everything = RED_TO_WEB.replace("[failed, error]", "[success, failed]")
     async with a_house(folder, everything) as house:

@@ -45,6 +45,7 @@ async def muted_before_the_third_red(house: House, until: str = "2h") -> None:
     assert await finish(house, 903, "failed") == []
 
 
+@pytest.mark.long
 async def test_what_is_still_red_is_told_once_to_who_was_not_told(house: House) -> None:
     await muted_before_the_third_red(house)
     assert await states(house, "leads") == [("broke", "pending", "mute", None)]
@@ -74,6 +75,7 @@ async def test_a_mute_that_is_ended_early_or_lasts_longer_decides(house: House) 
     assert await later(house, minutes=1) == [("leads (json)", "broke")]
 
 
+@pytest.mark.long
 async def test_until_it_is_fixed_is_until_then(house: House) -> None:
     await muted_before_the_third_red(house, until="fixed")
 
@@ -82,6 +84,7 @@ async def test_until_it_is_fixed_is_until_then(house: House) -> None:
     assert await later(house, minutes=1) == [("leads (json)", "broke")]
 
 
+@pytest.mark.long
 async def test_what_expires_is_told_to_nobody(house: House) -> None:
     await muted_before_the_third_red(house, until="fixed")
     house.clock.tick(days=31)

@@ -136,6 +136,7 @@ async def test_what_circleci_does_not_rerun_is_told_at_once(house: House, last: 
     assert told(house) == ["broke"]
 
 
+@pytest.mark.long
 async def test_a_canceled_rerun_changes_nothing(house: House) -> None:
     await finish(house, rerun(0, "failed"))
     await finish(house, rerun(1, "canceled"))
@@ -153,6 +154,7 @@ async def test_a_manual_rerun_is_told_at_once(house: House) -> None:
     assert house.rows(NEWS) == [("broke", 0, "dropped"), ("broke", 0, "sent")]
 
 
+@pytest.mark.long
 async def test_the_red_of_a_newer_pipeline_takes_the_place_of_what_waits(house: House) -> None:
     await finish(house, rerun(0, "failed"))
     event_id = await finish(house, rerun(0, "failed", most=0, pipeline=1488))

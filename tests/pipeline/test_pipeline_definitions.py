@@ -76,6 +76,7 @@ def as_before(transaction: Transaction) -> None:
     transaction.execute(text("UPDATE tracks SET definition_id = NULL"))
 
 
+@pytest.mark.long
 async def test_a_green_run_of_one_definition_fixes_nothing_of_another(house: House) -> None:
     await finish(house, of_main(901, "failed"), FIRST)
     await finish(house, of_main(902, "success"), SECOND)

@@ -61,6 +61,7 @@ async def test_branches_without_settings_expire_after_two_weeks_and_main_after_t
         assert await red_after(house, days=16) == []
 
 
+@pytest.mark.long
 async def test_the_default_branch_and_the_expiry_are_those_of_the_file(folder: Path) -> None:
     async with a_house(folder, DEVELOP) as house:
         await finish(house, run(901, "main", "success"), run(902, "develop"))

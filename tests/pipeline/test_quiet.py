@@ -96,6 +96,7 @@ async def test_a_night_without_trouble_has_no_summary(night: House) -> None:
     assert await wake_up(night) == []
 
 
+@pytest.mark.long
 async def test_who_was_told_red_is_told_in_the_morning_that_it_was_fixed(folder: Path) -> None:
     async with a_house(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING - timedelta(hours=4))) as house:
         await finish(house, run(-240, "failed"))
@@ -134,6 +135,7 @@ async def test_jobs_stand_in_the_summary(folder: Path) -> None:
         assert "acme/web main build-and-test unit-tests: 1 failed" in house.channels.took[-1][1].text
 
 
+@pytest.mark.long
 async def test_urgent_routes_tell_at_all_hours(folder: Path) -> None:
     async with a_house(folder, ROUTES % FOLLOWS + "    urgent: true\n", clock=Clock(now=EVENING)) as house:
         await finish(house, run(1, "failed"))
@@ -156,6 +158,7 @@ async def test_details_that_come_end_no_quiet_hours(night: House) -> None:
     assert night.fetches() == []
 
 
+@pytest.mark.long
 async def test_a_person_may_send_it_before_the_hours_begin(night: House) -> None:
     await finish(night, run(1, "failed"))
     waiting = (await night.http.get("/api/v1/notifications?state=pending")).json()["items"]
@@ -187,6 +190,7 @@ async def day(folder: Path) -> AsyncIterator[House]:
         yield house
 
 
+@pytest.mark.long
 async def test_what_is_red_when_a_silence_ends_is_told_once(day: House) -> None:
     await silence(day)
     events = await finish(day, run(1, "failed"), run(20, "failed"))
@@ -205,6 +209,7 @@ async def test_what_was_fixed_in_a_silence_is_not_told(day: House) -> None:
     assert await wake_up(day, EVENING + timedelta(hours=3)) == []
 
 
+@pytest.mark.long
 async def test_who_was_told_red_hears_after_the_silence_that_it_was_fixed(day: House) -> None:
     await finish(day, run(1, "failed"))
     await silence(day)
@@ -214,6 +219,7 @@ async def test_who_was_told_red_hears_after_the_silence_that_it_was_fixed(day: H
     assert await wake_up(day, EVENING + timedelta(hours=3)) == [MAIN]
 
 
+@pytest.mark.long
 async def test_a_silence_that_is_ended_early_lets_go_what_it_kept_back(day: House) -> None:
     first, second = await silence(day), await silence(day, until="1h")
     await finish(day, run(1, "failed"))
@@ -245,6 +251,7 @@ async def test_what_a_silence_and_then_quiet_hours_kept_back_stands_in_their_sum
     assert await wake_up(night) == ["Kept back in quiet hours: 1 message"]
 
 
+@pytest.mark.long
 async def test_a_summary_that_is_sent_again_says_all_that_it_said_before(night: House) -> None:
     await finish(night, run(1, "failed"), run(20, "success"))
     night.channels.plan["web (json)"] = [Temporary("busy")]

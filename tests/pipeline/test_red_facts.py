@@ -89,6 +89,7 @@ async def test_passes_of_tests_that_failed_are_on_record(house: House) -> None:
     assert house.rows("SELECT passes, fails FROM test_days") == [(1, 1)] * 3
 
 
+@pytest.mark.long
 async def test_a_test_that_passed_before_is_new(house: House) -> None:
     found = await facts(house, await post(house, run(900, "success"), run(901)))
 
@@ -141,6 +142,7 @@ async def test_a_test_that_fails_again_and_again_is_no_flake(house: House) -> No
     assert {one.flaky for one in found.tests} == {None}
 
 
+@pytest.mark.long
 async def test_a_break_has_its_culprits_and_their_changes(house: House) -> None:
     green, red = run(900, "success"), run(901)
 
@@ -160,12 +162,14 @@ async def test_a_break_says_since_when_the_track_was_green(house: House) -> None
     assert found.green_since == before[2].stopped_at
 
 
+@pytest.mark.long
 async def test_of_a_track_that_was_never_green_no_time_is_said(house: House) -> None:
     found = await facts(house, await post(house, run(901), run(902)))
 
     assert found.green_since is None
 
 
+@pytest.mark.long
 async def test_a_branch_that_is_red_as_main_is_says_so(house: House) -> None:
     main = run(901)
 

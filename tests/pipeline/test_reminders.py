@@ -64,6 +64,7 @@ async def test_a_channel_is_reminded_each_four_hours_of_the_newest_red(folder: P
         assert await later(house, hours=9) == []
 
 
+@pytest.mark.long
 async def test_what_was_missed_is_made_up_for_by_one_also_after_a_restart(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
@@ -129,6 +130,7 @@ async def test_reminders_that_wait_are_dropped_when_it_is_taken(folder: Path) ->
         assert states(house)[1:] == [("reminder", "dropped", "a person has taken it")]
 
 
+@pytest.mark.long
 async def test_reminders_that_wait_are_dropped_when_it_is_fixed(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
@@ -157,6 +159,7 @@ async def test_what_was_not_told_is_not_reminded_of(house: House) -> None:
     assert await later(house, hours=7) == []
 
 
+@pytest.mark.long
 async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
     routes = ONLY_REPEAT + '    active: {hours: "08:00-18:00"}\n'
     async with a_house(folder, routes, clock=Clock(now=NINE)) as house:
@@ -166,6 +169,7 @@ async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
         assert await later(house, hours=13, minutes=5) == [(WEB, "reminder")]
 
 
+@pytest.mark.long
 async def test_another_failure_than_the_one_that_was_taken_reminds_again(house: House) -> None:
     await finish(house, 901, "failed")
     await change(house, fingerprint="a" * 64, taken_by="ada", taken_at=NINE, taken_fingerprint="a" * 64)

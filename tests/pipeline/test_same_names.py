@@ -51,6 +51,7 @@ async def test_the_definition_is_shown_where_two_look_alike(house: House) -> Non
     assert [NOTE in message.text for _, message in house.channels.took] == [True]
 
 
+@pytest.mark.long
 async def test_where_one_workflow_has_a_name_its_definition_is_not_shown(house: House) -> None:
     other = replace(of_main(901, "failed"), workflow="deploy")
     await finish(house, other, SECOND)

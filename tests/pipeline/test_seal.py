@@ -75,6 +75,7 @@ TAMPERED: list[Tampering] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tampering", few_and_long(TAMPERED, every=5))
 async def test_tampered_row_is_named(house: House, tampering: Tampering) -> None:
     statement, findings = tampering
@@ -88,6 +89,7 @@ async def test_tampered_row_is_named(house: House, tampering: Tampering) -> None
     assert set(named) <= {event_id}
 
 
+@pytest.mark.long
 async def test_rows_that_were_deleted_with_their_hashes_are_told_by_the_time_of_their_seal(house: House) -> None:
     await a_sealed_build(house)
     await house.finish(GREEN)
@@ -117,6 +119,7 @@ async def test_row_inserted_with_an_old_time_is_named(house: House) -> None:
     assert found(await report_of(house)) == [("inserted", "actions")]  # no seal takes it up later
 
 
+@pytest.mark.long
 async def test_seals_made_anew_are_found_by_those_kept_elsewhere(house: House) -> None:
     await a_sealed_build(house)
     kept = read_kept("\n".join(sentences(await report_of(house))))
@@ -134,6 +137,7 @@ async def test_seals_made_anew_are_found_by_those_kept_elsewhere(house: House) -
     assert finding["sentence"].startswith("seal 7 is kept elsewhere and missing here")
 
 
+@pytest.mark.long
 async def test_retention_says_what_it_removed(house: House) -> None:
     await a_sealed_build(house)
     house.clock.tick(days=500)
@@ -266,6 +270,7 @@ def edit(file: Path, number: int, change: Callable[[dict[str, Any]], object]) ->
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+@pytest.mark.long
 async def test_export_verifies_without_roundsman(house: House, exported: Callable[[str], Any], tmp_path: Path) -> None:
     event_id = await a_sealed_build(house)
     folder = await exported("audit")

@@ -313,6 +313,7 @@ async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house
     assert [attempt["asked_by"] for attempt in waiting["attempts"]] == [None, None]
 
 
+@pytest.mark.long
 async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_else(house: House) -> None:
     delivery = await sent(house)
     notification = await only(house, delivery)

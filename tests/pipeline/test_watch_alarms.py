@@ -76,6 +76,7 @@ async def test_dead_letters_are_told_once_and_so_is_their_end(watched: House) ->
     assert await look(watched, minutes=1) == ["Roundsman: dead letters wait for a person"]
 
 
+@pytest.mark.long
 async def test_the_dead_letter_of_an_alarm_raises_none(watched: House) -> None:
     watched.channels.plan[OPS] = [Permanent("platform (json) answered 404")]
     await give_up(watched)
@@ -90,6 +91,7 @@ async def test_the_dead_letter_of_an_alarm_raises_none(watched: House) -> None:
     assert await look(watched, hours=2) == []
 
 
+@pytest.mark.long
 async def test_a_channel_that_accepts_nothing_for_an_hour_is_told_through_others(watched: House) -> None:
     watched.channels.plan[WEB] = [Temporary("web (json) answered 503")] * 40
     await watched.finish(RED)
@@ -105,6 +107,7 @@ async def test_a_channel_that_accepts_nothing_for_an_hour_is_told_through_others
     assert "Roundsman: a channel accepts no messages: this has ended" in await look(watched, minutes=1)
 
 
+@pytest.mark.long
 async def test_a_channel_is_not_told_that_it_refuses(watched: House) -> None:
     watched.channels.plan[OPS] = [Permanent("platform (json) answered 404")]
     await give_up(watched)
@@ -125,6 +128,7 @@ async def test_a_refused_token_is_told(folder: Path) -> None:
         assert await look(house, minutes=9) == ["Roundsman: CircleCI does not accept the API token: this has ended"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_a_clock_that_is_off_is_told_until_its_machine_sees_it_right(watched: House) -> None:
     store = watched.service.context.store

@@ -149,6 +149,7 @@ async def test_every_name_of_an_event_is_found_in_any_case(store: Store) -> None
     assert missed == []
 
 
+@pytest.mark.long
 @on_both
 async def test_a_glob_that_fits_many_names_looks_at_the_events_themselves(store: Store) -> None:
     for number in range(MANY):

@@ -153,6 +153,7 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
     assert story["actions"] == []
 
 
+@pytest.mark.long
 async def test_a_body_that_is_no_text_is_shown_with_escapes(house: House) -> None:
     await house.send(b'{"type": "\xff"}')
     await house.drain()

@@ -146,6 +146,7 @@ async def test_who_may_not_come_in_is_told_the_next_step(site: Site, changes: di
     assert site.house.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("groups", "status"),
     first_and_long([(["Builders"], 303), ("builders", 303), (["guests"], 403), (None, 403)]),

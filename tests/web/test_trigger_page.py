@@ -46,6 +46,7 @@ def hidden(response: httpx.Response) -> dict[str, str]:
     return dict(re.findall('<input type="hidden" name="([^"]+)" value="([^"]*)">', response.text))
 
 
+@pytest.mark.long
 async def test_pipeline_is_started_once_after_a_question_and_is_on_record(acting: House) -> None:
     await acting.finish(RED)
     await acting.drain()

@@ -92,6 +92,7 @@ async def test_jobs_have_bars_in_time_and_failed_ones_come_first(house: House) -
     assert "style=" not in page
 
 
+@pytest.mark.long
 async def test_a_job_says_which_jobs_it_waited_for(house: House) -> None:
     [build] = await finish(house, run(901))
 
@@ -129,6 +130,7 @@ def test_failures_with_one_text_are_one() -> None:
     assert [len(group["tests"]) for group in groups] == [3, 1, 1, 1]
 
 
+@pytest.mark.long
 async def test_a_build_and_its_beginning_lead_to_one_page(house: House) -> None:
     [build] = await finish(house, run(901))
     workflow = house.rows("SELECT workflow_id FROM events")[0][0]

@@ -95,6 +95,7 @@ async def test_a_wrong_question_is_answered_400_as_the_api_does(house: House, qu
     assert sentence in answer.json()["error"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_build_by_run_event_and_first_digits_is_the_same(house: House) -> None:
     event_id = await house.finish(RED)

@@ -106,6 +106,7 @@ async def test_routes_say_how_often_they_fitted_and_which_are_never_reached(hous
     assert "elsewhere to phones ! never reached: nothing fitted it" in words
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_routes_are_counted_on_the_newest_events_alone(house: House) -> None:
     for number in (901, 902, 903):

@@ -181,6 +181,7 @@ async def test_all_of_one_cause_are_dismissed_at_once_and_others_stay(house: Hou
     assert again.status_code == 409
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by admin: told by phone"), ("", "by admin")])
 async def test_a_notification_is_dismissed_and_on_record(
     house: House, browser: httpx.AsyncClient, because: str, on_record: str

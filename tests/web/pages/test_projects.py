@@ -213,6 +213,7 @@ async def test_unknown_names_are_answered_with_near_ones(house: House) -> None:
     assert "build-and-test" in twin.json()["error"]
 
 
+@pytest.mark.long
 async def test_strangers_see_neither_the_pages_nor_their_twins(house: House) -> None:
     async with httpx.AsyncClient(transport=house.http._transport, base_url=house.http.base_url) as stranger:
         answers = [await stranger.get(path) for path in ("/projects", "/projects/acme/web")]

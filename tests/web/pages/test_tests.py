@@ -105,6 +105,7 @@ async def test_one_test_has_its_results_messages_problem_and_owner(house: House)
     assert (await house.http.get(f"/builds/{build}")).status_code == 200
 
 
+@pytest.mark.long
 async def test_a_hostile_name_has_a_plain_address_and_stays_literal(house: House) -> None:
     await post(house, run(900), run(901, replace(ADDS, name=HOSTILE, class_name=HOSTILE)))
     [listed] = (await rows(house, "/tests.json"))["sections"]["new"]["items"]
