@@ -276,6 +276,7 @@ async def test_a_mail_server_that_answers_without_end_is_left_alone(reply: bytes
         assert left_alone(end)
 
 
+@pytest.mark.long
 async def test_a_mail_server_that_trickles_is_listened_to_for_a_limited_time() -> None:
     with raw_end(smtp(forever=b"250-PIPELINING\r\n", every_s=0.02)) as end:
         with pytest.raises(Temporary, match="did not answer in time"):

@@ -293,6 +293,7 @@ async def test_partly_accepted_message_is_not_sent_again(net: HttpEnd) -> None:
         await sent(f"{SLACK_BOT}/#web")
 
 
+@pytest.mark.long
 async def test_channel_that_never_answers_delays_no_other(net: HttpEnd, web: HttpEnd) -> None:
     net.behave(Silence())
     channels = AppriseChannels(deadline_s=0.5, max_concurrent=1)

@@ -88,6 +88,7 @@ async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(fo
     assert attempts[-1] == ("sent", None)
 
 
+@pytest.mark.long
 async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
     with fake_servers.http_end() as end:
         end.behave(fake_servers.Answer(status=429, headers=(("Retry-After", "15"),)), fake_servers.Answer())

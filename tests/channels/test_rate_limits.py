@@ -159,6 +159,7 @@ async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none
     assert numbers(house, SLACK) == [2, 3]
 
 
+@pytest.mark.long
 async def test_message_that_waited_for_hours_still_has_an_hour_of_attempts(house: House) -> None:
     await owe(house, 1)
     house.clock.tick(hours=5)
@@ -247,6 +248,7 @@ async def test_a_mail_server_gets_one_mail_at_a_time_from_all_its_channels(folde
     assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
 
 
+@pytest.mark.long
 async def test_a_mail_server_that_wants_to_be_left_alone_is_by_all_its_channels(folder: Path) -> None:
     async with a_house(folder, MAILS) as house:
         house.channels.plan["web (mailto)"] = [Temporary("web (mailto) did not answer in time", retry_after_s=60)]

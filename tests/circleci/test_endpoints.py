@@ -107,6 +107,7 @@ def maps_in(name: str, body: bytes) -> list[dict[str, Any]]:
     return maps
 
 
+@pytest.mark.long
 async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_does(fake: FakeCircleCI) -> None:
     wire = Wire(fake)
     client = Client(connect("http://ci", "good-token", wire), metrics=Metrics(), clock=now_utc)

@@ -65,6 +65,7 @@ def test_wrong_words_are_answered_with_the_usage_and_the_next_step(terminal: Ter
         assert_sentence(said.err)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "command"), [one for one in COMMANDS if one.id not in SLOW])
 def test_answer_without_a_history_is_a_sentence_or_json(
     terminal: Terminal, name: str, command: Any, migrated: Path

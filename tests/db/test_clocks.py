@@ -115,6 +115,7 @@ async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
     assert both.rows(asked) == []
 
 
+@pytest.mark.long
 async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY]
     await house.finish(RED)
@@ -127,6 +128,7 @@ async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) 
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY]
     await house.finish(RED)

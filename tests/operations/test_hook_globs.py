@@ -115,6 +115,7 @@ async def test_cloud_without_v3_says_so_and_reads_the_other_lists(fake: FakeCirc
     assert "the list of gh/acme's projects could not be read: CircleCI answered 404" in unread.why
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "words"),
     [

@@ -59,6 +59,7 @@ async def test_missing_details_are_requested_again_on_replay(house: House) -> No
 # Resend
 
 
+@pytest.mark.long
 async def test_sent_notification_stays_told_after_a_failed_resend(house: House) -> None:
     delivery, notification = await told_red(house)
     house.channels.plan["web (json)"] = [GONE]
@@ -91,6 +92,7 @@ async def test_replay_says_that_an_undelivered_notification_needs_a_resend(house
     assert house.channels.told == []
 
 
+@pytest.mark.long
 async def test_replay_names_told_receivers_after_a_failed_resend(house: House) -> None:
     delivery, notification = await told_red(house)
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
@@ -159,6 +161,7 @@ async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: 
     )
 
 
+@pytest.mark.long
 async def test_dismissed_dead_letter_can_be_replayed_or_resent(house: House) -> None:
     unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
     house.channels.plan["web (json)"] = [GONE]
@@ -209,6 +212,7 @@ async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, 
 # While it is under way
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("verb", ["resend", "dismiss"])
 async def test_notification_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
@@ -230,6 +234,7 @@ async def test_notification_being_sent_is_neither_resent_nor_dismissed(house: Ho
     assert (notification["state"], (await house.show(delivery))["actions"]) == ("sent", [])
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_delivery_is_replayed_only_after_its_judgment(house: House) -> None:
     delivery = await house.finish(RED)

@@ -41,6 +41,7 @@ async def look(house: House, watch: RightWatch) -> list[tuple[str, str]]:
     return [(message.title, message.text) for label, message in house.channels.took[before:] if label == OPS]
 
 
+@pytest.mark.long
 async def test_a_token_that_sees_no_project_is_told_once_and_when_it_does(house: House) -> None:
     await house.finish(RED)
     await house.drain()

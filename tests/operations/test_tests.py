@@ -179,6 +179,7 @@ async def test_what_is_not_known_is_said(house: House) -> None:
     assert (await listed(house))["coverage"] == {"known": 0, "red_runs": 0}
 
 
+@pytest.mark.long
 async def test_a_branch_has_its_own_states(house: House) -> None:
     await post(house, run(900), run(901, VOUCHERS[0], branch="feature"))
 

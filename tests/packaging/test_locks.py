@@ -61,6 +61,7 @@ def test_locks_that_are_installed_together_agree() -> None:
         assert PINS["requirements.lock"][name].version == PINS["requirements-build.lock"][name].version
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("left_out", "asker"), [("psycopg-pool", "psycopg"), ("colorama", "pytest"), ("iniconfig", "pytest")]
 )

@@ -89,6 +89,7 @@ async def test_a_red_of_a_branch_that_is_gone_expires_and_is_told_to_no_channel(
     assert len(house.channels.told) == told
 
 
+@pytest.mark.long
 async def test_a_later_red_of_the_branch_opens_another_incident(house: House) -> None:
     await finish(house, run(house, "feature"), run(house, "main", "success", 902))
     house.pretend.deleted_branches.add("feature")
@@ -100,6 +101,7 @@ async def test_a_later_red_of_the_branch_opens_another_incident(house: House) ->
     assert [str(message.news) for _, message in house.channels.took] == ["broke", "broke"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answer", [broken(503), broken(404), Fault(status=200, body=b'{"branches": []}')])
 async def test_an_answer_that_lists_no_branch_ends_no_red(house: House, answer: Fault) -> None:
     await finish(house, run(house, "feature"))

@@ -72,6 +72,7 @@ async def test_backfill_leaves_the_timer_a_third_and_waits_for_the_next_minute(s
     assert await spent(step(store, clock)) == 5
 
 
+@pytest.mark.long
 async def test_backfill_gives_up_where_others_take_all_for_long(store: Store, clock: Clock) -> None:
     backfill = paced(store, clock)
     tick = clock.tick

@@ -208,6 +208,7 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
     assert missing[0]["reason"] == "CircleCI did not answer everything within 0 s"
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_message_is_sent_at_its_deadline_during_a_fetch(house: House) -> None:
     """Many events may wait for a CircleCI that hangs; none of their messages waits for the others."""

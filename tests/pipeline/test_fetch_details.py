@@ -239,6 +239,7 @@ async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(
     assert many.channels.told == ["ops (form)"]
 
 
+@pytest.mark.long
 async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)

@@ -233,6 +233,7 @@ async def test_each_run_of_a_track_is_named_where_each_is_told(folder: Path) -> 
         assert sorted(told(house)) == ["green", "red"]
 
 
+@pytest.mark.long
 async def test_news_alone_wait_for_their_details_as_always(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=1000)
     await finish(house, run("build"))

@@ -100,6 +100,7 @@ async def test_no_value_is_kept(house: House) -> None:
     assert "ssh-ed25519" not in kept
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [403, 404])
 async def test_a_right_that_is_lacking_is_said_once(house: House, status: int) -> None:
     house.pretend.faults.next("*/envvar", broken(status), times=2)

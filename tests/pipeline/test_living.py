@@ -114,6 +114,7 @@ async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(we
     assert attempt["receipt"] == "web (#web) accepted the message; its message was edited, and a reply posted"
 
 
+@pytest.mark.long
 async def test_restart_goes_on_with_the_message(web: House, slack: FakeSlack, folder: Path) -> None:
     await told(web, red(1))
 
@@ -139,6 +140,7 @@ async def test_connection_that_is_cut_after_the_post_makes_no_second_one(
     assert rows == [(1,)]
 
 
+@pytest.mark.long
 async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
     slack.tokens[TOKEN] = frozenset({"chat:write"})
     slack.plan["chat.postMessage"] = [CUT]
@@ -151,6 +153,7 @@ async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web
     assert "an earlier attempt may have posted it too, and the token may not read the channel to see" in page.text
 
 
+@pytest.mark.long
 async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
     slack.tokens[TOKEN] = frozenset({"chat:write"})
     slack.plan["chat.postMessage"] = [Fault(error="ratelimited", status=429, headers={"Retry-After": "10"})]
@@ -163,6 +166,7 @@ async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web:
     assert web.rows("SELECT receipt FROM attempts ORDER BY number") == [(None,), ("web (#web) accepted the message",)]
 
 
+@pytest.mark.long
 async def test_dead_letter_is_posted_when_it_is_sent_again(web: House, slack: FakeSlack) -> None:
     slack.channels[CHANNEL].has_app = False
     [dead] = await told(web, red(1))
@@ -231,6 +235,7 @@ async def test_message_of_an_incident_that_expires_turns_grey_and_the_next_red_h
     assert slack.methods == ["chat.postMessage", "chat.update"]
 
 
+@pytest.mark.long
 async def test_late_run_corrects_the_message_without_a_post(web: House, slack: FakeSlack) -> None:
     await told(web, red(5))
     web.change("UPDATE living_messages SET color = 'green'")
@@ -264,6 +269,7 @@ async def test_edit_that_fails_is_made_later(web: House, slack: FakeSlack) -> No
     assert [one.color for one in slack.messages] == [GREY_COLOR]
 
 
+@pytest.mark.long
 async def test_edit_that_slack_refuses_is_given_up(web: House, slack: FakeSlack) -> None:
     await told(web, red(1))
     slack.channels[CHANNEL].messages.clear()
@@ -315,6 +321,7 @@ async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
     assert {letter["Auto-Submitted"] for letter in mail.got} == {"auto-generated"}
 
 
+@pytest.mark.long
 async def test_further_red_in_quiet_hours_is_an_edit_alone(folder: Path, slack: FakeSlack) -> None:
     hours = 'active: {hours: "08:00-18:00", timezone: UTC}'
     async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:

@@ -71,6 +71,7 @@ async def status_of(house: House, event_id: str) -> tuple[str, str, str]:
     return one["state"], one["waits_for"], one["next_attempt_at"]
 
 
+@pytest.mark.long
 async def test_nothing_is_told_if_the_automatic_rerun_turns_green(house: House) -> None:
     event_id = await finish(house, rerun(0, "failed"))
 
@@ -129,6 +130,7 @@ async def test_a_rerun_that_is_late_is_told_as_fixed_after_the_red(house: House)
     assert "Green after a rerun of the same commit." in house.channels.took[-1][1].text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("last", [rerun(1, "error"), rerun(0, "failed", most=0), rerun(1, "failed", most=1)])
 async def test_what_circleci_does_not_rerun_is_told_at_once(house: House, last: Run) -> None:
     await finish(house, last)
@@ -172,6 +174,7 @@ async def test_the_green_of_a_newer_pipeline_ends_the_wait(house: House) -> None
     assert house.rows("SELECT reason FROM notifications") == [("the branch turned green before it was told",)]
 
 
+@pytest.mark.long
 async def test_a_channel_that_hears_only_what_broke_is_not_told_of_a_red_that_a_rerun_turned_green(
     folder: Path,
 ) -> None:
@@ -182,6 +185,7 @@ async def test_a_channel_that_hears_only_what_broke_is_not_told_of_a_red_that_a_
         assert await wait_until(house, NINE + timedelta(hours=1)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("match", ["status: failed", "branch: main, status: '*'"])
 async def test_routes_that_hear_each_run_do_not_wait(folder: Path, match: str) -> None:
     async with a_house(folder, ROUTES % (match, "10m")) as house:
@@ -274,6 +278,7 @@ async def test_quiet_hours_win(folder: Path) -> None:
         assert await wait_until(house, NINE + timedelta(days=1)) == ["broke"]
 
 
+@pytest.mark.long
 async def test_a_silence_wins(house: House) -> None:
     event_id = await finish(house, rerun(0, "failed"))
     silence = Silence(

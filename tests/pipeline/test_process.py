@@ -120,6 +120,7 @@ async def test_channel_that_opens_incidents_gets_each_failure(folder: Path) -> N
         assert sorted(told) == ["ops (spike)", "web (json)", "web (spike)"]
 
 
+@pytest.mark.long
 async def test_every_route_is_on_record_with_its_reason(many: House) -> None:
     delivery = await many.finish(RED)
     await many.drain()
@@ -241,6 +242,7 @@ async def test_replay_notifies_receivers_of_the_current_routes(folder: Path) -> 
     assert "web (json) already hears of this" in shown["decisions"][0]["reason"]
 
 
+@pytest.mark.long
 async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) -> None:
     sound = house.service.context.source
     house.replace_source(lambda source: Stumbling(source, ValueError("a bug"), times=5))

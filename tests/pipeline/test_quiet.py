@@ -125,6 +125,7 @@ async def test_a_route_that_hears_every_run_is_told_what_is_red_and_a_summary(fo
     assert "build-and-test" not in summary
 
 
+@pytest.mark.long
 async def test_jobs_stand_in_the_summary(folder: Path) -> None:
     async with a_house(folder, ROUTES % "event: job-completed, status: failed", clock=Clock(now=EVENING)) as house:
         red = run(1, "failed")

@@ -65,6 +65,7 @@ async def begin(house: House) -> None:
     await reconcile(house)
 
 
+@pytest.mark.long
 async def test_missed_workflow_is_found_within_five_minutes_and_told_once(house: House) -> None:
     await begin(house)
     red = run(house, 1490, "failed", minutes_ago=6)
@@ -244,6 +245,7 @@ async def test_budget_bounds_the_calls_of_a_step_and_the_rest_follows(folder: Pa
         assert len(house.rows(RECORDED)) == 51
 
 
+@pytest.mark.long
 async def test_server_is_asked_by_organization_and_by_project(folder: Path) -> None:
     async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v2") as house:
         await begin(house)

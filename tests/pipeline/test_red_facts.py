@@ -236,6 +236,7 @@ async def test_a_failed_step_of_the_set_up_is_read_though_no_route_shows_logs(ho
     assert not [call for call in house.pretend.calls if "stdout" in call.path]  # the log is not read
 
 
+@pytest.mark.long
 async def test_an_incident_that_infrastructure_began_says_so_until_a_change_breaks_it_too(house: House) -> None:
     classes = []
     for number, status in ((901, "infrastructure_fail"), (902, "failed"), (903, "infrastructure_fail")):

@@ -119,6 +119,7 @@ async def test_nobody_is_reminded_of_a_branch_without_runs_for_long(house: House
     assert await later(house, days=40) == []
 
 
+@pytest.mark.long
 async def test_reminders_that_wait_are_dropped_when_it_is_taken(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
@@ -152,6 +153,7 @@ async def test_an_older_reminder_gives_way_to_the_newer(folder: Path) -> None:
         assert [state for news, state, _ in states(house) if news == "reminder"] == ["dropped", "sent"]
 
 
+@pytest.mark.long
 async def test_what_was_not_told_is_not_reminded_of(house: House) -> None:
     house.channels.plan[WEB] = [Temporary("the channel is away")] * 50
     assert await finish(house, 901, "failed") == []

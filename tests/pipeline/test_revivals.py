@@ -139,6 +139,7 @@ async def test_a_red_that_a_post_takes_back_and_a_later_one_gives_again_is_told(
     assert [one[1:3] for one in news(house)] == [(901, "dropped"), (902, "sent")]
 
 
+@pytest.mark.long
 async def test_a_red_that_is_revived_in_quiet_hours_waits_for_their_end(folder: Path) -> None:
     clock = Clock(now=datetime(2026, 3, 2, 9, 17, tzinfo=UTC))
     async with a_house(folder, QUIET, clock=clock) as house:

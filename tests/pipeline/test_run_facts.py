@@ -236,6 +236,7 @@ async def test_a_slow_run_is_told_also_when_it_is_green(folder: Path) -> None:
         assert (await verdicts(house, event_id))["special"][1] == "slower 1x is not > 1.5x"
 
 
+@pytest.mark.long
 async def test_a_run_that_waited_long_is_not_slow(folder: Path) -> None:
     async with house_for(folder, 'slower: "> 1.5x"') as house:
         await post(house, *(run(number, "success") for number in range(901, 906)))
@@ -361,6 +362,7 @@ async def test_a_class_that_a_person_gave_is_matched(folder: Path) -> None:
 # pr
 
 
+@pytest.mark.long
 async def test_a_run_of_a_pull_request_is_told_once_circleci_said_which(folder: Path) -> None:
     async with house_for(folder, 'pr: "*"') as house:
         await post(house, replace(run(901, branch="feature"), pull_request=41))

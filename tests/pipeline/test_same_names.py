@@ -31,6 +31,7 @@ async def answer(house: House, address: str) -> Any:
     return (await house.http.get(address)).json()
 
 
+@pytest.mark.long
 async def test_the_definition_is_shown_where_two_look_alike(house: House) -> None:
     await finish(house, of_main(901, "success"), SECOND)
     await finish(house, of_main(902, "failed"), FIRST)
@@ -68,6 +69,7 @@ async def test_where_one_workflow_has_a_name_its_definition_is_not_shown(house: 
     assert not any("pipeline definition" in message.text for _, message in house.channels.took)
 
 
+@pytest.mark.long
 async def test_of_two_the_one_without_a_definition_is_told_apart_by_that(house: House) -> None:
     await finish(house, of_main(901, "failed"), None)
     await finish(house, of_main(902, "failed"), FIRST)

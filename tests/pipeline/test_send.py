@@ -61,6 +61,7 @@ async def sent(house: House) -> str:
     return delivery
 
 
+@pytest.mark.long
 async def test_message_links_to_our_page_if_public_url_is_set(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_PUBLIC_URL="https://ci.example.com") as house:
         delivery = await sent(house)
@@ -133,6 +134,7 @@ async def test_a_channel_that_asks_for_time_gets_it(house: House) -> None:
     assert (too_early, house.channels.told) == (1, ["web (json)"])
 
 
+@pytest.mark.long
 async def test_a_failing_channel_neither_repeats_nor_delays_another(two: House) -> None:
     two.channels.plan["web (json)"] = [AWAY, AWAY]
     await sent(two)
@@ -341,6 +343,7 @@ async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) ->
     assert [attempt.number for attempt in begun if attempt] == [1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", [AWAY, Permanent("web (json) answered 404")])
 async def test_an_attempt_that_was_frozen_and_taken_for_dead_changes_nothing_when_it_fails(
     house: House, error: Exception

@@ -58,6 +58,7 @@ async def test_a_green_setup_fixes_no_red_of_the_runs_that_it_sets_up(house: Hou
     ]
 
 
+@pytest.mark.long
 async def test_the_setup_beside_a_run_of_its_name_is_grey(house: House) -> None:
     found = await told(house, setup(901, "failed"), run(901, "success"))
 

@@ -166,6 +166,7 @@ async def test_projects_of_which_nearly_all_tests_fail_share_a_cause_without_a_f
     assert "nearly all their tests fail, or jobs timed out" in house.channels.took[-1][1].text
 
 
+@pytest.mark.long
 async def test_projects_of_which_some_tests_fail_each_in_its_way_share_none(house: House) -> None:
     assert len(await finish(house, *(failing(house, one, *ALL[:8], of=10) for one in several(3)))) == 3
 

@@ -81,6 +81,7 @@ async def test_without_answers_in_time_a_silence_of_flakes_keeps_no_red_back(tea
     assert team.channels.told == [TEAM]
 
 
+@pytest.mark.long
 async def test_a_silence_of_a_class_keeps_reminders_back(team: House) -> None:
     await post(team, run(901))
     [(incident,)] = team.rows("SELECT id FROM incidents")

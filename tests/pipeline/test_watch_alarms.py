@@ -142,6 +142,7 @@ async def test_a_clock_that_is_off_is_told_until_its_machine_sees_it_right(watch
     assert await look(watched, minutes=1) == ["Roundsman: a clock is wrong: this has ended"]
 
 
+@pytest.mark.long
 async def test_without_operators_nothing_is_looked_for(house: House) -> None:
     await give_up(house)
 

@@ -93,6 +93,7 @@ async def test_a_fault_ends_when_its_seal_fits_again(house: House) -> None:
     assert [title for title, _ in await look(house, watch)] == [f"{TITLE}: this has ended"]
 
 
+@pytest.mark.long
 async def test_what_retention_and_forget_change_is_no_fault(house: House) -> None:
     watch = ChainWatch()
     store = house.service.context.store
@@ -126,6 +127,7 @@ async def test_one_who_writes_the_whole_chain_anew_is_seen(house: House) -> None
     assert await look(house, watch) == []
 
 
+@pytest.mark.long
 async def test_many_faulty_seals_are_a_few_alarms(house: House) -> None:
     watch = ChainWatch()
     for number in range(6):

@@ -143,6 +143,7 @@ async def test_what_is_known_is_not_asked_again_by_each_rerun(folder: Path) -> N
         assert asked(house) == ["9011", "9100", "9100"]
 
 
+@pytest.mark.long
 async def test_a_green_that_is_told_is_told_first(folder: Path) -> None:
     async with a_house(folder, RED_TO_WEB.replace("[failed, error]", "[failed, success]")) as house:
         await post(house, red(901), green(902))

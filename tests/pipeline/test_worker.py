@@ -82,6 +82,7 @@ async def test_batch_takes_no_more_than_its_limit_and_the_oldest_first(house: Ho
     assert [str(one.event.id) for one in batch.decided] == [first]
 
 
+@pytest.mark.long
 async def test_delivery_that_cannot_be_recorded_fails_alone(house: House) -> None:
     house.replace_source(lambda source: Timeless(source, ValueError()))
     _, bad, _ = await finish_many(house, 12, 13, 14)

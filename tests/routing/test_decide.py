@@ -316,6 +316,7 @@ def test_a_person_is_shown_by_both_names() -> None:
 # Whatever comes
 
 
+@pytest.mark.long
 @at_any_pace
 @given(EVENTS, ROUTES)
 def test_every_event_gets_one_reasoned_decision_for_each_route(event: Event, routes: list[Route]) -> None:

@@ -83,6 +83,7 @@ def test_of_a_long_text_the_ends_count() -> None:
     assert len(normalize(text).encode()) <= 2 * KEPT_BYTES + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "piece", ["1", "a", "0x", "::", ":1", "1:", "2026-", "/tmp/", "a\\", "1h ", "\x1b[", "1.", "-", " "]
 )
@@ -90,6 +91,7 @@ def test_hostile_repetitions_take_no_time(piece: str) -> None:
     normalize(piece * 200_000)
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None)
 @given(
     st.datetimes(),

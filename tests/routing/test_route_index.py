@@ -81,6 +81,7 @@ def test_any_events_and_routes_get_the_verdicts_of_testing_every_route(event: Ev
     assert is_as_testing_every_route(event, routes)
 
 
+@pytest.mark.long
 @at_any_pace
 @given(KNOWN, PATTERNS)
 def test_a_pattern_that_equals_a_value_is_found(event: Event, patterns: tuple[str, ...]) -> None:

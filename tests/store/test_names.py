@@ -100,6 +100,7 @@ AS_TYPED = {
 }
 
 
+@pytest.mark.long
 async def test_a_branch_is_found_as_people_type_it(store: Store) -> None:
     assert {branch: await found(store, branch=[branch]) for branch in AS_TYPED} == AS_TYPED
 

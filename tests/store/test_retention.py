@@ -286,6 +286,7 @@ async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(p
 # The service
 
 
+@pytest.mark.long
 async def test_the_service_forgets_by_itself_and_says_how_much(house: House) -> None:
     delivery = await house.finish(RED)
     await house.drain()
@@ -339,6 +340,7 @@ async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:
     assert house.rows("SELECT count(*) FROM events") == [(1,)]
 
 
+@pytest.mark.long
 async def test_for_how_long_is_a_setting(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_KEEP_DAYS="2") as house:
         await house.finish(RED)

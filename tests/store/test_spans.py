@@ -94,6 +94,7 @@ async def test_spans_of_a_run_come_outermost_first_with_those_of_its_pipeline(ho
     assert await house.service.context.store.read(spans.of_run, uuid4()) == []
 
 
+@pytest.mark.long
 async def test_old_spans_are_forgotten_and_steps_that_passed_before_others(house: House) -> None:
     await keep(house, *spans_of(RED))
     every = len(spans_of(RED))

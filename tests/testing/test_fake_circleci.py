@@ -334,6 +334,7 @@ async def test_jobs_come_in_pages_too() -> None:
     assert last["next_page_token"] is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slug", ["gh/acme/web", "github%2Facme%2Fweb"])
 async def test_it_is_the_same_over_real_http(pretend: FakeCircleCI, slug: str) -> None:
     async with serving(pretend.app, listen("127.0.0.1", 0)) as address, httpx.AsyncClient(headers=BEARER) as client:

@@ -171,6 +171,7 @@ async def test_api_answers_409_where_circleci_started_nothing(acting: House) -> 
     assert said.json()["error"] == "CircleCI started no pipeline: Pipeline skipped"
 
 
+@pytest.mark.long
 async def test_page_asks_and_its_form_acts_once(acting: House) -> None:
     await acting.finish(RED)
     await acting.drain()

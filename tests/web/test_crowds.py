@@ -137,6 +137,7 @@ async def test_connections_that_are_gone_count_no_longer() -> None:
                 assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.long
 async def test_addresses_of_one_network_of_ipv6_are_one_client() -> None:
     app, may_end = blocking()
     async with echoing(replace(FEW, max_connections=20), app=app) as url, AsyncExitStack() as stack:

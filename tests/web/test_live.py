@@ -58,6 +58,7 @@ async def version_of(client: httpx.AsyncClient) -> str:
     return page.partition('data-version="')[2].partition('"')[0]
 
 
+@pytest.mark.long
 async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.AsyncClient, house: House) -> None:
     before = await version_of(browser)
     async with browser.stream("GET", "/live", params={"since": before}) as stream:
@@ -104,6 +105,7 @@ async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClien
     assert len(seen) == 4
 
 
+@pytest.mark.long
 async def test_a_page_hears_of_an_act_of_another_process(browser: httpx.AsyncClient, house: House) -> None:
     other = Store(house.database.url)  # as a command opens it: nothing wakes this process
     act = Action(verb="take", subject_id=uuid4(), who="ada", at=house.clock())
@@ -128,6 +130,7 @@ async def test_acts_of_one_moment_and_of_a_slow_clock_count_too(house: House) ->
     assert all(re.fullmatch(r"[\w=.-]{1,200}", version) for version in versions)
 
 
+@pytest.mark.long
 async def test_a_quiet_stream_shows_signs_of_life(browser: httpx.AsyncClient) -> None:
     async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
         said = stream.aiter_lines()

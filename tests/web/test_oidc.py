@@ -168,6 +168,7 @@ async def test_an_address_may_be_told_apart_from_the_token(site: Site) -> None:
     assert (told.status_code, of_another.status_code) == (303, 403)
 
 
+@pytest.mark.long
 async def test_a_session_ends_when_its_user_may_no_longer_log_in(folder: Path) -> None:
     async with a_site(folder) as site:
         await site.log_in()

@@ -130,6 +130,7 @@ async def test_a_head_in_single_bytes_is_understood() -> None:
         assert (await wire.answer())[0] == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [2, LIMITS.max_pipelined + 1])
 async def test_some_requests_may_be_sent_ahead(count: int) -> None:
     async with echoing() as url, connected(url) as wire:

@@ -50,6 +50,7 @@ async def test_a_failed_server_ends_the_block() -> None:
             await live_on(deaf)
 
 
+@pytest.mark.long
 async def test_start_up_objects_are_excluded_from_garbage_collection() -> None:
     async with serving(APP, listen("127.0.0.1", 0)):
         set_aside = gc.get_freeze_count()
@@ -120,6 +121,7 @@ async def test_the_first_signal_asks_and_leaves_the_second_to_the_system(number:
     signal.signal(number, before)
 
 
+@pytest.mark.long
 async def test_an_unexpected_error_is_in_the_log_and_not_in_the_response(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()

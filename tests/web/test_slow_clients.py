@@ -144,6 +144,7 @@ async def until_logged(talk: Talk) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 async def test_an_answer_that_is_not_read_is_given_up() -> None:
     with logged() as talk:
         async with echoing(replace(PATIENT, stall_timeout_s=0.1)) as url, connected(url) as wire:

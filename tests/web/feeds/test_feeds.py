@@ -224,6 +224,7 @@ async def test_picture_is_named_for_those_who_cannot_see_it(house: House) -> Non
 # Hostile names
 
 
+@pytest.mark.long
 async def test_hostile_names_stay_text(house: House) -> None:
     await post_hostile(house)
 

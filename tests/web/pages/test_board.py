@@ -23,6 +23,7 @@ async def readable(folder: Path) -> AsyncIterator[House]:
         yield house
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_project_is_a_tile_with_its_state(house: House) -> None:
     await house.finish(RED)

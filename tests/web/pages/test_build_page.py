@@ -108,6 +108,7 @@ async def test_a_job_says_which_jobs_it_waited_for(house: House) -> None:
     }
 
 
+@pytest.mark.long
 async def test_the_jobs_that_one_waited_for_are_counted_from_the_fifth_on(house: House) -> None:
     waiting = JobReport(name="deploy", status="failed", needs=("<b>", *(f"shard {n}" for n in range(5))))
     [build] = await finish(house, run(901))

@@ -111,6 +111,7 @@ async def test_a_build_by_run_event_and_first_digits_is_the_same(house: House) -
     assert by_event["incident"]["state"] == "open"
 
 
+@pytest.mark.long
 async def test_a_build_tells_the_story_of_its_page(house: House) -> None:
     await finish(house, RED, GREEN)
     [green, red] = (await rows(house, "/builds.json"))["items"]

@@ -121,6 +121,7 @@ async def test_what_no_index_knows_is_looked_for_a_stretch_at_a_time(store: Stor
     assert pages[-1].looked_back_to is None
 
 
+@pytest.mark.long
 async def test_a_full_page_does_not_speak_of_how_far_it_looked(store: Store) -> None:
     pages = await every_page(store, {"branch": "main"})
 

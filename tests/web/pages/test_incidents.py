@@ -26,6 +26,7 @@ async def test_nothing_is_red_at_first(house: House) -> None:
     assert "Nothing is red." in text(await page(house))
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_an_incident_is_taken_and_released_on_the_page(house: House) -> None:
     await house.finish(RED)

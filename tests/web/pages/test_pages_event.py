@@ -100,6 +100,7 @@ async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, 
     assert "not matched route 2 for web-team branch main is not release/*" in folded
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [

@@ -154,6 +154,7 @@ async def test_a_project_without_a_route_says_so(folder: Any) -> None:
         assert "No route of roundsman.yaml names this project" in text(await page(house, "/projects/acme/web"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", first_and_long(["github/acme/web", "gh/acme/web", "-?project=acme/web", "-?project=gh%2Facme%2Fweb"])
 )
@@ -167,6 +168,7 @@ async def test_slugs_and_names_lead_to_one_page(house: House, name: str) -> None
     assert "acme/web" in text(await page(house, f"/projects/{name}"))
 
 
+@pytest.mark.long
 async def test_a_slug_of_codes_is_found_by_organization_and_name(house: House) -> None:
     await finish_as(house, RED, slug="circleci/8Kq/9Zf", name="a.b 100%")
 

@@ -153,6 +153,7 @@ async def test_empty_fields_of_the_form_are_dropped(house: House) -> None:
     assert (response.status_code, response.headers["location"]) == (303, "/tests?branch=main")
 
 
+@pytest.mark.long
 async def test_the_page_of_all_states_is_read_again_after_some_seconds(house: House) -> None:
     await post(house, run(900))
     before = await rows(house, "/tests.json")
