@@ -52,8 +52,7 @@ class Hiding:
     """
 
     def __init__(self, secrets: Iterable[str], names: Mapping[str, str] | None) -> None:
-        longest_first = sorted({one for one in secrets if one}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if longest_first else None
+        self._secrets = re.compile(_any_of(filter(None, secrets)), re.IGNORECASE)
         shown = {} if names is None else {one: word for one, word in names.items() if _is_private(one)}
         self._names = {one.casefold(): word for one, word in shown.items()}
         plain = _any_of(one for one, word in shown.items() if one.isalpha() and PLAIN.fullmatch(word))
@@ -64,8 +63,7 @@ class Hiding:
 
     def __call__(self, sentence: str) -> str:
         """Return a sentence without what is to be hidden."""
-        if self._secrets:
-            sentence = self._secrets.sub(HIDDEN, sentence)
+        sentence = self._secrets.sub(HIDDEN, sentence)
         if not self._hides_names:
             return sentence
         sentence = EMAIL.sub("<email>", sentence)

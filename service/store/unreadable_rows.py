@@ -17,7 +17,7 @@ from service.store.rows import Row
 from service.store.sealed_tables import NO_ID, SealedTable
 
 UNREADABLE = (DatabaseError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
-"""What reading a value of another kind raises: in the database's driver, in a type, or here."""
+"""The errors of reading a value of a wrong type: from the database's driver, a column's type, or this module."""
 
 RawKey = tuple[Any, ...]
 
