@@ -95,6 +95,32 @@ def is_worrying(
     return any(one.hook_id in ours or accepted is None or accepted < now - DAY for one in recent)
 
 
+def lacks_hook(
+    transaction: Transaction,
+    wanted_hooks: Sequence[HookSpec],
+    on_record: tuple[Sequence[KnownHook], Sequence[Refusal]],
+    now: datetime,
+) -> bool:
+    """Return whether the page of health lists a hook as refused or missing."""
+    known, refused = on_record
+    bad = _refused_ids(refused)
+    if any(hook.id in bad for hook in known):
+        return True
+    missing = _wanted(wanted_hooks) - {slug_spellings(hook.project)[0] for hook in known}
+    if not missing:
+        return False
+    runs = {slug_spellings(slug)[0]: at for slug, at in health_rows.last_runs(transaction).items()}
+    return any(_hook_state([], runs.get(slug), now, is_wanted=True, bad=bad) == "missing" for slug in missing)
+
+
+def _wanted(specs: Sequence[HookSpec]) -> set[str]:
+    return {slug_spellings(spec.project)[0] for spec in specs if not spec.patterns}
+
+
+def _refused_ids(refused: Sequence[Refusal]) -> set[str | None]:
+    return {one.hook_id for one in refused if one.status == 401}
+
+
 def _service(transaction: Transaction, setting: HealthSetting, now: datetime) -> Json:
     backlog = deliveries.backlog(transaction, now) + fetches.backlog(transaction, now)
     backlog += lane_heads.backlog(transaction, now)
@@ -153,9 +179,9 @@ def _hooks(
     own: dict[str, list[KnownHook]] = {}
     for hook in known:
         own.setdefault(slug_spellings(hook.project)[0], []).append(hook)
-    wanted = {slug_spellings(spec.project)[0] for spec in wanted_hooks if not spec.patterns}
+    wanted = _wanted(wanted_hooks)
     posting = {slug for slug, at in last_runs.items() if at >= now - SILENT_AFTER}
-    bad = {one.hook_id for one in refused if one.status == 401}
+    bad = _refused_ids(refused)
     items = []
     for slug in sorted(wanted | own.keys() | posting):
         of_it, at = own.get(slug, []), last_runs.get(slug)

@@ -105,7 +105,8 @@ class PageContext:
                 "dead_letter_count": _count_dead_letters(transaction),
                 "version": read_version(transaction),
             }
-            counted["health"] = read_state(transaction, now, is_shared=self.store.is_shared)
+            wanted = self.health.setting.hooks
+            counted["health"] = read_state(transaction, now, wanted_hooks=wanted, is_shared=self.store.is_shared)
             return {**shown, **counted, "red_count": default_tracks.count_red(transaction, now)}
 
         return await self.store.snapshot(read)

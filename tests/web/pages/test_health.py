@@ -8,10 +8,12 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from service.channels import AppriseChannels
+from service.db.tables import Transaction, notifications
 from service.errors import Permanent
-from service.model import Alarm, AlarmKind, Channel, KnownHook, Message, Receiver, Route
+from service.model import Alarm, AlarmKind, Channel, KnownHook, Message, NotificationState, Receiver, Route
 from service.operations.health_page import HealthSetting
 from service.store import alarms, hooks
 from service.store.health_rows import route_counts
@@ -152,8 +154,27 @@ async def test_hooks_are_told_by_what_is_known_of_them(house: House) -> None:
         "gh/acme/old": "silent",
         "gh/acme/web": "by_hand",
     }
-    assert found["state"] in {"attention", "trouble"}
+    assert "1 of the projects' hooks ask for a person: see Hooks" in found["hints"]
+    assert ": asks for a person</span>" in (await house.http.get("/builds")).text
     assert "gh/acme/lost ✕ missing: roundsman.yaml wants a hook here, and none is known." in words
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_every_page_says_of_dead_letters_what_the_page_of_health_says(folder: Path) -> None:
+    async with a_house(folder, YAML.partition("hooks:")[0]) as house:
+        await house.finish(RED)
+        await house.drain()
+        before, well = (await rows(house))["hints"], await house.http.get("/builds")
+        await house.service.context.store.write(_let_die)
+        after, asking = (await rows(house))["hints"], await house.http.get("/builds")
+
+    assert "all is well</span>" in well.text
+    assert ": asks for a person</span>" in asking.text
+    assert set(after) - set(before) == {"dead letters wait for a person: 1"}
+
+
+def _let_die(transaction: Transaction) -> None:
+    transaction.execute(update(notifications).values(state=NotificationState.DEAD))
 
 
 async def test_an_alarm_turns_the_state_of_every_page(house: House) -> None:
@@ -165,7 +186,7 @@ async def test_an_alarm_turns_the_state_of_every_page(house: House) -> None:
 
     after, words = await house.http.get("/builds"), await page(house)
 
-    assert "all is well</span>" in before.text
+    assert ": asks for a person</span>" in before.text
     assert ": trouble</span>" in after.text
     assert DANGEROUS in text(words)
     assert DANGEROUS not in words.text
