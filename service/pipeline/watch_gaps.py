@@ -6,13 +6,15 @@ from service.db.tables import Transaction
 from service.model import AlarmKind
 from service.model.reconciling import WebhookGaps
 from service.pipeline.context import Context
-from service.pipeline.own_alarms import AlarmLook, make_alarm, settle_alarms
+from service.pipeline.own_alarms import BEHIND, AlarmLook, make_alarm, settle_alarms
 from service.store.webhook_gaps import read_gaps
 
 WATCH_EVERY_MIN = 5
 MIN_GAPS = 3  # fewer are no reason to call a person
 MIN_RATE = 0.02
 """The share of runs without a webhook from which on operators are told."""
+LONG_BEHIND_S = 900.0
+"""The delay of asking from which on operators are told; a shorter one is on the page of health and in the log."""
 
 
 async def watch_gaps(context: Context, now: datetime) -> WebhookGaps:
@@ -30,7 +32,19 @@ def _settle(transaction: Transaction, context: Context, gaps: WebhookGaps, now: 
     look = AlarmLook(kinds=frozenset({AlarmKind.GAPS}))
     if gaps.missed + gaps.late >= MIN_GAPS and gaps.rate >= MIN_RATE:
         look.add(make_alarm(AlarmKind.GAPS, _sentence(gaps), now))
+    if gaps.behind_s >= LONG_BEHIND_S:
+        look.add(make_alarm(AlarmKind.GAPS, _behind(gaps), now, about=BEHIND))
+    elif gaps.is_behind:  # it began, and is not over
+        look.unknown.add(f"{AlarmKind.GAPS}:{BEHIND}")
     settle_alarms(transaction, context, look, now)
+
+
+def _behind(gaps: WebhookGaps) -> str:
+    return (
+        f"Of the pipelines that wait to be asked for at CircleCI ({gaps.waiting}) the first has waited for "
+        f"{gaps.behind_s / 60:.0f} minutes: missed webhooks are found late. Raise ROUNDSMAN_RECONCILE_CALLS, leave "
+        "projects out with `reconcile: false`, or see in the log why CircleCI does not answer."
+    )
 
 
 def _sentence(gaps: WebhookGaps) -> str:
