@@ -10,6 +10,7 @@ from service.config.env import load_settings
 from service.config.settings import Settings
 from service.db.data_folder import database_file, require_database
 from service.db.database import Store
+from service.db.errors import named_missing_parts
 from service.db.migrate import is_workable, revision
 from service.errors import BadConfig
 from service.logs import logs_of_a_command
@@ -21,13 +22,14 @@ T = TypeVar("T")
 def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
     """Call a function with the settings and the open store, and return its result.
 
-    Raises BadConfig if there is no database yet, or if it is of another release.
+    Raises BadConfig if there is no database yet, or it is of another release or lacks a table.
     """
 
     async def run() -> T:
         settings = load_settings(os.environ, serving=False)
-        async with _open_store(settings.database_url) as store:
-            return await do(settings, store)
+        with named_missing_parts():
+            async with _open_store(settings.database_url) as store:
+                return await do(settings, store)
 
     with logs_of_a_command():
         return asyncio.run(run())

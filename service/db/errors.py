@@ -5,6 +5,8 @@ retrying those for ever would not help, so they are raised unchanged, and are co
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
@@ -48,6 +50,9 @@ CODES = {
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened; see that this user may read and write it and its folder, and "
     "that not too many files are open (ulimit -n)",
 }
+MISSING = ("no such table: ", "no such column: ")
+"""The beginnings of messages that SQLite gives no code of their own."""
+MISSING_STATES = frozenset({"42703", "42P01"})
 DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
@@ -62,6 +67,23 @@ def translate_error(doing: str, error: DBAPIError) -> RoundsmanError | None:
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(doing, cause)
     return _of_postgres(doing, error)
+
+
+@contextmanager
+def named_missing_parts() -> Iterator[None]:
+    """Raise BadConfig, for commands, where the database lacks a table or a column.
+
+    A service raises such an error unchanged: it is counted, and a person sees the dead letter.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        said = driver_message(error.orig).partition(" LINE 1:")[0]
+        if not said.startswith(MISSING) and getattr(error.orig, "sqlstate", None) not in MISSING_STATES:
+            raise
+        raise BadConfig(
+            f"the database is damaged ({said}): a part of its schema was removed; restore a backup"
+        ) from error
 
 
 def is_busy(error: sqlite3.Error) -> bool:
