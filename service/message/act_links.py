@@ -84,12 +84,20 @@ class ActLinks:
 
     def add(self, message: Message, notification_id: UUID, event: Event, *, until: datetime) -> Message:
         """Return a message with a link for each act that its event suggests."""
+        return add_links(message, self.make(notification_id, event, until=until))
+
+    def make(self, notification_id: UUID, event: Event, *, until: datetime, about: str | None = None) -> Sequence[Link]:
+        """Return a link for each act that an event suggests.
+
+        about   what it is of, where a message tells of several
+        """
         links = []
         for verb in verbs_of(event):
             token = self.signer.make(ActLink(notification_id=notification_id, verb=verb, until=until))
             if url := safe_url(f"{self.url}/builds/{event.workflow.id}/link/{token}"):
-                links.append(Link(words=_words(verb, event), url=url))
-        return _with_links(message, links) if links else message
+                of = () if about is None else (": ", *untrusted(about, 60))
+                links.append(Link(words=(*_words(verb, event), *of), url=url))
+        return links
 
 
 def last_second(now: datetime, valid_for_s: int) -> datetime:
@@ -128,8 +136,10 @@ def _words(verb: ActVerb, event: Event) -> Words:
             return ("Rerun from failed",)
 
 
-def _with_links(message: Message, links: Sequence[Link]) -> Message:
+def add_links(message: Message, links: Sequence[Link]) -> Message:
     """Return a message with links above the one to our page, and as buttons."""
+    if not links:
+        return message
     block = Block(lines=tuple((link, " (asks first)") for link in links), has_acts=True)
     before, page = (message.story[:-1], message.story[-1:]) if message.page else (message.story, ())
     return replace(with_story(message, (*before, block, *page)), buttons=(*message.buttons, *links))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from service.circleci.webhook.settings_body import read_news
 from service.db.tables import Transaction
 from service.message import Story, apply_templates, compose, compose_settings
-from service.message.act_links import last_second
 from service.model import (
     DetailKind,
     Details,
@@ -24,6 +23,7 @@ from service.pipeline.context import Context
 from service.pipeline.facts_of_red import with_red_facts
 from service.pipeline.hold_ends import hold_notes
 from service.pipeline.joint_message import compose_joint
+from service.pipeline.link_acts import with_act_links
 from service.pipeline.own_news import compose_of
 from service.pipeline.patience import rerun_notes
 from service.pipeline.quiet import SUMMARY, quiet_notes
@@ -74,7 +74,7 @@ def compose_message(
         facts = replace(facts, mentions=found)
     message = compose(event, details, event_url=event_url, facts=facts)
     story = Story(event=event, details=details, facts=facts, message=message)
-    return _with_act_links(context, notification, event, _in_own_words(context, notification, story))
+    return with_act_links(context, notification, event, _in_own_words(context, notification, story))
 
 
 def _in_own_words(context: Context, notification: Notification, story: Story) -> Message:
@@ -85,15 +85,6 @@ def _in_own_words(context: Context, notification: Notification, story: Story) ->
 
 def _notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:
     return (*hold_notes(transaction, event), *_definition_notes(transaction, event))
-
-
-def _with_act_links(context: Context, notification: Notification, event: Event, message: Message) -> Message:
-    """Return the message with the links that act, where its route asks for them."""
-    route = context.route(notification.route)
-    if context.act_links is None or route is None or route.act_links_s is None:
-        return message
-    until = last_second(context.clock(), route.act_links_s)
-    return context.act_links.add(message, notification.id, event, until=until)
 
 
 def _definition_notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:

@@ -29,6 +29,7 @@ from service.model import (
 )
 from service.pipeline.context import Context
 from service.pipeline.facts_of_red import with_red_facts
+from service.pipeline.link_acts import with_links_of_sent
 from service.pipeline.living import has_living_channels
 from service.store import events, incidents, living_messages, runs, tracks
 
@@ -112,6 +113,8 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
     message = compose(event, details, event_url=event_url, facts=facts)
     if receiver := context.receiver_of(living.channel_key):
         message = apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
+    if living.color is Color.RED:
+        message = with_links_of_sent(transaction, context, message, event=event, channel_key=living.channel_key)
     title = message.title
     if living.color is Color.GREY:
         title = f"{title} ({_why_grey(incident)})"

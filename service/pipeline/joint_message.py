@@ -8,6 +8,7 @@ from service.db.tables import Transaction
 from service.message.joint import MAX_LINES, JointItem, compose_items
 from service.model import Event, Mention, Message, Notification
 from service.pipeline.context import Context
+from service.pipeline.link_acts import with_joint_links
 from service.pipeline.summaries import BURST, CAUSE, evidence_of, kind_of
 from service.routing.people import MAX_MENTIONS
 from service.store import events, summaries
@@ -39,6 +40,7 @@ def compose_joint(
     elif kind == CAUSE:
         title, lead = notification.title, _of_cause(notification)
     message = compose_items(items, title=title, lead=lead, page=page)
+    message = with_joint_links(context, told, message)
     mentions = dict.fromkeys(one for each in told[:MAX_LINES] for one in mentions_of(*each))
     return replace(message, subject=notification.topic, mentions=tuple(mentions)[:MAX_MENTIONS], news=notification.news)
 
