@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, text, update
 from service.db.tables import Transaction, alarms, attempts, is_unsent, notifications
 from service.model import Alarm, AlarmKind, News
 from service.store.dead_counts import count_dead_letters
+from service.store.newer_values import to_member
 from service.store.rows import INSERTS, Row
 
 _RECENT = 200  # messages of a channel that are looked at for one that it accepted
@@ -100,4 +101,4 @@ def _has_accepted(transaction: Transaction, channel: FailingChannel) -> bool:
 
 
 def _to_alarm(row: Row) -> Alarm:
-    return Alarm(**{**row, "kind": AlarmKind(row["kind"])})
+    return Alarm(**{**row, "kind": to_member(AlarmKind, row["kind"])})

@@ -10,6 +10,7 @@ from service.db.tables import Transaction, guard_changes, guard_snapshots
 from service.model import ChangeKind, GuardArea, GuardChange, GuardSnapshot
 from service.store import seals
 from service.store.cursors import SortKey
+from service.store.newer_values import to_member
 from service.store.rows import INSERTS, Row
 from service.store.seal_removals import seal_removal
 
@@ -83,8 +84,8 @@ def prune(transaction: Transaction, *, before: datetime, limit: int, now: dateti
 
 
 def _to_snapshot(row: Row) -> GuardSnapshot:
-    return GuardSnapshot(**{**row, "area": GuardArea(row["area"]), "states": json.loads(row["states"])})
+    return GuardSnapshot(**{**row, "area": to_member(GuardArea, row["area"]), "states": json.loads(row["states"])})
 
 
 def _to_change(row: Row) -> GuardChange:
-    return GuardChange(**{**row, "area": GuardArea(row["area"]), "kind": ChangeKind(row["kind"])})
+    return GuardChange(**{**row, "area": to_member(GuardArea, row["area"]), "kind": to_member(ChangeKind, row["kind"])})

@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from service.db.tables import Transaction, incidents
 from service.model import Closing, Incident, IncidentClass, Taken
 from service.store.bulk import BulkInsert, replacing
+from service.store.newer_values import to_member
 from service.store.rows import Row
 
 RULE = "Roundsman"
@@ -89,8 +90,8 @@ def to_incident(row: Row) -> Incident:
         names_of_it = ("by", "at", "until", "note", "fingerprint")
         taken = Taken(**{name: row[f"taken_{name}"] for name in names_of_it})
     return Incident(
-        closed_because=Closing(row["closed_because"]) if row["closed_because"] else None,
-        klass=IncidentClass(row["klass"]) if row["klass"] else None,
+        closed_because=to_member(Closing, row["closed_because"]) if row["closed_because"] else None,
+        klass=to_member(IncidentClass, row["klass"]) if row["klass"] else None,
         taken=taken,
         **{name: row[name] for name in names},
     )

@@ -35,6 +35,7 @@ from service.model import (
 )
 from service.store import usual_values
 from service.store.bodies import pack, unpack
+from service.store.newer_values import to_member
 
 DETAILS = TypeAdapter(Details)
 
@@ -97,12 +98,12 @@ def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = u
         id=row["id"],
         source=row["source"],
         source_event_id=row["source_event_id"],
-        via=Via(row["via"]),
+        via=to_member(Via, row["via"]),
         received_at=row["received_at"],
         headers=usual_values.restore_headers(row["headers"]),
         body=read_body(bytes(row["body"]), row["body_dictionary"]),
         signed=signed,
-        state=DeliveryState(row["state"]),
+        state=to_member(DeliveryState, row["state"]),
         reason=row["reason"],
         repeats=row["repeats"],
         failures=row["failures"],
@@ -145,7 +146,7 @@ def to_event(row: Row) -> Event:
         if part != "job" or row["has_job"]
     }
     plain = {name: row[name] for name in SHARED_COLUMNS}
-    return Event(kind=EventKind(row["kind"]), via=Via(row["via"]), **plain, **parts)
+    return Event(kind=to_member(EventKind, row["kind"]), via=to_member(Via, row["via"]), **plain, **parts)
 
 
 def to_notification(row: Row) -> Notification:
@@ -156,9 +157,9 @@ def to_notification(row: Row) -> Notification:
         *("server_lane", "track_id", "incident_id", "told_in"),
     )
     return Notification(
-        state=NotificationState(row["state"]),
-        news=News(row["news"]),
-        waits_for=WaitsFor(row["waits_for"]) if row["waits_for"] else None,
+        state=to_member(NotificationState, row["state"]),
+        news=to_member(News, row["news"]),
+        waits_for=to_member(WaitsFor, row["waits_for"]) if row["waits_for"] else None,
         **{name: row[name] for name in names},
     )
 
@@ -166,7 +167,7 @@ def to_notification(row: Row) -> Notification:
 def to_attempt(row: Row) -> Attempt:
     """A row of ``attempts`` as an attempt."""
     names = ("notification_id", "number", "started_at", "ended_at", "reason", "receipt", "title", "words")
-    return Attempt(outcome=Outcome(row["outcome"]), **{name: row[name] for name in names})
+    return Attempt(outcome=to_member(Outcome, row["outcome"]), **{name: row[name] for name in names})
 
 
 def to_action(row: Row) -> Action:

@@ -10,6 +10,7 @@ from service.db.tables import Transaction, events, runs
 from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
 from service.store import incidents, tracks
 from service.store.bulk import BulkInsert, replacing
+from service.store.newer_values import to_member
 from service.store.rows import Row
 from service.store.tracks import StoredTrack
 
@@ -161,6 +162,6 @@ def to_run(row: Row) -> Run:
     return Run(
         color=Color(row["color"]),
         setup_color=Color(row["setup_color"]) if row["setup_color"] else None,
-        transition=Transition(row["transition"]),
+        transition=to_member(Transition, row["transition"]),
         **{name: row[name] for name in names},
     )
