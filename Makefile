@@ -45,6 +45,10 @@ test-all: $(READY)  ## Run the tests in their long form, the long ones too
 crash: $(READY)  ## Trouble real processes at random under load, and count what is lost (ROUNDS=50 SEED=7 TROUBLES="cut full")
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(TROUBLES),--troubles $(TROUBLES))
 
+.PHONY: upgrade
+upgrade: $(READY)  ## Upgrade a database that another release fills, under load, and count what is lost (BEFORE=v0.1.0 ROUNDS=2)
+	$(BIN)/python -m tests.crash.upgrade --before $(BEFORE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: $(READY)  ## Measure and print one table, in ten minutes (ONLY="intake drain", SCALE=full, PROFILE=1 for the limits, MARKDOWN=1 into docs)
 	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile) $(if $(MARKDOWN),--markdown)

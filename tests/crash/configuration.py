@@ -54,16 +54,16 @@ def write_all(fleet: Fleet, port: int, text: str = BASE) -> None:
     for number, role in enumerate(fleet.database.roles):
         place = f"{role}-{number}"
         fleet.configs[place] = fleet.folder / f"{place}.yaml"
-        _write(fleet.configs[place], text.format(port=port))
+        write(fleet.configs[place], text.format(port=port))
 
 
 def reconfigure(fleet: Fleet, member: Member, text: str, port: int) -> None:
     """Replace the file of one process by another, and have it read that."""
-    _write(fleet.configs[member.place], text.format(port=port))
+    write(fleet.configs[member.place], text.format(port=port))
     member.signal(signal.SIGHUP)
 
 
-def _write(file: Path, text: str) -> None:
+def write(file: Path, text: str) -> None:
     """Put the whole text in place of the file: a process that starts meanwhile reads one or the other."""
     new = file.with_suffix(".new")
     new.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +81,13 @@ class Postgres:
         await asyncio.to_thread(self.server.start)
 
 
-def new_sqlite(folder: Path) -> SQLite:
+def new_sqlite(folder: Path, migrate: Callable[[str], None] = migrate) -> SQLite:
     database = SQLite(file=folder / "roundsman.db")
     migrate(database.url)
     return database
 
 
-def new_postgres(server: postgres.Server) -> Postgres:
+def new_postgres(server: postgres.Server, migrate: Callable[[str], None] = migrate) -> Postgres:
     """A database whose commits survive a crash of the server: tests that crash none leave that away."""
     name = server.new_database().rpartition("/")[2]
     with psycopg.connect(server.url(), autocommit=True) as connection:

@@ -91,6 +91,7 @@ class Fleet:
     """The processes that live; what they say is in their logs, in the folder.
 
     environ   of each of them; one that has a roundsman.yaml of its own in ``configs``, by its place, goes by that
+    trees     source trees of the places whose processes are of another release than this one
     turns     held while a member is replaced: what replaces one that is being replaced would come too late
     """
 
@@ -99,6 +100,7 @@ class Fleet:
     environ: Mapping[str, str]
     pace: str = "hasty"
     configs: dict[str, Path] = field(default_factory=dict)
+    trees: dict[str, Path] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -132,9 +134,10 @@ class Fleet:
         env, log = dict(self.environ), self.folder / f"{place}.log"
         if place in self.configs:
             env["ROUNDSMAN_CONFIG"] = str(self.configs[place])
-        if skew_s:  # a library that is loaded before all others turns the clock: no fork of ours has that
+        if skew_s or place in self.trees:  # a fork of ours has neither a turned clock nor another release's code
             command = [sys.executable, "-m", "tests.crash_service", role, when, self.pace, str(log), str(says.fileno())]
-            return subprocess.Popen(command, env=environ_with_skew(env, skew_s), pass_fds=[says.fileno()])
+            env = environ_with_skew(env, skew_s) if skew_s else env
+            return subprocess.Popen(command, cwd=self.trees.get(place), env=env, pass_fds=[says.fileno()])
         given = (role, when, self.pace, env, log, says)
         process = BREEDER.Process(target=crash_service.begin, args=given, daemon=True)
         process.start()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from service.db.migrate import migrate
 from tests import postgres
 from tests.crash import configuration
 from tests.crash.channel import channel
@@ -24,7 +25,7 @@ from tests.crash.proxy import a_proxy
 from tests.crash.scene import Scene
 from tests.crash.troubles import TROUBLES
 
-SETTLES_WITHIN_S = {"hasty": 120.0, "default": 600.0}
+SETTLES_WITHIN_S = {"hasty": 300.0, "default": 600.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Plan:
     server    of Postgres; None for SQLite
     names     of the troubles
     lasts_s   for which posts come, and within which troubles begin
+    migrate   makes the tables of the database
     """
 
     seed: str
@@ -42,6 +44,7 @@ class Plan:
     pace: str = "hasty"
     changes: int = MAX_CHANGES
     lasts_s: float = 4.0
+    migrate: Callable[[str], None] = migrate
 
     @property
     def kind(self) -> type:
@@ -76,7 +79,7 @@ async def a_scene(plan: Plan, folder: Path, dice: Random) -> AsyncIterator[Scene
     """A fleet without processes yet, and everything around it."""
     async with AsyncExitStack() as stack:
         disk = None if plan.server else stack.enter_context(a_disk(folder))
-        database: Database = new_postgres(plan.server) if plan.server else new_sqlite(disk.folder if disk else folder)
+        database = a_database(plan, disk.folder if disk else folder)
         end = stack.enter_context(channel(Random(dice.random()), moody=0.1))
         circleci = await stack.enter_async_context(a_circleci())
         settings, proxy = {"ROUNDSMAN_CIRCLECI_URL": circleci.address}, None
@@ -97,6 +100,11 @@ async def a_scene(plan: Plan, folder: Path, dice: Random) -> AsyncIterator[Scene
         )
         operator = Operator(door=fleet.door, chances=chances)
         yield Scene(fleet=fleet, load=load, channel=end, circleci=circleci, operator=operator, proxy=proxy, disk=disk)
+
+
+def a_database(plan: Plan, folder: Path) -> Database:
+    """A new database of the plan's kind, a file in the folder for SQLite."""
+    return new_postgres(plan.server, plan.migrate) if plan.server else new_sqlite(folder, plan.migrate)
 
 
 async def _trouble(scene: Scene, name: str, dice: Random, within_s: float) -> None:
