@@ -1,6 +1,7 @@
 """Change the core in small ways, one at a time, and count the changes that its tests notice.
 
-Each change is made in a temporary copy of the tree; a run that does not end counts as noticed.
+Each change is made in a temporary copy of the tree, where the tests run that reach the changed line; a run that does
+not end counts as noticed.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.mutants.changes import diff, draw
+from tests.mutants.changes import Change, diff, draw, lines_of
+from tests.mutants.reach import Reach, read_reach
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("service", "tests", "migrations", "docs", "helm", "pyproject.toml", "README.md", "roundsman.example.yaml")
 TIMEOUT_S = 240.0
+OUTPUT = "output"
 RUN = ("-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
+COVERED = ("--cov=service", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
 
 CORE = {  # the modules, and the tests that mirror them
     "service/routing": ("tests/routing",),
@@ -62,12 +66,14 @@ def modules(only: str | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def is_killed(tree: Path, folders: tuple[str, ...]) -> bool | None:
-    """Run the tests of a mutant; return whether one fails, None when they do not end in time."""
-    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    out = subprocess.DEVNULL
-    command = (sys.executable, *RUN, *folders)
-    with subprocess.Popen(command, cwd=tree, env=environ, stdout=out, stderr=out, start_new_session=True) as running:
+def is_killed(tree: Path, *arguments: str, **environ: str) -> bool | None:
+    """Run tests; return whether one fails, None when they do not end in time."""
+    environ = {**os.environ, "PYTHONPATH": str(tree), **environ}
+    command = (sys.executable, *RUN, *arguments)
+    with (
+        (tree / OUTPUT).open("wb") as out,
+        subprocess.Popen(command, cwd=tree, env=environ, stdout=out, stderr=out, start_new_session=True) as running,
+    ):
         try:
             status = running.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -82,24 +88,45 @@ def is_killed(tree: Path, folders: tuple[str, ...]) -> bool | None:
     return status != 0
 
 
-def measure(tree: Path, name: str, folders: tuple[str, ...], *, each: int, seed: int) -> Score:
+def reach_of(tree: Path, folders: tuple[str, ...]) -> Reach:
+    """Run the tests of unchanged modules, which must pass; return the lines that each reaches.
+
+    The bytecode that this run leaves is used by all others: a changed module is newer than its own.
+    """
+    data = tree / "reach.data"
+    if is_killed(tree, *COVERED, *folders, COVERAGE_FILE=str(data), PYTHONDONTWRITEBYTECODE="") is not False:
+        said = (tree / OUTPUT).read_text(encoding="utf-8", errors="replace")[-3000:]
+        raise SystemExit(f"{said}\n{' '.join(folders)} must pass before anything is changed")
+    return read_reach(data, tree)
+
+
+def measure(tree: Path, name: str, reach: Reach, *, each: int, seed: int) -> Score:
     """Make and try the mutants of one module."""
     source, score = (tree / name).read_bytes(), Score()
     for change in draw(source, each, f"{seed} {name}"):
-        (tree / name).write_bytes(change.apply(source))
-        try:
-            killed = is_killed(tree, folders)
-        finally:
-            (tree / name).write_bytes(source)
-        shown = diff(name, source, change)
+        killed = try_change(tree, name, change, reach)
         if killed is None:
             score.timed_out += 1
         elif killed:
             score.killed += 1
         else:
-            score.survivors.append(f"{change.kind}\n{shown}")
+            score.survivors.append(f"{change.kind}\n{diff(name, source, change)}")
     say(score.row(name))
     return score
+
+
+def try_change(tree: Path, name: str, change: Change, reach: Reach) -> bool | None:
+    """Run the tests that reach a change; return whether one fails, None when they do not end in time."""
+    source = (tree / name).read_bytes()
+    tests = reach.tests(name, lines_of(source, change))
+    if not tests:
+        return False
+    (tree / "selected").write_text("\n".join(tests), encoding="utf-8")
+    (tree / name).write_bytes(change.apply(source))
+    try:
+        return is_killed(tree, "@selected", PYTHONDONTWRITEBYTECODE="1")
+    finally:
+        (tree / name).write_bytes(source)
 
 
 def say(line: str) -> None:
@@ -130,10 +157,10 @@ def main() -> None:
         tree = Path(folder)
         copy_tree(tree)
         found = modules(chosen.only)
-        for tests in dict.fromkeys(found.values()):
-            if is_killed(tree, tests) is not False:
-                raise SystemExit(f"{' '.join(tests)} must pass before anything is changed")
-        scores = [measure(tree, name, tests, each=chosen.each, seed=chosen.seed) for name, tests in found.items()]
+        reaches = {tests: reach_of(tree, tests) for tests in dict.fromkeys(found.values())}
+        scores = [
+            measure(tree, name, reaches[tests], each=chosen.each, seed=chosen.seed) for name, tests in found.items()
+        ]
     survivors = [survivor for score in scores for survivor in score.survivors]
     total = sum(score.total for score in scores)
     for survivor in survivors:

@@ -146,6 +146,25 @@ def draw(source: bytes, count: int, seed: str) -> Sequence[Change]:
     return random.Random(seed).sample(found, min(count, len(found)))
 
 
+def lines_of(source: bytes, change: Change) -> range:
+    """Return the numbers of the lines of the statement that a change is in; of a compound one, those of its head."""
+    first = source.count(b"\n", 0, change.start) + 1
+    inside = (node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.stmt, ast.ExceptHandler)))
+    heads = [head for node in inside if first in (head := _head_of(node))]
+    return max(heads, key=lambda head: head.start)
+
+
+def _head_of(node: ast.stmt | ast.ExceptHandler) -> range:
+    assert node.end_lineno is not None
+    decorators = getattr(node, "decorator_list", [])
+    begin = min([node.lineno, *(one.lineno for one in decorators)])
+    body = getattr(node, "body", None) or getattr(node, "cases", None)
+    if body is None:
+        return range(begin, node.end_lineno + 1)
+    inner = getattr(body[0], "lineno", None) or body[0].pattern.lineno
+    return range(begin, max(inner, begin + 1))
+
+
 def _line_of(source: bytes, change: Change) -> str:
     begin = source.rfind(b"\n", 0, change.start) + 1
     return source[begin : source.find(b"\n", change.start)].decode().strip()
