@@ -163,6 +163,18 @@ def test_maps_that_are_not_about_git_name_no_branch() -> None:
     assert understood("workflow-gitlab", pipeline__trigger_parameters=maps).branch is None
 
 
+def test_first_twenty_maps_of_a_trigger_are_read_and_other_values_do_not_count() -> None:
+    others: dict[str, object] = {f"text {number}": "no map" for number in range(30)}
+    maps: dict[str, object] = {f"map {number}": {} for number in range(19)}
+
+    last = understood("workflow-gitlab", pipeline__trigger_parameters={**others, **maps, "git": {"branch": "main"}})
+    beyond = understood(
+        "workflow-gitlab", pipeline__trigger_parameters={**maps, "one more": {}, "git": {"branch": "main"}}
+    )
+
+    assert (last.branch, beyond.branch) == ("main", None)
+
+
 def test_unknown_git_server_is_linked_by_the_name_of_its_map() -> None:
     git = {"checkout_url": "git@git.example.com:acme/x.git", "checkout_sha": SHA}
 
