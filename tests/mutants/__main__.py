@@ -27,7 +27,7 @@ COVERED = ("--cov=service", "--cov-context=test", "--cov-report=", "--cov-fail-u
 
 CORE = {  # the modules, and the tests that mirror them
     "service/routing": ("tests/routing",),
-    "service/message": ("tests/message",),
+    "service/message": ("tests/message", "tests/channels"),
     "service/pipeline": ("tests/pipeline",),
     "service/store": ("tests/store",),
     "service/queue": ("tests/queue",),
@@ -110,7 +110,8 @@ def measure(tree: Path, name: str, reach: Reach, *, each: int, seed: int) -> Sco
         elif killed:
             score.killed += 1
         else:
-            score.survivors.append(f"{change.kind}\n{diff(name, source, change)}")
+            score.survivors.append(name)
+            say(f"\nsurvived: {change.kind}\n{diff(name, source, change)}\n")
     say(score.row(name))
     return score
 
@@ -145,7 +146,7 @@ def copy_tree(folder: Path) -> None:
 
 
 def main() -> None:
-    """Print a table, the survivors and the score."""
+    """Print each survivor, a table and the score."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="draws the same mutants again")
     parser.add_argument("--each", type=int, default=5, metavar="N", help="mutants for each module")
@@ -163,8 +164,6 @@ def main() -> None:
         ]
     survivors = [survivor for score in scores for survivor in score.survivors]
     total = sum(score.total for score in scores)
-    for survivor in survivors:
-        say(f"\nsurvived: {survivor}")
     share = f"{100 * (total - len(survivors)) / total:.1f} %" if total else "nothing"
     say(f"\nfound {total - len(survivors)} of {total}: {share} (seed {chosen.seed})")
 
