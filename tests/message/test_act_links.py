@@ -9,7 +9,7 @@ import pytest
 from service.message import Form, Story, apply_templates, compose, slack_message, slack_problems
 from service.message.act_links import ActLinks, ActLinkSigner
 from service.message.truncate import RenderOptions, render_body
-from service.model import Event, EventKind, Message, Receiver
+from service.model import Event, EventKind, Job, Message, Receiver, Untrusted
 from tests.message.moments import MOMENTS, PAGE
 
 LINKS = ActLinks(signer=ActLinkSigner("an-invented-admin-token"), url="https://ci.example.com")
@@ -87,3 +87,11 @@ def test_links_are_those_that_the_event_suggests(about: Event, words: list[str])
     added = message.buttons[len(plain.buttons) :]
     found = ["".join(word if isinstance(word, str) else word.text for word in link.words) for link in added]
     assert [one.partition(" it")[0] for one in found] == words
+
+
+def test_approval_is_named_with_sixty_characters_at_most() -> None:
+    held = event(kind=EventKind.WORKFLOW_HELD, status="on_hold", job=Job(name="x" * 61))
+
+    approve, _ = linked(held, compose(event(), None)).buttons[-2:]
+
+    assert [len(word.text) for word in approve.words if isinstance(word, Untrusted)] == [60]

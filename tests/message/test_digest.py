@@ -82,3 +82,12 @@ def test_what_was_not_looked_at_is_counted() -> None:
 
     assert "and 3 more branches are red, which were not looked at" in said
     assert "and 120 more tests failed, of which it was not looked at whether they are flaky" in said
+
+
+def test_share_of_green_runs_is_compared_where_there_were_runs_before() -> None:
+    facts = DigestFacts(runs=[a_run(Color.GREEN, 1), a_run(Color.RED, 1)])
+    alone = lines(facts)[0]
+    facts.count_before([a_run(Color.GREEN, 1)])
+
+    assert alone == "50 % of 2 runs were green."
+    assert lines(facts)[0] == "50 % of 2 runs were green, 100 % the time before."

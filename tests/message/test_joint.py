@@ -75,6 +75,14 @@ def test_the_title_counts(items: list[JointItem], title: str) -> None:
     assert compose_items(items).title == title
 
 
+def test_project_without_a_name_and_a_tag_are_named_in_the_title() -> None:
+    unnamed = replace(news("acme/web", "a"), project=Project())
+    tagged = replace(news("acme/web", "a"), branch=None, tag="v1.2")
+
+    assert compose_items([item(unnamed)] * 2).title == "2 workflows broke in a project main"
+    assert compose_items([item(tagged)] * 2).title == "2 workflows broke in acme/web tag v1.2"
+
+
 def test_the_worst_of_them_gives_the_color() -> None:
     assert a_message().severity == "failure"
     assert compose_items([item(news("acme/web", "a", status="success"), News.FIXED)]).severity == "success"
