@@ -24,6 +24,18 @@ def test_list_stands_under_its_heading_without_gaps() -> None:
     )
 
 
+def test_list_at_the_end_has_no_more_items_than_it_names() -> None:
+    assert compose_own("Alarm", "Red now: 1\n- lint", severity="warning").text == "Red now: 1\n- lint"
+
+
+def test_message_without_a_page_ends_with_its_words() -> None:
+    alone = compose_own("Alarm", "A clock is wrong.", severity="warning")
+    page = compose_own("Alarm", "A clock is wrong.", severity="warning", page="https://ci.example.com/health")
+
+    assert (len(alone.story), len(page.story)) == (1, 2)
+    assert page.text.endswith("Look at it in Roundsman https://ci.example.com/health")
+
+
 def test_list_of_a_mail_is_a_list_and_its_words_act_nowhere() -> None:
     html = compose_own("Digest day", DIGEST, severity="info").html
 
