@@ -60,6 +60,7 @@ def test_a_secret_is_masked(line: str, secret: str) -> None:
         "E   AssertionError: expected 200, got 500",
         "commit 4f1c9a6be0d27c5583f0c1b7d6a94e2f8b3d5c70",
         "https://example.com/a/b?page=2",
+        "container unit-tests-of-checkout-with-vouchers-7-of-12 has ended",
         "Exited with code exit status 1",
     ],
 )

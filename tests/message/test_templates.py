@@ -44,6 +44,18 @@ def test_body_is_the_receivers_own_and_keeps_the_link_to_our_page() -> None:
     assert message.title == "acme/web main broke: 3 tests fail in unit-tests"
 
 
+def test_lists_have_ten_items_at_most() -> None:
+    event, details, facts = MOMENTS["broke"]
+    job = next(one for one in details.jobs or () if one.status == "failed")
+    more = replace(details, jobs=tuple(replace(job, name=f"job-{number}") for number in range(11)))
+    body = "{% for job in failed_jobs %}+{% endfor %} {% for test in failed_tests %}-{% endfor %}"
+    story = Story(event=event, details=more, facts=facts, message=compose(event, more, facts=facts))
+
+    message = apply_templates(Receiver(name="web-team", channels=(), body=body), story)
+
+    assert message.text.splitlines()[0] == f"{'+' * 10} {'-' * 10}"
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_every_documented_name_can_be_used_at_every_moment(name: str) -> None:
     body = "\n".join(f"{each}={{{{ {each} }}}}" for each in NAMES)
