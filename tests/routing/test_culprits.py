@@ -128,6 +128,11 @@ def test_the_range_has_a_page_of_its_changes() -> None:
             f"https://gitlab.com/acme/team/web/-/compare/{OLD}...{NEW}",
         ),
         (
+            f"https://git.example.com/acme/web/-/commit/{NEW}",
+            None,
+            f"https://git.example.com/acme/web/-/compare/{OLD}...{NEW}",
+        ),
+        (
             f"https://gitlab.example.com/acme/web/commit/{NEW}",
             None,
             f"https://gitlab.example.com/acme/web/-/compare/{OLD}...{NEW}",

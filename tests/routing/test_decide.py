@@ -17,7 +17,7 @@ from service.model import (
     RunFacts,
     Verdict,
 )
-from service.routing.decide import decide
+from service.routing.decide import decide, hears_every_run
 from service.routing.match_keys import MATCH_KEYS
 from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, TEXT, at_any_pace, continuing, route
 
@@ -33,6 +33,23 @@ def matches(event: Event, /, **match: str | list[str]) -> bool:
 
 
 # Which route wins
+
+
+@pytest.mark.parametrize(
+    ("match", "hears"),
+    [
+        ({}, True),
+        ({"status": "failed"}, True),
+        ({"event": "job-completed"}, True),
+        ({"event": "workflow-completed"}, False),
+        ({"branch": "main"}, False),
+        ({"transition": "broke", "status": "failed"}, False),
+        ({"streak": ">= 3", "status": "failed"}, False),
+        ({"transition": "broke"}, False),
+    ],
+)
+def test_route_that_names_a_change_does_not_hear_every_run(match: dict[str, str], hears: bool) -> None:
+    assert hears_every_run(route(**match)) is hears
 
 
 def test_every_route_gets_a_decision_in_the_order_configured() -> None:
