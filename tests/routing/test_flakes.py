@@ -141,6 +141,8 @@ def test_a_test_enters_the_list_at_ten_percent_and_leaves_at_two(
         ("PPPPPPPPFP" + "P" * 40, False),  # 1 of 50
         ("PPPPPPPPFP" + "P" * 40 + "FP", False),  # 2 of 52: it comes back at 10 % only
         ("PFPPPPPPPP" + "FFF" + "P", True),
+        ("FFF" + "PF" * 4 + "P", False),  # 9 runs without those of the break
+        ("FFF" + "PF" * 4 + "PP", True),
         ("", False),
         ("FFFFFFFFFFFF", False),
     ],

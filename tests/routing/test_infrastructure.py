@@ -28,6 +28,7 @@ def step(name: str, exit_code: int | None = 1) -> FailedStep:
         ([job(step=step("Spin up environment"))], True),
         ([job(step=step("Spin up container image cimg/base:2026.01"))], True),
         ([job(step=step("Checkout code", 128))], True),
+        ([job(step=step("  Checkout code", 128))], True),
         ([job(step=step("Restoring cache"))], True),
         ([job(step=step("restore_cache"))], True),
         ([job(step=step("docker pull acme/base"))], True),
