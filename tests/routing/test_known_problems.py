@@ -45,6 +45,13 @@ def test_a_run_is_a_known_problem_if_all_of_its_failures_are(jobs: list[JobRepor
     assert find_known(Details(jobs=tuple(jobs)), [DNS], NOW) == KnownFailures(problems=(DNS,), is_all=is_all)
 
 
+def test_failure_without_a_text_matches_no_problem_whatever_its_pattern() -> None:
+    silent = JobReport(name="build", status="failed")
+
+    assert find_known(Details(jobs=(silent,)), [problem("*")], NOW) == KnownFailures()
+    assert find_known(Details(jobs=(DOWN,)), [problem("*")], NOW).is_all
+
+
 def test_what_is_not_known_yet_is_no_known_problem() -> None:
     missing = MissingDetail(want=DetailKind.TESTS, reason="CircleCI answered 503", is_final=False)
 

@@ -35,6 +35,12 @@ def is_fitting(key: MatchKey, event: Event, *written: str) -> bool:
     return fits(to_matcher(key.name, written), key.read(event))
 
 
+def test_names_of_people_workflows_and_jobs_may_hold_brackets_and_those_of_refs_may_not() -> None:
+    may = {name for name, key in MATCH_KEYS.items() if key.may_hold_brackets}
+
+    assert may == {"workflow", "job", "actor", "author"}
+
+
 @pytest.mark.parametrize("name", list(MATCH_KEYS))
 def test_a_value_that_is_put_is_the_one_that_is_read(name: str) -> None:
     assert SAMPLE_VALUES[name] in MATCH_KEYS[name].read(with_sample(name)).spellings
