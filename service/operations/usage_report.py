@@ -1,8 +1,10 @@
 """A report of the usage that is kept, with what it is worth."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from service.db.database import Store
+from service.db.tables import Transaction
 from service.model import ExportState, UsageExport, UsageFigure, slug_spellings
 from service.operations.json_shapes import Json
 from service.pipeline.usage_tally import grouped
@@ -21,10 +23,17 @@ async def report_usage(store: Store, exports: Sequence[UsageExport], *, by: str,
     by      project, workflow or branch
     slugs   those of the wanted projects; none: of all
     """
+    return await store.snapshot(partial(report_kept, by=by, slugs=slugs), exports)
+
+
+def report_kept(
+    transaction: Transaction, exports: Sequence[UsageExport], *, by: str, slugs: Sequence[str] = ()
+) -> Json:
+    """Return the report in a transaction."""
     wanted = {spelling for slug in slugs for spelling in slug_spellings(slug)}
     items: list[Json] = []
     for export in exports:
-        found = await store.snapshot(usage.find_figures, export.org_id, export.month) if export.read_at else []
+        found = usage.find_figures(transaction, export.org_id, export.month) if export.read_at else []
         own = [one for one in found if not wanted or _is_of(one, wanted)]
         items += [_json(export, one, COLUMNS_OF[by][1:]) for one in grouped(own, COLUMNS_OF[by][1:])]
     return {

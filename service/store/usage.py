@@ -87,6 +87,12 @@ def put_figures(transaction: Transaction, export: UsageExport, figures: Sequence
         transaction.execute(delete(table).where(table.c.month < f"{year:04}-{month + 1:02}"))
 
 
+def kept_months(transaction: Transaction) -> Sequence[str]:
+    """Return the months of which figures are kept, newest first."""
+    wanted = select(usage_exports.c.month).where(usage_exports.c.read_at.is_not(None)).distinct()
+    return list(transaction.execute(wanted.order_by(usage_exports.c.month.desc())).scalars())
+
+
 def find_figures(transaction: Transaction, org_id: str, month: str) -> Sequence[UsageFigure]:
     """Return the figures of a month, the dearest first."""
     columns = [column for column in usage_figures.c if column.name not in {"id", "org_id", "month"}]

@@ -28,6 +28,7 @@ from service.web.api_settings_changes import SettingsChangesApi
 from service.web.api_silences import SilencesApi
 from service.web.api_spans import SpansApi
 from service.web.api_tests import TestsApi
+from service.web.api_usage import UsageApi
 from service.web.api_views import ViewsApi
 from service.web.auth.access import Access
 from service.web.build_acts import ActingSource
@@ -75,6 +76,7 @@ class Api:
             *SpansApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *InsightsApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *UsageApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),
             *self.health_routes(),
         ]

@@ -187,7 +187,8 @@ async def call(house: House, method: str, path: str, ids: dict[str, str]) -> htt
 
 def example(path: str, name: str) -> str:
     known = {"limit": "5", "since": "7d", "until": "now", "dismissed": "true", "event": "ping", "told": "none"}
-    known |= {"status": "failed", "check": "database", "by": "Ada", "transition": "broke"}
+    known |= {"status": "failed", "check": "database", "by": "Ada", "transition": "broke", "month": "2026-03"}
+    known |= {"group_by": "branch"}
     states = {
         "notifications": "sent",
         "incidents": "open",

@@ -88,6 +88,7 @@ async def test_each_page_is_one_transaction_beside_its_session(house: House) -> 
         "/silences",
         "/known-problems",
         "/settings",
+        "/usage",
         "/incidents",
     ):
         await expect_one_transaction(house.http, path, session=True)

@@ -40,6 +40,7 @@ ANSWERS: Mapping[str, tuple[int, str]] = {
     "GET /api/v1/settings-changes": (200, "SettingsChanges"),
     "GET /api/v1/tests": (200, "Tests"),
     "GET /api/v1/insights": (200, "Insights"),
+    "GET /api/v1/usage": (200, "Usage"),
     "GET /api/v1/views": (200, "SavedViews"),
     "POST /api/v1/views": (201, "SavedView"),
     "PATCH /api/v1/views/{id}": (200, "SavedView"),

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from service.model import EventKind, NotificationState, SilenceState, Transition
-from service.operations import incidents, insights_report, notifications, queries, settings_changes, status
+from service.operations import incidents, insights_report, kept_usage, notifications, queries, settings_changes, status
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
+from service.operations.usage_report import COLUMNS_OF
 from service.routing.match_keys import SEARCH_FILTERS
 
 PAGE = ("limit", "cursor")
@@ -20,6 +21,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/settings-changes": (*settings_changes.FILTERS, *PAGE),
     "GET /api/v1/tests": ("project", "branch", "state", *PAGE),
     "GET /api/v1/insights": insights_report.FILTERS,
+    "GET /api/v1/usage": kept_usage.FILTERS,
     "POST /api/v1/deliveries/{id}/dismiss": ("because",),
     "POST /api/v1/notifications/{id}/dismiss": ("because",),
     "GET /readyz": ("check",),
@@ -43,6 +45,8 @@ SENTENCES: Mapping[str, str] = {
     "branch": "the branch",
     "project": "its slug or its name",
     "workflow": "the workflow's name",
+    "group_by": "what has a row of its own",
+    "month": "as 2026-10; the newest that is kept if left out",
     "of": "the slug of a project, or of an organization with its projects",
 }
 STATES: Mapping[str, Sequence[str]] = {
@@ -65,6 +69,8 @@ SCHEMAS: Mapping[str, Json] = {
     "transition": {"enum": [str(one) for one in Transition]},
     "check": {"enum": ["database", "worker"]},
     "of": {**TEXT, "maxLength": settings_changes.MAX_CHARACTERS},
+    "group_by": {"enum": list(COLUMNS_OF)},
+    "month": {**TEXT, "pattern": f"^{kept_usage.MONTH.pattern}$"},
 }
 """The schemas of parameters that are not any text."""
 SINGLE = {*PAGE, "since", "until", "q", "because", "dismissed"}
@@ -74,6 +80,7 @@ SINGLE_OF: Mapping[str, set[str]] = {
     "GET /api/v1/settings-changes": {"of"},
     "GET /api/v1/tests": {"project", "branch", "state"},
     "GET /api/v1/insights": set(insights_report.FILTERS),
+    "GET /api/v1/usage": set(kept_usage.FILTERS),
 }
 """The parameters that may stand only once: of all requests, and of some."""
 CAPPED = {"GET /api/v1/events", "GET /api/v1/notifications"}

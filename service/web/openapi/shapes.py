@@ -78,6 +78,8 @@ SHAPES: Mapping[str, str] = {
     "InsightTest": "project:s job:s? test:s circleci:o? ours:o?",
     "Insights": "sources:o unknown:s? projects:[InsightProject] workflows:[InsightWorkflow] workflow:o? "
     "flaky_tests:[InsightTest]",
+    "UsageRow": "month:s project:s? credits:n failed_credits:n rerun_credits:n runs:i known_runs:i jobs:i",
+    "Usage": "month:s group_by:s months:l items:[UsageRow] left_out:i total:o exports:l sentences:l",
     "SavedView": "id:u name:s query:s shared:b owner:s created_at:t may_change:b",
     "SavedViews": f"items:[SavedView] {_PAGE}",
     "OpenAPI": "openapi:s info:o paths:o components:o",

@@ -37,6 +37,7 @@ from service.web.pages import (
     silences,
     tests,
     trigger,
+    usage,
     view_forms,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
@@ -76,6 +77,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/tests/{id}": tests.show_one,
     "/sessions": sessions.show,
     "/settings": settings.show,
+    "/usage": usage.show,
     "/deliveries/{id}/body": event.download_body,
     "/api": api_reference.show,
     "/login": login.show,
@@ -94,6 +96,7 @@ TWINS: Mapping[str, Endpoint] = {
     "/notifications.json": notifications.show_json,
     "/health.json": health.show_json,
     "/settings.json": settings.show_json,
+    "/usage.json": usage.show_json,
     "/tests.json": tests.show_json,
     "/tests/{id}.json": tests.show_one_json,
     "/builds.json": build_twins.show_builds,

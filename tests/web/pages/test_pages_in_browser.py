@@ -71,6 +71,7 @@ def each_page(site: Site) -> list[str]:
             "/silences",
             "/known-problems",
             "/settings",
+            "/usage",
             "/incidents",
             "/nowhere",
             "/builds/none",

@@ -1,0 +1,32 @@
+"""The page of usage: the credits that builds spent in a month, and on what."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.operations.kept_usage import FILTERS, read_usage, to_wanted
+from service.operations.usage_report import COLUMNS_OF
+from service.web.pages.context import PageContext
+from service.web.parameters import single_valued_params
+
+PATH = "/usage"
+
+
+async def show(context: PageContext, request: Request) -> Response:
+    """Return the page of usage."""
+    session = await context.access.require_session(request)
+    asked = _asked(request)
+    shown = await context.read(read_usage, to_wanted(asked), context.clock())
+    shown |= {"asked": dict.fromkeys(FILTERS, "") | asked, "query": urlencode(asked), "groupings": [*COLUMNS_OF]}
+    return await context.render_page(request, session, "usage.html", **shown)
+
+
+async def show_json(context: PageContext, request: Request) -> Response:
+    """Return the usage that the page shows as JSON."""
+    await context.access.require(request)
+    return JSONResponse(await context.store.snapshot(read_usage, to_wanted(_asked(request)), context.clock()))
+
+
+def _asked(request: Request) -> dict[str, str]:
+    return {name: value for name, value in single_valued_params(request.query_params).items() if value.strip()}
