@@ -302,7 +302,7 @@ async def drain(service: Service, settings: Settings) -> None:
 
 async def _drain_rows(service: Service) -> bool:
     """Decide and fetch until no row is due; return whether there was one."""
-    worker = RowWorker(service.pipeline, wait_for_idle=service.committer.wait_for_idle)
+    worker = RowWorker(service.pipeline, committer=service.committer)
     did_work = False
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while (decided := await worker.decide_due()) or (tasks := await worker.start_fetches()):

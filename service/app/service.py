@@ -103,8 +103,7 @@ class Service:
 
         A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
-        wait = self.committer.wait_for_idle
-        worker = RowWorker(self.pipeline, wait_for_idle=wait, limits=self.worker_limits)
+        worker = RowWorker(self.pipeline, committer=self.committer, limits=self.worker_limits)
         self.row_workers.append(worker)
         self.context.store.after_commit(worker.wake)
         async with self.open():

@@ -6,8 +6,10 @@ a commit form the next batch. A single delivery is committed at once: no timer w
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from uuid import UUID
 
 import structlog
@@ -27,13 +29,21 @@ class IntakeLimits:
     """Limits of the intake; times in seconds, sizes in bytes of bodies.
 
     keep_timeout   CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
-    max_delay      of other work by a burst: at least twenty batches or jobs begin in a second
-    busy_batch     a batch of this size arrives faster than the pipeline decides and sends
+    max_delay      of other work by posts that come one by one
+    busy_batch     a batch of this size arrives faster than the pipeline decides and sends: a burst
+    lull           with no such batch for this long a burst is over
+    worker_share   of the time that other work has during a burst; 1: it never waits
+    max_pause      of other work during a burst: however long it takes, some is done in each second
+    job_cost       counted for a job or a fetch, which spends most of its time waiting for other machines
     """
 
     keep_timeout: float = 8.0
     max_delay: float = 0.05
     busy_batch: int = 8
+    lull: float = 0.2
+    worker_share: float = 0.1
+    max_pause: float = 1.0
+    job_cost: float = 0.01
     max_pending: int = 2_000
     max_pending_bytes: int = 64 * 2**20
     max_batch: int = 100
@@ -80,7 +90,7 @@ class GroupCommitter:
         self._pending_bytes = 0
         self._committing: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
-        self._busy_until = 0.0  # by the event loop's clock
+        self._busy_until = self._pause_until = 0.0  # by the event loop's clock
         self._yield_lock = asyncio.Lock()
 
     async def keep(self, delivery: Delivery) -> StoredDelivery:
@@ -120,16 +130,28 @@ class GroupCommitter:
         """
         return bool(self._pending) or asyncio.get_running_loop().time() < self._busy_until
 
-    async def wait_for_idle(self) -> None:
-        """Return once no delivery is pending, after ``max_delay`` at the latest.
+    async def wait_for_idle(self) -> bool:
+        """Return once other work may begin; True if it should be little: posts still come.
 
-        Work that may begin a little later awaits this. Callers return one at a time, so that a short pause in a burst
-        starts one job, and not all of them.
+        That is when no delivery is pending, and during a burst after a pause that leaves other work its share of the
+        time. Callers return one at a time, so that a short pause in a burst starts one job, and not all of them.
         """
         async with self._yield_lock:
-            if self.has_backlog:
-                self._idle = asyncio.get_running_loop().create_future()
-                await asyncio.wait([self._idle], timeout=self._limits.max_delay)
+            loop, limits = asyncio.get_running_loop(), self._limits
+            if limits.worker_share >= 1:
+                return False
+            until = max(loop.time() + limits.max_delay, self._pause_until)
+            while self.has_backlog and (left := until - loop.time()) > 0:
+                self._idle = loop.create_future()
+                burst = self._busy_until - loop.time()
+                await asyncio.wait([self._idle], timeout=min(left, burst) if burst > 0 else left)
+            self.count_work(limits.job_cost)
+            return self.has_backlog
+
+    def count_work(self, seconds: float) -> None:
+        """Have other work pause after some that took so long, if posts come."""
+        pause = seconds * (1 / self._limits.worker_share - 1)
+        self._pause_until = asyncio.get_running_loop().time() + min(pause, self._limits.max_pause)
 
     async def _commit_batches(self) -> None:
         """Commit batch after batch until none is pending.
@@ -139,11 +161,22 @@ class GroupCommitter:
         while self._pending:
             await self._collect_batch()
             if batch := self._next_batch():
-                await self._commit(batch)
-            if len(batch) >= self._limits.busy_batch:
-                self._busy_until = asyncio.get_running_loop().time() + self._limits.max_delay
+                with self._burst(batch):
+                    await self._commit(batch)
         if self._idle and not self._idle.done() and not self.has_backlog:
             self._idle.set_result(None)
+
+    @contextmanager
+    def _burst(self, batch: Sequence[PendingDelivery]) -> Iterator[None]:
+        """Have a large batch count as a burst during its commit and ``lull`` after it."""
+        if len(batch) < self._limits.busy_batch:
+            yield
+            return
+        self._busy_until = inf
+        try:
+            yield
+        finally:
+            self._busy_until = asyncio.get_running_loop().time() + self._limits.lull
 
     async def _collect_batch(self) -> None:
         """Yield to the event loop until a round of it adds no delivery."""

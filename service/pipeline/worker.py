@@ -5,7 +5,7 @@ The rows are the queue. A wake-up makes the worker look at once; polling finds w
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from service.errors import Temporary
 from service.model import Fetch, FetchPurpose
 from service.pipeline.backfill import fill_in_history
 from service.pipeline.process import Batch
+from service.pipeline.receive import GroupCommitter
 from service.pipeline.steps import Pipeline
 from service.queue.handlers import run_guarded
 from service.store import deliveries, fetches
@@ -33,6 +34,7 @@ class WorkerLimits:
     retry              the pause after an error
     max_fetches        fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
     max_test_fetches   those of tests that no message needs
+    burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end
     lease_margin       a claim of a fetch outlasts the time limit of its calls by this
     grace              at the end, for the fetches that run
     """
@@ -41,6 +43,7 @@ class WorkerLimits:
     retry: float = 1.0
     max_fetches: int = 16
     max_test_fetches: int = 2
+    burst_batch: int = 10
     lease_margin: float = 30.0
     grace: float = 10.0
 
@@ -48,18 +51,18 @@ class WorkerLimits:
 class RowWorker:
     """Runs the steps whose work is rows, until it is stopped.
 
-    wait_for_idle   awaited before each batch and fetch: posts that wait to be kept go first
+    committer   of the posts to this process, which go before each batch and fetch
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         *,
-        wait_for_idle: Callable[[], Awaitable[None]],
+        committer: GroupCommitter,
         limits: WorkerLimits | None = None,
     ) -> None:
         self._pipeline = pipeline
-        self._wait_for_idle = wait_for_idle
+        self._committer = committer
         self._limits = limits or WorkerLimits()
         self._batch_size = pipeline.context.batch_limits.deliveries
         self._delivery_due = asyncio.Event()
@@ -110,21 +113,23 @@ class RowWorker:
             await asyncio.sleep(self._limits.retry)
         if not any(found):
             return False
-        await self._wait_for_idle()
-        await self._decide_batch()
+        is_burst = await self._committer.wait_for_idle()
+        began = perf_counter()
+        await self._decide_batch(self._limits.burst_batch if is_burst else self._batch_size)
+        self._committer.count_work(perf_counter() - began)
         return True
 
     async def _look_for_deliveries(self, found: list[bool]) -> None:
         context = self._pipeline.context
         found.append(await context.store.read(deliveries.has_due, context.clock()))
 
-    async def _decide_batch(self) -> None:
+    async def _decide_batch(self, limit: int) -> None:
         """Decide on a batch; after an error the next ones are smaller.
 
         A delivery that fails alone is put off.
         """
         began, batches = perf_counter(), list[Batch]()
-        error = await run_guarded("a batch of decisions", self._process(batches))
+        error = await run_guarded("a batch of decisions", self._process(batches, limit))
         seconds = self._pipeline.context.metrics.job_seconds
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
@@ -136,8 +141,8 @@ class RowWorker:
         self._batch_size = max(1, self._batch_size // 10)
         await asyncio.sleep(self._limits.retry)
 
-    async def _process(self, batches: list[Batch]) -> None:
-        batches.append(await self._pipeline.process(limit=self._batch_size))
+    async def _process(self, batches: list[Batch], limit: int) -> None:
+        batches.append(await self._pipeline.process(limit=min(limit, self._batch_size)))
 
     def _report(self, batch: Batch, began: float) -> None:
         """Log a batch, and look for fetches at once if it has requested some."""
@@ -184,8 +189,8 @@ class RowWorker:
             most = self._limits.max_test_fetches if purpose is FetchPurpose.TESTS else self._limits.max_fetches
             may_ask = purpose is not FetchPurpose.TESTS or context.source.has_room
             if may_ask and (room := most - begun[purpose]) > 0:
-                await self._wait_for_idle()
-                claimed += await context.store.write(self._claim, purpose, room)
+                is_burst = await self._committer.wait_for_idle()
+                claimed += await context.store.write(self._claim, purpose, 1 if is_burst else room)
 
     async def _end_leases(self) -> None:
         context = self._pipeline.context

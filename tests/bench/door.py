@@ -28,7 +28,7 @@ class Forgetful(GroupCommitter):
 FORMS = {
     "nothing": Limits(committer=Forgetful),
     "receive": Limits(),
-    "freely": Limits(intake=IntakeLimits(max_delay=0)),
+    "freely": Limits(intake=IntakeLimits(worker_share=1)),
 }
 
 

@@ -114,7 +114,7 @@ async def test_tests_are_not_asked_for_while_little_is_left_of_the_limit(folder:
         await house.finish(RED)
         await house.process()
         service = house.service
-        worker = RowWorker(service.pipeline, wait_for_idle=service.committer.wait_for_idle)
+        worker = RowWorker(service.pipeline, committer=service.committer)
         assert not await worker.start_fetches()
         assert house.fetches() == [FetchPurpose.TESTS]
 

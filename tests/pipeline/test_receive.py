@@ -272,7 +272,7 @@ async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door) -> 
 
 
 async def test_burst_is_not_over_between_two_of_its_batches(door: Door) -> None:
-    door.limit(max_delay=3600)
+    door.limit(max_delay=3600, lull=3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(8))
         giving = asyncio.create_task(door.committer.wait_for_idle())
@@ -306,6 +306,46 @@ async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door) ->
 
     assert waited_s > 0.14  # side by side, they would all begin after 0.05
     await outcomes(tasks)
+
+
+async def test_other_work_pauses_after_much_of_it_while_a_burst_goes_on(door: Door) -> None:
+    door.limit(max_delay=0, max_pause=3600, job_cost=0, lull=3600)
+    await outcomes(await door.arrive(several(8)))
+
+    free = [await door.committer.wait_for_idle() for _ in range(2)]
+    door.committer.count_work(10_000)
+    paused = asyncio.create_task(door.committer.wait_for_idle())
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert free == [True, True]  # and the burst goes on
+    assert not paused.done()
+    paused.cancel()
+
+
+async def test_other_work_never_starves(door: Door) -> None:
+    door.limit(max_delay=0, max_pause=0.01, lull=3600)
+    await outcomes(await door.arrive(several(8)))
+    door.committer.count_work(10_000)
+
+    async with asyncio.timeout(120):
+        is_burst = await door.committer.wait_for_idle()
+
+    assert is_burst
+
+
+async def test_burst_lasts_through_its_commit(door: Door) -> None:
+    door.limit(lull=0)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(8))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        early = door.committer.has_backlog
+    await outcomes(tasks)
+    await asyncio.sleep(0)
+
+    assert early
+    assert not door.committer.has_backlog
 
 
 async def test_result_before_the_timeout_stays() -> None:

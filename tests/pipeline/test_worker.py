@@ -12,6 +12,7 @@ import pytest
 from service.model import Delivery, Event, Fetch, FetchPurpose
 from service.pipeline.context import BatchLimits
 from service.pipeline.process import process_batch
+from service.pipeline.receive import GroupCommitter
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.store import deliveries, fetches
 from service.testing.fake_circleci.faults import Fault
@@ -54,7 +55,14 @@ class Slow(Reading):
 
 def worker_of(house: House, limits: WorkerLimits = AT_ONCE) -> RowWorker:
     service = house.service
-    return RowWorker(service.pipeline, wait_for_idle=service.committer.wait_for_idle, limits=limits)
+    return RowWorker(service.pipeline, committer=service.committer, limits=limits)
+
+
+class Rushed(GroupCommitter):
+    """A committer to which posts come without a pause."""
+
+    async def wait_for_idle(self) -> bool:
+        return True
 
 
 async def finish_many(house: House, *numbers: int) -> list[str]:
@@ -80,6 +88,19 @@ async def test_batch_takes_no_more_than_its_limit_and_the_oldest_first(house: Ho
     batch = await house.service.pipeline.process(limit=1)
 
     assert [str(one.event.id) for one in batch.decided] == [first]
+
+
+async def test_batches_are_small_while_posts_come(house: House) -> None:
+    await finish_many(house, 10, 11, 12)
+    rushed = Rushed(house.service.context.store)
+    worker = RowWorker(house.service.pipeline, committer=rushed, limits=replace(AT_ONCE, burst_batch=2))
+
+    assert await worker.decide_due()
+
+    assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state") == [
+        ("kept", 1),
+        ("settled", 2),
+    ]
 
 
 @pytest.mark.long
