@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
-from sqlalchemy.dialects import sqlite
 
 from service.db.columns import UtcDateTime
+from service.db.raw_rows import RawInsert
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound, Permanent
 from service.model import Backlog, Delivery, DeliveryState
@@ -45,7 +45,12 @@ def _key(delivery: Delivery) -> Key:
 
 
 _KEY = (deliveries.c.source, deliveries.c.source_event_id)
-_INSERT_ON_SQLITE = sqlite.insert(deliveries).on_conflict_do_nothing(index_elements=_KEY)
+_WRITTEN = (
+    *(deliveries.c.id, *_KEY, deliveries.c.via, deliveries.c.received_at, deliveries.c.headers, deliveries.c.body),
+    *(deliveries.c.body_dictionary, deliveries.c.signed_index, deliveries.c.signed_fingerprint),
+    *(deliveries.c.state, deliveries.c.reason, deliveries.c.repeats),
+)
+_INSERT_ON_SQLITE = RawInsert(_WRITTEN, "ON CONFLICT (source, source_event_id) DO NOTHING")
 _COUNT_REPEATS = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("known_id"))
@@ -58,7 +63,7 @@ def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]
 
     To return which are new takes twice the time, and nearly always all are.
     """
-    if transaction.execute(_INSERT_ON_SQLITE, list(rows.values())).rowcount == len(rows):
+    if _INSERT_ON_SQLITE(transaction, rows.values()) == len(rows):
         return {key: row["id"] for key, row in rows.items()}
 
     there = select(*_KEY, deliveries.c.id).where(tuple_(*_KEY).in_(list(rows)))
@@ -68,10 +73,7 @@ def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]
     return ids
 
 
-_COLUMNS = (
-    "id, source, source_event_id, via, received_at, headers, body, body_dictionary, signed_index, signed_fingerprint, "
-    "state, reason, repeats"
-)
+_COLUMNS = ", ".join(column.name for column in _WRITTEN)
 _INSERT_ON_POSTGRES = text(
     f"""
     INSERT INTO deliveries ({_COLUMNS})
