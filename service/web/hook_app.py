@@ -55,7 +55,7 @@ class HookApp:
             status = await self._answer(post, send, request_id)
             reset_contextvars(**bound)  # not after an error: the server has yet to log its own line about it
         finally:
-            self._log.write(scope, status, perf_counter() - began)
+            await self._log.write_together(scope, status, perf_counter() - began)
 
     async def _answer(self, post: Post, send: Send, request_id: str) -> int:
         """Keep a post, send the response, and return its status."""

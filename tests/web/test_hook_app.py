@@ -1,5 +1,7 @@
 """The hook's short path: no middleware runs, and all that middlewares do for other routes is done."""
 
+import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
@@ -73,3 +75,11 @@ async def test_an_unexpected_error_is_answered_logged_and_raised(house: House) -
     assert (line["level"], line["status"], line["request"]) == ("warning", 500, response.headers["x-request-id"])
     with pytest.raises(Exception, match="no such table"):
         await house.send(BODY)
+
+
+async def test_posts_that_end_together_have_a_line_each(house: House) -> None:
+    with logged() as talk:
+        responses = await asyncio.gather(*(house.finish(replace(RED, number=number)) for number in (10, 11, 12)))
+
+    assert sorted(line["delivery"] for line in talk.lines) == sorted(responses)
+    assert all(line["request"] == UUID(line["delivery"]).hex for line in talk.lines)
