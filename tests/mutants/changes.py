@@ -151,7 +151,7 @@ def lines_of(source: bytes, change: Change) -> range:
     first = source.count(b"\n", 0, change.start) + 1
     inside = (node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.stmt, ast.ExceptHandler)))
     heads = [head for node in inside if first in (head := _head_of(node))]
-    return max(heads, key=lambda head: head.start)
+    return max(heads, key=lambda head: head.start, default=range(first, first + 1))  # the line of a ``case``
 
 
 def _head_of(node: ast.stmt | ast.ExceptHandler) -> range:
