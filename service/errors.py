@@ -11,6 +11,7 @@ RoundsmanError
 │   │   └── TooManyGuesses  too many wrong credentials from one address
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may carry the time to wait
+│   └── NotBegun        the begin of an attempt could not be stored
 ├── Permanent     trying again will not help: a dead letter, for a person
 │   ├── AccessRefused   a channel does not accept our address or credentials
 │   └── NoToken         no CircleCI API token is configured
@@ -129,6 +130,13 @@ class Temporary(RoundsmanError):
         self.sentence = sentence
         self.detail = detail
         self.retry_after_s = retry_after_s
+
+
+class NotBegun(Temporary):
+    """A job that sent nothing: the begin of its attempt could not be stored.
+
+    Another run of the job may be sending: a process that was taken for dead gets its own jobs again.
+    """
 
 
 class Permanent(RoundsmanError):

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from service.channels import StillSending
-from service.errors import Permanent, Temporary
+from service.errors import NotBegun, Permanent, Temporary
 from service.model import Channel, Notification
 from service.pipeline.begin_send import Begun, begin, begin_failed
 from service.pipeline.context import Context
@@ -27,9 +27,9 @@ async def send(context: Context, notification_id: UUID) -> None:
     claim, now = current_claim(), context.clock()
     try:
         begun = await context.store.write(begin, context, claim, notification_id, now=now)
-    except Temporary:
+    except Temporary as error:
         context.unsure_begins.add((notification_id, now))
-        raise
+        raise NotBegun(error.sentence, detail=error.detail, retry_after_s=error.retry_after_s) from error
     context.unsure_begins.difference_update([one for one in context.unsure_begins if one[0] == notification_id])
     if begun is not None:
         await _send_and_record(context, begun)
@@ -79,6 +79,8 @@ async def fail_send(context: Context, notification_id: UUID, error: Exception) -
     Raises a Temporary again if no attempt has begun: that is trouble of our own database. The job runs again, and no
     attempt is counted.
     """
+    if isinstance(error, NotBegun):
+        raise error  # an attempt that is noted is of another run of this job, and under way
     reason = Temporary(f"{type(error).__name__}: {error}")
     if attempt := context.late_sends.noted(notification_id):
         notification = await context.store.read(notifications.find, notification_id)

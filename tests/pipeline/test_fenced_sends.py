@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from service.errors import Temporary
+from service.errors import NotBegun, Temporary
 from service.model import FetchPurpose, Message
 from service.queue.claims import claimed
 from service.store import notifications
@@ -103,6 +103,43 @@ async def test_trouble_of_our_own_database_counts_no_attempt_and_no_patience(hou
         await house.service.pipeline.failed("send", UUID(before["id"]), Temporary("the database is away"))
 
     assert await only(house, delivery) == before
+
+
+async def test_run_that_could_not_begin_leaves_the_attempt_of_another_run_alone(house: House) -> None:
+    """A process that was taken for dead gets its own job again, while it still sends."""
+    sending, taken = asyncio.Event(), asyncio.Event()
+
+    async def take_time() -> None:
+        sending.set()
+        await taken.wait()
+
+    house.channels.plan["web (json)"] = [take_time]
+    delivery = await red(house)
+    notification = (await only(house, delivery))["id"]
+    first = asyncio.create_task(house.work("send", notification))
+    await sending.wait()
+    with pytest.raises(NotBegun):
+        await house.service.pipeline.failed("send", UUID(notification), NotBegun("the database is away"))
+    taken.set()
+    await first
+    await house.drain(minutes=5)
+
+    attempts = (await only(house, delivery))["attempts"]
+    assert [(attempt["outcome"], attempt["reason"]) for attempt in attempts] == [("sent", None)]
+    assert house.channels.told == ["web (json)"]
+
+
+@pytest.mark.databases("sqlite")
+async def test_run_whose_begin_cannot_be_stored_sends_nothing(house: House) -> None:
+    delivery = await red(house)
+    notification = (await only(house, delivery))["id"]
+    await house.expect_the_database_within(1)
+
+    with house.database.locked(), pytest.raises(NotBegun):
+        await house.work("send", notification)
+
+    assert house.channels.tried == []
+    assert (await only(house, delivery))["attempts"] == []
 
 
 @pytest.mark.long
