@@ -3,9 +3,10 @@
 Outside users rely on them. Times are RFC 3339 in UTC; absent values are null.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from service.model import (
@@ -35,10 +36,11 @@ def event_json(event: Event) -> Json:
     Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``,
     ``pull_request``. The last keys are of its run, as judged: null before that, and for a job.
     """
-    shape: Json = _plain(event)
-    del shape["run"], shape["facts"]
-    shape["workflow"] = {name: shape["workflow"][name] for name in ("id", "name", "status", "url")}
-    return shape | {"project": {**shape["project"], "full_name": event.project_name}} | _run_json(event.run)
+    shape = _plain_values({name: value for name, value in vars(event).items() if name not in {"run", "facts"}})
+    workflow, project = shape["workflow"], shape["project"]
+    shape["workflow"] = {name: workflow[name] for name in ("id", "name", "status", "url")}
+    shape["project"] = {**project, "full_name": event.project_name}
+    return shape | _run_json(event.run)
 
 
 def _run_json(run: RunState | None) -> Json:
@@ -162,19 +164,30 @@ def _plain(value: Any) -> Any:
 
     ``asdict`` would also copy every value, which doubles the time of a page.
     """
-    match value:
-        case str() | int() | float() | None:
-            return value
-        case datetime():
-            return rfc3339(value)
-        case Mapping():
-            return {key: _plain(one) for key, one in value.items()}
-        case frozenset():
-            return sorted(value)
-        case Sequence():
-            return [_plain(one) for one in value]
-        case _:
-            return _plain(vars(value)) if is_dataclass(value) else str(value)
+    if type(value) in _JSON_TYPES:
+        return value
+    return _converter(type(value))(value)  # type: ignore[arg-type]  # reason: mypy does not know that types have hashes
+
+
+_JSON_TYPES = frozenset({str, int, float, bool, type(None)})
+
+
+@cache  # the types of values are few: to look for the way of each value takes most of the time of a page
+def _converter(kind: type) -> Callable[[Any], Any]:
+    """Return the function that brings values of a type into JSON's types."""
+    known: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+        ((str, int, float), lambda value: value),
+        (datetime, rfc3339),
+        (Mapping, _plain_values),
+        (frozenset, sorted),
+        (Sequence, lambda value: [_plain(one) for one in value]),
+    )
+    found = (convert for kinds, convert in known if issubclass(kind, kinds))
+    return next(found, (lambda value: _plain_values(vars(value))) if is_dataclass(kind) else str)
+
+
+def _plain_values(values: Mapping[Any, Any]) -> Json:
+    return {key: one if type(one) in _JSON_TYPES else _plain(one) for key, one in values.items()}
 
 
 def gaps_json(gaps: WebhookGaps) -> Json:

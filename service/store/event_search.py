@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Select, func, literal, select
+from sqlalchemy import BigInteger, Integer, bindparam, func, literal, select
 
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
@@ -24,6 +24,18 @@ MAX_RARE = 40  # events of a wide window with a term that is rare enough to go t
 SAMPLE = 100  # events looked at to see of how many the actor is known
 MAX_RECENT = 50_000  # events in which projects are looked for
 ALL = Span(low=0, high=2**63 - 1)
+
+# to build a statement takes longer than to run it
+_PLACES = select(events.c.place).where(
+    events.c.place >= bindparam("low", type_=BigInteger), events.c.place < bindparam("high", type_=BigInteger)
+)
+_NEWEST_FIRST = _PLACES.order_by(events.c.place.desc())
+_ENDS = select(_PLACES.order_by(events.c.place).limit(1).scalar_subquery(), _NEWEST_FIRST.limit(1).scalar_subquery())
+_PLACE_AFTER = _NEWEST_FIRST.offset(bindparam("before", type_=Integer)).limit(1)
+_COUNT_KNOWN = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count()).where(
+    events.c.place.in_(bindparam("places", expanding=True)), events.c.kind != EventKind.PING
+)
+_EVENTS = select(events).where(events.c.place.in_(bindparam("places", expanding=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +90,7 @@ def _span(wanted: Search, *, beyond: int | None) -> Span:
 
 def _taken_part(transaction: Transaction, span: Span) -> Span:
     """Return the part of a span from its oldest to its newest event."""
-    newest = _places(span).order_by(events.c.place.desc()).limit(1).scalar_subquery()
-    oldest = _places(span).order_by(events.c.place).limit(1).scalar_subquery()
-    low, last = transaction.execute(select(oldest, newest)).one()
+    low, last = transaction.execute(_ENDS, vars(span)).one()
     return Span(low=span.high, high=span.high) if low is None else Span(low=low, high=last + 1)
 
 
@@ -115,20 +125,15 @@ def _has_rare_clause(transaction: Transaction, tests: Tests, window: Span) -> bo
 
 def _place_after(transaction: Transaction, span: Span, size: int) -> int | None:
     """Return the place of the last of so many events of a span; None if it has fewer."""
-    newest = _places(span).order_by(events.c.place.desc())
-    place: int | None = transaction.execute(newest.offset(size - 1).limit(1)).scalar()
+    place: int | None = transaction.execute(_PLACE_AFTER, {**vars(span), "before": size - 1}).scalar()
     return place
-
-
-def _places(span: Span) -> Select[int]:
-    return select(events.c.place).where(events.c.place >= span.low, events.c.place < span.high)
 
 
 def _find(transaction: Transaction, tests: Tests, window: Span, *, limit: int) -> list[int]:
     """Return the newest places of a window whose events match clauses and facts."""
     if not tests.clauses:
-        walked = _places(window).where(*tests.facts).order_by(events.c.place.desc())
-        return list(transaction.execute(walked.limit(limit)).scalars())
+        walked = _NEWEST_FIRST.where(*tests.facts).limit(limit)
+        return list(transaction.execute(walked, vars(window)).scalars())
     found = matching(transaction, tests.clauses, window).subquery()
     fitting = select(found.c.place)
     for fact in tests.facts:  # not as a join, which a planner may begin at its other end
@@ -161,15 +166,15 @@ def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
     """Count the newest events of a span with a known actor, and those that were read."""
-    newest = _places(_span(wanted, beyond=None)).order_by(events.c.place.desc()).limit(SAMPLE)
-    places = transaction.execute(newest).scalars().all()
-    counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
-    some = counting.where(events.c.place.in_(places), events.c.kind != EventKind.PING)
-    known, looked = transaction.execute(some).one()
+    places = transaction.execute(_NEWEST_FIRST.limit(SAMPLE), vars(_span(wanted, beyond=None))).scalars().all()
+    known, looked = transaction.execute(_COUNT_KNOWN, {"places": places}).one()
     return known, looked
 
 
 def _events(transaction: Transaction, places: Sequence[int], tests: Tests) -> list[Event]:
-    found = transaction.execute(select(events).where(events.c.place.in_(places))).mappings()
-    rows = {row["place"]: row for row in found if is_match(row, tests.clauses) and tests.fit(row)}
+    found = transaction.execute(_EVENTS, {"places": places})
+    names = tuple(found.keys())
+    # plain dictionaries: each row is read by many names, and a mapping of the library's takes twice as long
+    plain = (dict(zip(names, row, strict=True)) for row in found)
+    rows = {row["place"]: row for row in plain if is_match(row, tests.clauses) and tests.fit(row)}
     return runs.with_runs(transaction, [to_event(rows[place]) for place in places if place in rows])

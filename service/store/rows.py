@@ -137,16 +137,25 @@ def event_row(event: Event) -> dict[str, Any]:
     return row | usual_values.shorten_urls(row)
 
 
+_PART_COLUMNS = {
+    part: tuple((name, f"{part}_{name}") for name in fields if f"{part}_{name}" not in usual_values.URL_FORMS)
+    for part, (_, fields) in PARTS.items()
+}
+
+
 def to_event(row: Row) -> Event:
     """A row of ``events`` as an event."""
     urls = usual_values.restore_urls(row)
-    parts = {
-        part: make(**{name: urls[key] if (key := f"{part}_{name}") in urls else row[key] for name in fields})
-        for part, (make, fields) in PARTS.items()
-        if part != "job" or row["has_job"]
-    }
-    plain = {name: row[name] for name in SHARED_COLUMNS}
-    return Event(kind=to_member(EventKind, row["kind"]), via=to_member(Via, row["via"]), **plain, **parts)
+    parts = {part: {name: row[column] for name, column in columns} for part, columns in _PART_COLUMNS.items()}
+    parts["workflow"]["url"], parts["commit"]["url"] = urls["workflow_url"], urls["commit_url"]
+    if not row["has_job"]:
+        del parts["job"]
+    return Event(
+        kind=to_member(EventKind, row["kind"]),
+        via=to_member(Via, row["via"]),
+        **{name: row[name] for name in SHARED_COLUMNS},
+        **{part: PARTS[part][0](**values) for part, values in parts.items()},
+    )
 
 
 def to_notification(row: Row) -> Notification:

@@ -7,6 +7,7 @@ full-text table without content, ordered by place; Postgres has it as a GIN inde
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
 from zlib import crc32
@@ -31,6 +32,8 @@ SHORT_REVISION = 7
 _MAX_WORDS = 100  # of one event: a subject may be a whole essay
 _MAX_CHARACTERS = 400  # an index takes no entry of any length
 _SLOTS = (29, 35, 41)  # the lengths of slots of time, as powers of two: 9 minutes, 10 hours, 25 days
+_WORD = re.compile(r"[^\W_]+")
+_UNQUOTED = re.compile(r"[A-Za-z0-9_.~@#=-]+")
 _MAX_SLOTS = 64  # of one search: the index compares each event that it finds with all of them
 
 Clause = tuple[str, ...]
@@ -45,9 +48,10 @@ class Span:
     high: int
 
 
-def words_in(text: str) -> list[str]:
+@lru_cache(maxsize=1_000)  # names of projects, branches and people come again and again
+def words_in(text: str) -> tuple[str, ...]:
     """Return the words of a text: runs of letters and digits, in lower case."""
-    return [word[:_MAX_CHARACTERS] for word in re.findall(r"[^\W_]+", text.casefold())]
+    return tuple(word[:_MAX_CHARACTERS] for word in _WORD.findall(text.casefold()))
 
 
 def actor_term(name: str) -> str:
@@ -70,12 +74,38 @@ def value_term(column: str, value: str) -> str:
 
 def terms_of(row: Row) -> set[str]:
     """Return the terms of an event; a revision also by its first seven digits."""
+    return set().union(*(terms(row) for terms in _TERMS.values()))
+
+
+def _words_of(row: Row) -> Iterable[str]:
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
-    actors = {actor_term(row[name]) for name in ("actor_login", "actor_name") if row[name]}
-    projects = {project_term(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
-    values = {value_term(name, row[name]) for name in VALUED if row[name]}
-    short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
-    return {*list(found)[:_MAX_WORDS], *actors, *projects, *values, *short}
+    short = [row["revision"][:SHORT_REVISION].casefold()] if row["revision"] else []
+    return [*list(found)[:_MAX_WORDS], *short]
+
+
+def _actors_of(row: Row) -> Iterable[str]:
+    return [actor_term(row[name]) for name in ("actor_login", "actor_name") if row[name]]
+
+
+def _projects_of(row: Row) -> Iterable[str]:
+    return [project_term(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name]
+
+
+def _values_of(row: Row) -> Iterable[str]:
+    return [value_term(name, row[name]) for name in VALUED if row[name]]
+
+
+_TERMS: Mapping[str, Callable[[Row], Iterable[str]]] = {
+    "@": _actors_of,
+    "#": _projects_of,
+    "=": _values_of,
+    "": _words_of,
+}
+"""The terms of an event, by the sign that each of them has: words have none."""
+
+
+def _sign(term: str) -> str:
+    return term[0] if term[0] in "@#" else "=" if "=" in term else ""
 
 
 def numbers_of(terms: Iterable[str], place: int) -> list[int]:
@@ -138,6 +168,8 @@ def spelled(terms: Iterable[str]) -> str:
 
 
 def _spelled(term: str) -> str:
+    if _UNQUOTED.fullmatch(term):  # nearly every term; to quote one takes ten times as long
+        return term
     return quote(term, safe="@#=", errors="surrogatepass")
 
 
@@ -183,5 +215,6 @@ _MATCHING: Mapping[str, Callable[[Sequence[Clause], Span], Select[int]]] = {
 
 def is_match(row: Row, clauses: Sequence[Clause]) -> bool:
     """Tell whether an event has a term of every clause."""
-    terms = terms_of(row)
+    signs = {_sign(term) for clause in clauses for term in clause}
+    terms = set().union(*(_TERMS[sign](row) for sign in signs))
     return all(not terms.isdisjoint(clause) for clause in clauses)

@@ -5,7 +5,7 @@ pipeline in five. One event in ten was told to somebody.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -173,15 +173,16 @@ def _load(connection: Connection, name: str, rows: Sequence[Row]) -> None:
             copy.write_row([row[name] for name in names])
 
 
+AS_SQLITE: dict[type, Callable[[Any], object]] = {
+    UUID: lambda value: value.hex,
+    datetime: lambda value: value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds"),
+}
+"""The values that SQLite takes in another form, as the tables' types write it."""
+
+
 def _as_sqlite(value: object) -> object:
-    """As the tables' types would write it."""
-    match value:
-        case UUID():
-            return value.hex
-        case datetime():
-            return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-        case _:
-            return value
+    convert = AS_SQLITE.get(type(value))
+    return convert(value) if convert else value
 
 
 def _delivery(row: Row) -> Row:
