@@ -22,6 +22,11 @@ MAX_STRIP_RUNS = 10_000
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
 _TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
 _EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
+_RED = (
+    select(*(tracks.c[name] for name in _EXPIRY))
+    .where(_IS_OF_DEFAULT_BRANCH, tracks.c.color == Color.RED)
+    .limit(MAX_TRACKS)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +59,7 @@ def find(transaction: Transaction) -> Sequence[StoredTrack]:
 
 def count_red(transaction: Transaction, now: datetime) -> int:
     """Count the tracks of default branches that are red, and not silent for long."""
-    red = select(*(tracks.c[name] for name in _EXPIRY)).where(_IS_OF_DEFAULT_BRANCH, tracks.c.color == Color.RED)
-    found = transaction.execute(red.limit(MAX_TRACKS)).mappings()
+    found = transaction.execute(_RED).mappings()
     return sum(not _bare(row).is_silent(row["last_at"], now) for row in found)
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from functools import partial
 from itertools import groupby
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Integer, Select, bindparam, delete, select
 
 from service.db.columns import UtcDateTime
 from service.db.tables import INDEXED_COLUMNS, Transaction, names
@@ -92,6 +92,9 @@ def put(transaction: Transaction, rows: Iterable[Row]) -> None:
         _UPSERT(transaction, named, stale=max(seen.values()) - FRESH_FOR)
 
 
+_OF_FIELD = select(names.c.name).where(names.c.field == bindparam("wanted"))
+_SAME = _OF_FIELD.where(names.c.folded == bindparam("spelled")).limit(MAX_LISTED)
+_LATEST = _OF_FIELD.order_by(names.c.seen_at.desc()).limit(bindparam("at_most", type_=Integer))
 _KEY = ("field", "folded", "name")
 _UPSERT = BulkInsert(
     names,
@@ -114,8 +117,7 @@ def forget(transaction: Transaction, *, before: datetime) -> None:
 
 def find_same(transaction: Transaction, field: str, text: str) -> list[str]:
     """Return the names that differ from a text only in case or Unicode spelling."""
-    same = select(names.c.name).where(names.c.field == field, names.c.folded == fold(text)).limit(MAX_LISTED)
-    return list(transaction.execute(same).scalars())
+    return list(transaction.execute(_SAME, {"wanted": field, "spelled": fold(text)}).scalars())
 
 
 def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | None:
@@ -179,8 +181,7 @@ def _escaped(letter: str) -> str:
 
 def latest(transaction: Transaction, field: str, *, limit: int) -> list[str]:
     """Return the names of a field that were seen last."""
-    newest = select(names.c.name).where(names.c.field == field).order_by(names.c.seen_at.desc())
-    return list(transaction.execute(newest.limit(limit)).scalars())
+    return list(transaction.execute(_LATEST, {"wanted": field, "at_most": limit}).scalars())
 
 
 def find_similar(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:

@@ -39,6 +39,11 @@ _IS_UNFINISHED = and_(
     notifications.c.track_id.is_not(None),
     or_(*(notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING))),
 )
+_OF_TOPICS = (
+    select(notifications)
+    .where(notifications.c.topic.in_(bindparam("topics", expanding=True)))
+    .order_by(notifications.c.created_at)
+)
 _FIND_UNFINISHED = (
     select(notifications)
     .where(notifications.c.track_id.in_(bindparam("track_ids", expanding=True)), _IS_UNFINISHED)
@@ -81,8 +86,8 @@ def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence
 
 def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
     """Return the notifications of these topics, oldest first, of whichever event."""
-    wanted = select(notifications).where(notifications.c.topic.in_(topics)).order_by(notifications.c.created_at)
-    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+    found = transaction.execute(_OF_TOPICS, {"topics": list(topics)})
+    return [to_notification(row) for row in found.mappings()]
 
 
 def unfinished_of_tracks(transaction: Transaction, track_ids: Collection[int]) -> Sequence[Notification]:
