@@ -40,7 +40,7 @@ What each may import from others' work; what is not named here uses the standard
     queue       procrastinate psycopg psycopg_pool sqlalchemy structlog
     pipeline    structlog
     health      httpx structlog
-    web         httptools itsdangerous jinja2 mcp starlette structlog uvicorn
+    web         httptools itsdangerous jinja2 markupsafe mcp starlette structlog uvicorn
     app         starlette structlog
     terminal    rich
     testing     httpx rich starlette uvicorn

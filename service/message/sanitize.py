@@ -19,7 +19,14 @@ def one_line(text: str | None, max_length: int = 200) -> str:
     White space of any kind becomes a space; control characters, and the invisible ones that reverse the direction of
     writing, become a visible mark.
     """
+    if text and len(text) <= max_length and _is_one_line(text):
+        return text
     return truncate(replace_control_chars(" ".join(ANSI.sub("", text or "").split())), max_length)
+
+
+def _is_one_line(text: str) -> bool:
+    """Tell whether a text is on one line already, as nearly all are: the tests of this are quick ones."""
+    return text.isprintable() and "  " not in text and text[0] != " " != text[-1]
 
 
 def replace_control_chars(text: str) -> str:

@@ -33,6 +33,7 @@ SEVERITY = {
 FAILED_STATUSES = frozenset(
     {"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"}
 )
+_SEVERITY = {**dict.fromkeys(FAILED_STATUSES, "failure"), **SEVERITY}
 
 # A source names a push after the way the push reached it.
 PUSH_TRIGGERS = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
@@ -59,7 +60,7 @@ DETAIL_NAMES = {
 
 def severity(status: str | None) -> str:
     """Return the severity by which a channel chooses its color."""
-    return "failure" if status in FAILED_STATUSES - SEVERITY.keys() else SEVERITY.get(status or "", "info")
+    return _SEVERITY.get(status or "", "info")
 
 
 def status_words(status: str | None) -> Words:

@@ -1,6 +1,7 @@
 """The addresses of the pages of projects and their workflows."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -11,6 +12,7 @@ BY_NAME = "-"
 """The last part of the address of a page whose names stand in its query: not every name can be part of a path."""
 
 
+@lru_cache(maxsize=1_000)  # the rows of a page are of few projects and branches
 def builds_url(name: str, value: str) -> str:
     """Return the path of the builds with this value of a filter."""
     return "/builds?" + urlencode({name: escaped(value)})

@@ -33,5 +33,5 @@ def to_text(filters: Filters) -> str:
 
 def address(filters: Filters, **more: str) -> str:
     """Return the path of the page with these filters."""
-    given = {**filters, **{name: [value] for name, value in more.items()}}
-    return f"{PATH}?{urlencode(given, doseq=True)}" if any(given.values()) else PATH
+    given = {name: values for name, values in filters.items() if values} | {name: [one] for name, one in more.items()}
+    return f"{PATH}?{urlencode(given, doseq=True)}" if given else PATH

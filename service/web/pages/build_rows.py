@@ -39,12 +39,13 @@ def with_jobs(transaction: Transaction, items: Sequence[Json], asked: Asked) -> 
     Raises BadRequest for what is no id.
     """
     wanted = str(queries.to_id(asked.jobs)) if asked.jobs else None
-    more = {"cursor": asked.cursor} if asked.cursor else {}
+    hiding = address(asked.filters, **({"cursor": asked.cursor} if asked.cursor else {}))
+    showing = f"{hiding}{'&' if '?' in hiding else '?'}jobs="
     return [
         {
             **item,
             "jobs": _read_jobs(transaction, UUID(item["id"])) if item["id"] == wanted else None,
-            "jobs_address": address(asked.filters, **more, **({} if item["id"] == wanted else {"jobs": item["id"]})),
+            "jobs_address": hiding if item["id"] == wanted else showing + item["id"],
         }
         for item in items
     ]

@@ -35,6 +35,7 @@ from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.web.pages.renderer import HEADERS, TemplateRenderer
 
+RELEASE = version("roundsman")
 Params = ParamSpec("Params")
 
 
@@ -85,7 +86,7 @@ class PageContext:
             "now": self.clock(),
             "max_reason": MAX_REASON,
             "incident_classes": [*IncidentClass],
-            "release": version("roundsman"),
+            "release": RELEASE,
         }
         shown = {"version": None, "refresh_s": None, "red_count": 0, "health": None, **shown}
         return self.renderer.render(template, status=status, **shown)

@@ -37,10 +37,26 @@ def _sources(folder: Path) -> dict[str, tuple[str, str, Callable[[], bool]]]:
     return {path.name: (path.read_text("utf-8"), str(path), lambda: True) for path in paths}
 
 
+class _Templates(Environment):
+    """Templates that read most of their values from dictionaries.
+
+    Jinja looks for an attribute first, and what a dictionary has none of costs it an exception each time.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a value of a dictionary by its key; of anything else, an attribute or item."""
+        if type(obj) is dict and attribute in obj and attribute not in _DICTIONARY_METHODS:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+_DICTIONARY_METHODS = frozenset(dir(dict))
+
+
 @cache
 def _environment(folder: Path) -> Environment:
     """Return the templates of this process: each is compiled once."""
-    environment = Environment(
+    environment = _Templates(
         loader=FunctionLoader(_sources(folder).get),
         autoescape=True,
         undefined=StrictUndefined,
@@ -63,7 +79,10 @@ def _environment(folder: Path) -> Environment:
         "definition_digits": definition_digits,
         "duration": duration,
         "exact_time": template_filters.exact_time,
+        "exact_time_tag": template_filters.exact_time_tag,
         "status_mark": template_filters.status_mark,
+        "status_tag": template_filters.status_tag,
+        "time_tag": template_filters.time_tag,
         "one_line": template_filters.one_line_or_mark,
         "truncate_body": template_filters.truncate_body,
         "pretty_json": template_filters.pretty_json,

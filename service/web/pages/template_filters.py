@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 
+from markupsafe import Markup, escape
+
 from service.message import one_line
 from service.message.status_text import age, severity
 from service.model import Notification, NotificationState
@@ -58,7 +60,7 @@ MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
 def short_time(time: str, now: datetime, *, seconds: bool = False) -> str:
     """Return a UTC time: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
     at, today = datetime.fromisoformat(time).astimezone(UTC), now.astimezone(UTC).date()
-    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    clock = at.time().isoformat("seconds" if seconds else "minutes")
     if day := DAYS.get((at.date() - today).days):
         return f"{day} {clock}"
     year = "" if at.year == today.year else f" {at.year}"
@@ -67,7 +69,28 @@ def short_time(time: str, now: datetime, *, seconds: bool = False) -> str:
 
 def exact_time(time: str) -> str:
     """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{datetime.fromisoformat(time).astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
+
+
+def time_tag(time: str, now: datetime) -> Markup:
+    """Return the element of a time, with the exact time as its title."""
+    return _tag_of_time(time, short_time(time, now))
+
+
+def exact_time_tag(time: str, now: datetime) -> Markup:
+    """Return the element of a time that is shown to the second."""
+    return _tag_of_time(time, short_time(time, now, seconds=True))
+
+
+def _tag_of_time(time: str, shown: str) -> Markup:
+    return Markup(f'<time datetime="{escape(time)}" title="{exact_time(time)}">{shown}</time>')  # noqa: S704 - escaped
+
+
+def status_tag(status: str | None) -> Markup:
+    """Return the element of a status, with a sign and a color for its severity."""
+    kind = severity(status)
+    sign, words = MARKS[kind], escape(one_line_or_mark(status or "unknown", 40))
+    return Markup(f'<span class="status is-{kind}"><span aria-hidden="true">{sign}</span> {words}</span>')  # noqa: S704
 
 
 def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
@@ -140,9 +163,10 @@ class OutcomeGroup:
 
 def outcome_groups(notifications: Iterable[Notification]) -> list[OutcomeGroup]:
     """Return the channels of the notifications by outcome, failures first."""
-    lines = []
-    for state, before in OUTCOME_WORDS.items():
-        labels = tuple(one.channel_label for one in notifications if _outcome(one) is state)
+    lines: list[OutcomeGroup] = []
+    outcomes = [(one.channel_label, _outcome(one)) for one in notifications]
+    for state, before in OUTCOME_WORDS.items() if outcomes else ():
+        labels = tuple(label for label, outcome in outcomes if outcome is state)
         lines += [OutcomeGroup(state=state, words=before, labels=labels)] if labels else []
     return lines
 
