@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from service.logs import configure_logs
 from tests import postgres
-from tests.bench import backtest, drain, elsewhere, history, intake, moments, sizes, told
+from tests.bench import backtest, drain, elsewhere, history, intake, moments, overviews, sizes, told
 from tests.bench.cores import keep_on
 from tests.bench.profiler import profiling
 from tests.bench.report import Report, machine, write_pages
@@ -29,7 +29,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "backtest": backtest.measure,
     "memory": moments.measure_memory,
     "start": moments.measure_start,
-    "incidents": elsewhere.incidents,
+    "overviews": overviews.measure,
     "workers": drain.measure_workers,
     "others": elsewhere.others,
 }

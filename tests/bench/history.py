@@ -74,12 +74,13 @@ async def measure(bench: Bench) -> list[Row]:
 
 async def _measure_filled(place: Place, where: str, scale: Scale) -> list[Row]:
     role = "serve" if place.name == "SQLite" else "web"
-    async with running(place, role) as service, _client(service.port) as http:
+    async with running(place, role) as service, client(service.port) as http:
         return await _look_up(http, where, scale)
 
 
 @asynccontextmanager
-async def _client(port: int) -> AsyncIterator[httpx.AsyncClient]:
+async def client(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of a service that has the operator's token."""
     address = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=address, auth=Operator(), trust_env=False, timeout=60) as http:
         yield http
@@ -95,14 +96,14 @@ def every_asked(widths: Sequence[int]) -> Iterator[Asked]:
 
 
 async def _look_up(http: httpx.AsyncClient, where: str, scale: Scale) -> list[Row]:
-    api = await _timed(http, "/api/v1/events?{}", list(every_asked(scale.widths)), scale.repeats)
-    pages = await _timed(
+    api = await timed(http, "/api/v1/events?{}", list(every_asked(scale.widths)), scale.repeats)
+    pages = await timed(
         http, "/builds?{}", [{"event": "any"} | dict(asked) for asked in every_asked(scale.widths)], scale.repeats
     )
     return [_row("API", where, api), _row("page", where, pages), await _deep_row(http, where, scale)]
 
 
-async def _timed(http: httpx.AsyncClient, address: str, every: Sequence[Asked], repeats: int) -> list[Found]:
+async def timed(http: httpx.AsyncClient, address: str, every: Sequence[Asked], repeats: int) -> list[Found]:
     """Ask each combination some times, all of them shuffled."""
     found = [Found(asked=asked, took=[], stretches=[]) for asked in every]
     order = found * repeats
@@ -149,8 +150,8 @@ async def _deep_row(http: httpx.AsyncClient, where: str, scale: Scale) -> Row:
                 break
             cursor, depth = {"cursor": answer["next"]}, depth + 1
         deep.append({**asked} | cursor)
-    near = [one for found in await _timed(http, "/api/v1/events?{}", DEEP, scale.repeats) for one in found.took]
-    far = [one for found in await _timed(http, "/api/v1/events?{}", deep, scale.repeats) for one in found.took]
+    near = [one for found in await timed(http, "/api/v1/events?{}", DEEP, scale.repeats) for one in found.took]
+    far = [one for found in await timed(http, "/api/v1/events?{}", deep, scale.repeats) for one in found.took]
     return Row(
         what=f"API: up to {DEEPEST * WIDE:,} events back, {len(DEEP)} combinations",
         where=where,

@@ -6,6 +6,7 @@ pipeline in five. One event in ten was told to somebody.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -114,26 +115,33 @@ class Past:
 
 
 def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = False) -> None:
-    """Put a past into an empty, migrated database; its statistics are as the database's own housekeeping has them.
+    """Put a past into an empty, migrated database.
 
     has_bodies   the webhooks are there as they came: else blanks of their size, which are made sooner
     """
-    engine = make_engine(database_url)
-    with engine.begin() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if is_sqlite:
-            connection.execute(text("PRAGMA cache_size = -500000"))
+    with filling(database_url) as connection:
         rows, seen = Past(size, days=days).rows(), Names()
         while some := list(islice(rows, AT_ONCE)):
-            _put(connection, some, seen, has_bodies=has_bodies)
-        _load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
+            put(connection, some, seen, has_bodies=has_bodies)
+        load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
+
+
+@contextmanager
+def filling(database_url: str) -> Iterator[Connection]:
+    """Yield a connection to fill a database; its statistics are then as the housekeeping of the database has them."""
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA cache_size = -500000"))
+        yield connection
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for housekeeping in HOUSEKEEPING[connection.dialect.name]:
             connection.execute(text(housekeeping))
     engine.dispose()
 
 
-def _put(connection: Connection, some: Sequence[Row], seen: Names, *, has_bodies: bool) -> None:
+def put(connection: Connection, some: Sequence[Row], seen: Names, *, has_bodies: bool = False) -> None:
+    """Put rows of events, with their deliveries, decisions and what was told of one in ten."""
     is_sqlite = connection.dialect.name == "sqlite"
     told = [row for n, row in enumerate(some) if n % 10 == 0]
     for row in some:
@@ -150,16 +158,16 @@ def _put(connection: Connection, some: Sequence[Row], seen: Names, *, has_bodies
         ("notifications", [_notification(row) for row in told]),
         ("attempts", [_attempt(row) for row in told]),
     ):
-        _load(connection, table, rows)
+        load(connection, table, rows)
     if is_sqlite:
-        _load(connection, "event_terms", [{"rowid": row["place"], "terms": spelled(terms_of(row))} for row in some])
+        load(connection, "event_terms", [{"rowid": row["place"], "terms": spelled(terms_of(row))} for row in some])
     for row in some:
         for field, folded, name in names_of(row):
             seen[field, folded, name] = row["received_at"]
 
 
-def _load(connection: Connection, name: str, rows: Sequence[Row]) -> None:
-    """The quickest way in that each of the two has."""
+def load(connection: Connection, name: str, rows: Sequence[Row]) -> None:
+    """Put rows of a table by the quickest way in that each database has."""
     driver = connection.connection.driver_connection
     assert driver is not None
     names = list(rows[0])
