@@ -97,7 +97,8 @@ class Overview:
     def _event(self, track: Row, run: Row, job: str | None, status: str) -> Row:
         event_id = run["event_id"] if job is None else self._id()
         return dict.fromkeys(events.c.keys()) | {
-            **{name: track[name] for name in ("project_id", "project_slug", "project_name", "branch")},
+            **{name: track[name] for name in ("project_id", "project_slug", "branch")},
+            "project_name": track["project_id"],
             "id": event_id,
             "source_event_id": str(event_id),
             "kind": "workflow-completed" if job is None else "job-completed",
@@ -132,12 +133,12 @@ class Overview:
 
 def _names(project: str, workflow: str) -> Row:
     slug = f"github/acme/{project}"
-    return {"project_id": project, "project_slug": slug, "project_name": project, "workflow": workflow}
+    return {"project_id": project, "project_slug": slug, "project_name": f"acme/{project}", "workflow": workflow}
 
 
 def fill(database_url: str) -> None:
     """Put the workflows into an empty, migrated database."""
-    overview = Overview(now=datetime.now(UTC) - timedelta(minutes=1))
+    overview = Overview(now=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1))
     for number in range(PROJECTS):
         for nth, workflow in enumerate(WORKFLOWS):
             is_red = (number * len(WORKFLOWS) + nth) % RED_ONE_IN == 0
