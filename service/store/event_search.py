@@ -4,11 +4,11 @@ A page looks at the newest events first, in windows that grow: few where that fi
 asked about in bounded time. So it costs what a page needs, and not what the table holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, bindparam, func, literal, select
+from sqlalchemy import BigInteger, CompoundSelect, Integer, Select, bindparam, desc, func, literal, select
 
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
@@ -16,7 +16,7 @@ from service.store import runs
 from service.store.filters import Search, Tests, read_tests
 from service.store.places import first_place, from_cursor, time_of, to_cursor
 from service.store.rows import to_event
-from service.store.search_terms import Span, is_match, matching, words_in
+from service.store.search_terms import Clause, Span, is_match, matching, matching_in_part, words_in
 
 SCAN_LIMITS = (200, 2_000, 6_000)  # events looked at for one page: most pages are full after the first
 WIDE_WINDOW = 8  # times the last of those, by time: in so many events the index finds what is rarely together
@@ -24,6 +24,8 @@ MAX_RARE = 40  # events of a wide window with a term that is rare enough to go t
 SAMPLE = 100  # events looked at to see of how many the actor is known
 MAX_RECENT = 50_000  # events in which projects are looked for
 ALL = Span(low=0, high=2**63 - 1)
+
+Matching = Callable[[Transaction, Sequence[Clause], Span], Select[int] | CompoundSelect[int]]
 
 # to build a statement takes longer than to run it
 _PLACES = select(events.c.place).where(
@@ -71,8 +73,8 @@ def search(
     tests, span = read_tests(transaction, wanted), _taken_part(transaction, span)
     places: list[int] = []
     end = span.high
-    for window in _windows(transaction, tests, span, scan_limits):
-        places += _find(transaction, tests, window, limit=limit + 1 - len(places))
+    for window, match in _windows(transaction, tests, span, scan_limits):
+        places += _find(transaction, tests, window, match, limit=limit + 1 - len(places))
         if len(places) > limit:
             return _page(transaction, places[:limit], tests, end=places[limit - 1])
         end = window.low
@@ -94,15 +96,17 @@ def _taken_part(transaction: Transaction, span: Span) -> Span:
     return Span(low=span.high, high=span.high) if low is None else Span(low=low, high=last + 1)
 
 
-def _windows(transaction: Transaction, tests: Tests, span: Span, scan_limits: Sequence[int]) -> Iterator[Span]:
-    """Yield the parts of a span to look at, newest first.
+def _windows(
+    transaction: Transaction, tests: Tests, span: Span, scan_limits: Sequence[int]
+) -> Iterator[tuple[Span, Matching]]:
+    """Yield the parts of a span to look at, newest first, and how to look for terms there.
 
     They are not all of it, if that would take too long.
     """
     high = span.high
     for size in scan_limits:
         low = _place_after(transaction, replace(span, high=high), size)
-        yield Span(low=span.low if low is None else low, high=high)
+        yield Span(low=span.low if low is None else low, high=high), matching_in_part
         if low is None:
             return
         high = low
@@ -110,9 +114,9 @@ def _windows(transaction: Transaction, tests: Tests, span: Span, scan_limits: Se
         return
     width = (span.high - high) * WIDE_WINDOW * max(scan_limits) // sum(scan_limits)
     wide = Span(low=max(span.low, high - width), high=high)
-    yield wide
+    yield wide, matching_in_part
     if wide.low > span.low and _has_rare_clause(transaction, tests, wide):
-        yield Span(low=span.low, high=wide.low)
+        yield Span(low=span.low, high=wide.low), matching
 
 
 def _has_rare_clause(transaction: Transaction, tests: Tests, window: Span) -> bool:
@@ -129,17 +133,18 @@ def _place_after(transaction: Transaction, span: Span, size: int) -> int | None:
     return place
 
 
-def _find(transaction: Transaction, tests: Tests, window: Span, *, limit: int) -> list[int]:
+def _find(transaction: Transaction, tests: Tests, window: Span, match: Matching, *, limit: int) -> list[int]:
     """Return the newest places of a window whose events match clauses and facts."""
     if not tests.clauses:
         walked = _NEWEST_FIRST.where(*tests.facts).limit(limit)
         return list(transaction.execute(walked, vars(window)).scalars())
-    found = matching(transaction, tests.clauses, window).subquery()
-    fitting = select(found.c.place)
-    for fact in tests.facts:  # not as a join, which a planner may begin at its other end
-        meets = select(literal(1)).where(events.c.place == found.c.place, fact).scalar_subquery()
-        fitting = fitting.where(meets == 1)
-    return list(transaction.execute(fitting.order_by(found.c.place.desc()).limit(limit)).scalars())
+    fitting = match(transaction, tests.clauses, window)
+    if tests.facts:
+        found = fitting.subquery()
+        # not as a join, which a planner may begin at its other end
+        meeting = (select(literal(1)).where(events.c.place == found.c.place, fact) for fact in tests.facts)
+        fitting = select(found.c.place).where(*(one.scalar_subquery() == 1 for one in meeting))
+    return list(transaction.execute(fitting.order_by(desc("place")).limit(limit)).scalars())
 
 
 def _page(transaction: Transaction, places: Sequence[int], tests: Tests, *, end: int) -> Page:

@@ -12,7 +12,19 @@ from urllib.parse import quote
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import ColumnElement, Integer, Select, column, literal, literal_column, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    column,
+    intersect,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.db.tables import INDEXED_COLUMNS, Transaction, events
@@ -179,6 +191,19 @@ def matching(transaction: Transaction, clauses: Sequence[Clause], span: Span) ->
     They come in no order. A few of them may not match: different terms of one spelling, or with one number.
     """
     return _MATCHING[transaction.dialect.name](clauses, span)
+
+
+def matching_in_part(
+    transaction: Transaction, clauses: Sequence[Clause], span: Span
+) -> Select[int] | CompoundSelect[int]:
+    """Return the same selection, for a span that is a small part of the history.
+
+    SQLite's index looks for the first event with several terms without regard to the span: where no event has all of
+    them, it reads their lists to the end of the history. The list of one term it reads within the span alone.
+    """
+    if transaction.dialect.name != "sqlite" or len(clauses) == 1:
+        return matching(transaction, clauses, span)
+    return intersect(*(matching(transaction, [one], span) for one in clauses))
 
 
 _event_terms = table("event_terms", column("rowid", Integer))
