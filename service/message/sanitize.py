@@ -25,7 +25,7 @@ def one_line(text: str | None, max_length: int = 200) -> str:
 
 
 def _is_one_line(text: str) -> bool:
-    """Tell whether a text is on one line already, as nearly all are: the tests of this are quick ones."""
+    """Tell whether a text is on one line already, as nearly all are."""
     return text.isprintable() and "  " not in text and text[0] != " " != text[-1]
 
 

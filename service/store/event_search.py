@@ -99,7 +99,7 @@ def _taken_part(transaction: Transaction, span: Span) -> Span:
 def _windows(
     transaction: Transaction, tests: Tests, span: Span, scan_limits: Sequence[int]
 ) -> Iterator[tuple[Span, Matching]]:
-    """Yield the parts of a span to look at, newest first, and how to look for terms there.
+    """Yield the parts of a span to look at, newest first, and how to match there.
 
     They are not all of it, if that would take too long.
     """

@@ -44,7 +44,7 @@ class _Templates(Environment):
     """
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return a value of a dictionary by its key; of anything else, an attribute or item."""
+        """Return a value of a dictionary by its key, else an attribute or item."""
         if type(obj) is dict and attribute in obj and attribute not in _DICTIONARY_METHODS:
             return obj[attribute]
         return super().getattr(obj, attribute)
