@@ -7,11 +7,16 @@ input, so that a search for such a text finds the stored form of it.
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterator
 
 MARK = "\N{REPLACEMENT CHARACTER}"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
 CHUNK_BYTES = 65_536  # decoded at a time: between two chunks other threads may run
+
+# Terminal colors and window titles carry no words: CSI and OSC sequences of ECMA-48 are removed without a mark.
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 DEFINITION_DIGITS = 8
 NO_DIGITS = re.compile("[^0-9A-Za-z-]")
@@ -56,3 +61,25 @@ def definition_digits(definition: str) -> str:
     CircleCI's are UUIDs; of what is none, letters and digits are left.
     """
     return NO_DIGITS.sub("", definition)[:DEFINITION_DIGITS]
+
+
+def replace_control_chars(text: str) -> str:
+    """Return the text with a mark for each control character, line breaks included."""
+    bare = ANSI.sub("", text)
+    if bare.isprintable():  # true of nearly all text; to test each letter takes fifty times as long
+        return bare
+    return "".join(MARK if is_control_char(letter) else letter for letter in bare)
+
+
+def is_control_char(letter: str) -> bool:
+    """Tell whether a letter is a control: of the screen, direction or line breaks."""
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in JOINERS
+
+
+def describe_number_error(written: object, at_least: int, at_most: int | None, otherwise: object) -> str:
+    """Return the end of a sentence about a value that should be a number.
+
+    Such as ``must be a whole number from 1 to 200, not 'x'``.
+    """
+    limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
+    return f"must be a whole number {limits}, not {str(written)[:50]!a}: correct it, or leave it out for {otherwise}"

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import service
-from service.cli._app import COMMANDS
+from service.cli._command_table import COMMANDS
 from tests.source_trees import modules
 
 ROOT = Path(service.__file__).parent
@@ -97,7 +97,7 @@ def test_spelling_is_american() -> None:
 
 def test_a_command_module_is_named_after_one_of_its_commands() -> None:
     modules = {path.stem for path in (ROOT / "cli").glob("*.py") if not path.stem.startswith("_")}
-    named = {module for module, _, name in (place.partition(":") for place in COMMANDS.values()) if module == name}
+    named = {module for module, _, name in (place.partition(":") for place, _ in COMMANDS.values()) if module == name}
 
     assert modules == named
 

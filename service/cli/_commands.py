@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from service.cli._usage import CommandGroup
-from service.config.settings import describe_number_error
 from service.errors import BadConfig
+from service.text import describe_number_error
 
 PLAIN: dict[str, Any] = {  # plain help: rich's frames say <bool> after every flag, and cost half the width
     "add_completion": False,

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from service import terminal
 from service.cli._streams import as_shown, is_utf8, writing
-from service.message import is_control_char, replace_control_chars
 from service.terminal import Column
+from service.text import is_control_char, replace_control_chars
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

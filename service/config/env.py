@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.config.setting_values import PREFIX, SECRET_ADVICE
-from service.config.settings import Settings, describe_number_error, is_secret, variable
+from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
+from service.text import describe_number_error
 
 _MIN_WEBHOOK_SECRET_CHARACTERS = 8
 _PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions mark a value to fill in

@@ -246,15 +246,6 @@ class Settings(BaseModel):
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-def describe_number_error(written: object, at_least: int, at_most: int | None, otherwise: object) -> str:
-    """Return the end of a sentence about a value that should be a number.
-
-    Such as ``must be a whole number from 1 to 200, not 'x'``.
-    """
-    limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
-    return f"must be a whole number {limits}, not {str(written)[:50]!a}: correct it, or leave it out for {otherwise}"
-
-
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return PREFIX + name.upper()

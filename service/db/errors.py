@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
 from service.errors import BadConfig, RoundsmanError, Temporary
-from service.message import replace_control_chars
+from service.text import replace_control_chars
 
 LOCKED = "others hold what is needed; if it stays so, end the program or the transaction that does"
 FULL = "disk full; make room, or enlarge the disk"

@@ -8,7 +8,7 @@ from service.message.compose import compose, compose_test
 from service.message.formats import Form, Guard
 from service.message.mail import mail_html, mail_text
 from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard_markup
-from service.message.sanitize import is_control_char, one_line, replace_control_chars
+from service.message.sanitize import one_line
 from service.message.settings_news import compose_settings
 from service.message.slack import slack_message
 from service.message.slack_limits import slack_problems
@@ -28,12 +28,10 @@ __all__ = [
     "guard_hosts",
     "guard_hosts_visibly",
     "guard_markup",
-    "is_control_char",
     "mail_html",
     "mail_text",
     "one_line",
     "render_body",
-    "replace_control_chars",
     "slack_message",
     "slack_problems",
     "template_problem",

@@ -1,16 +1,11 @@
 """Clean outside text and URLs before people see them."""
 
 import re
-import unicodedata
 from urllib.parse import quote, urlsplit
 
-from service.text import MARK
+from service.text import ANSI, replace_control_chars
 
-JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
 MAX_URL_LENGTH = 500
-
-# Terminal colors and window titles carry no words: CSI and OSC sequences of ECMA-48 are removed without a mark.
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 def one_line(text: str | None, max_length: int = 200) -> str:
@@ -27,14 +22,6 @@ def one_line(text: str | None, max_length: int = 200) -> str:
 def _is_one_line(text: str) -> bool:
     """Tell whether a text is on one line already, as nearly all are."""
     return text.isprintable() and "  " not in text and text[0] != " " != text[-1]
-
-
-def replace_control_chars(text: str) -> str:
-    """Return the text with a mark for each control character, line breaks included."""
-    bare = ANSI.sub("", text)
-    if bare.isprintable():  # true of nearly all text; to test each letter takes fifty times as long
-        return bare
-    return "".join(MARK if is_control_char(letter) else letter for letter in bare)
 
 
 def truncate(text: str, max_length: int) -> str:
@@ -59,8 +46,3 @@ def is_web_url(url: str) -> bool:
     except ValueError:  # brackets that are no IPv6 address
         return False
     return parts.scheme in {"http", "https"} and bool(re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", parts.netloc))
-
-
-def is_control_char(letter: str) -> bool:
-    """Tell whether a letter is a control: of the screen, direction or line breaks."""
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in JOINERS

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 
-from service.message.sanitize import replace_control_chars
+from service.text import replace_control_chars
 
 MAX_LINES = 30
 MAX_BYTES = 4_000

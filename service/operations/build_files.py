@@ -14,9 +14,9 @@ from service.circleci.circleci import CircleCI
 from service.circleci.source import Source
 from service.clock import now_utc
 from service.errors import Permanent, Temporary
-from service.message import replace_control_chars
 from service.message.sanitize import safe_url
 from service.operations.json_shapes import Json
+from service.text import replace_control_chars
 
 KEPT_FOR = timedelta(minutes=10)
 MAX_KEPT = 16

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.message import replace_control_chars
 from service.terminal import with_links
+from service.text import replace_control_chars
 
 MIN_INDENTED_WIDTH = 60  # columns
 MAX_BODY_BYTES = 2**20

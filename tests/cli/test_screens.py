@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from service.message.sanitize import JOINERS
+from service.text import JOINERS
 from tests.app_fixture import NINE, RED_TO_WEB, a_house, environ
 from tests.cli.test_encodings import DRIVER
 from tests.long_cases import first_and_long
