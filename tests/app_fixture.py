@@ -18,8 +18,9 @@ from uuid import UUID
 
 import httpx
 
+from service.app.job_engines import job_engine
 from service.app.limits import Limits
-from service.app.service import Service, build, job_engine
+from service.app.service import Service, build
 from service.circleci.circleci import CircleCI
 from service.circleci.source import Source
 from service.config.configuration import load

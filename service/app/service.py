@@ -5,7 +5,6 @@ import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,8 +13,9 @@ from starlette.applications import Starlette
 
 from service.app.asgi import health_app, receiving_app
 from service.app.assistants import Assistants, answer_assistants
-from service.app.build_context import Parts, build_context, embedded_queue
+from service.app.build_context import Parts, build_context
 from service.app.credentials import replace_credentials
+from service.app.job_engines import job_engine, make_wake_ups
 from service.app.limits import Limits
 from service.app.looks import Looks, ping_watchdog, schedule_looks
 from service.app.other_routes import other_routes, span_routes
@@ -53,11 +53,7 @@ from service.pipeline.steps import (
     Pipeline,
 )
 from service.pipeline.worker import RowWorker, WorkerLimits
-from service.queue.base import JobQueue
-from service.queue.grace import Grace
 from service.queue.handlers import Handler
-from service.queue.procrastinate import ProcrastinateQueue
-from service.queue.procrastinate_sql import ProcrastinateRows
 from service.queue.wakeups import DELIVERIES, JOBS, PAGES, WakeUps
 from service.store.changes import read_version
 from service.web.api import Api
@@ -74,7 +70,7 @@ from service.web.request_body import BodyReader
 from service.web.server.proxies import TrustedProxies
 from service.web.webhook import WebhookEndpoint
 
-__all__ = ["Service", "build", "job_engine", "now_utc"]
+__all__ = ["Service", "build", "now_utc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +230,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
     pipeline = _schedule(Pipeline(context))
-    wake_ups = _wake_ups(config.settings, context)
+    wake_ups = make_wake_ups(config.settings, context)
     committer = limits.committer(context.store, announce=wake_ups.send if wake_ups else None, limits=limits.intake)
     heartbeat = _heartbeat(context, role, config.settings)
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
@@ -274,17 +270,6 @@ def _heartbeat(context: Context, role: Role, settings: Settings) -> Heartbeat:
     return Heartbeat(context.store, process, clock=context.clock, metrics=context.metrics)
 
 
-def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:
-    """Return the wake-ups of the processes that share the database, if they may."""
-    if not context.store.is_shared:
-        return None
-    wake_ups = WakeUps(settings.database_url)
-    if isinstance(context.jobs, ProcrastinateQueue):
-        context.jobs.on_new_jobs(partial(wake_ups.send, JOBS))
-    context.store.after_commit(partial(wake_ups.send, PAGES))
-    return wake_ups
-
-
 def _changes(context: Context, limits: Limits) -> Changes:
     """Return the changes for open pages; every commit may be one."""
     changes = Changes(partial(context.store.read, read_version), limits.live)
@@ -315,16 +300,6 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
     jobs = job_engine(config.settings, store, clock=clock, send_grace=retry_policy.send_grace)
     parts = Parts(store=store, jobs=jobs, clock=clock or store.clock, role=role, batch_limits=limits.batches)
     return build_context(config, parts, retry_policy=retry_policy)
-
-
-def job_engine(
-    settings: Settings, store: Store, *, clock: Clock | None = None, send_grace: timedelta = RetryPolicy.send_grace
-) -> JobQueue:
-    """Return the job queue: its jobs are rows of this database, on the store's clock."""
-    clock, grace = clock or store.clock, Grace(by_kind={"send": send_grace.total_seconds()})
-    if store.is_shared:
-        return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock, grace=grace)
-    return embedded_queue(store, clock=clock, grace=grace)
 
 
 def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:

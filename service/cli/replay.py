@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.app.service import job_engine
+from service.app.job_engines import job_engine
 from service.cli._database import with_store
 from service.cli._operator import operator
 from service.cli._output import AsJson, print_json, say

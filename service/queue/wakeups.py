@@ -2,6 +2,7 @@
 
 A NOTIFY within a transaction would make all commits of the server wait for each other. So it has a connection of its
 own, and one stands for all commits since the last. A lost one costs a polling interval.
+The driver is loaded with the first connection: a service on SQLite has none.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from psycopg import AsyncConnection, Error
 
 from service.db.errors import driver_message
 from service.db.postgres import connection_parameters
@@ -54,7 +54,7 @@ class WakeUps:
         finally:
             self._loop = None
 
-    async def _send_wanted(self, connection: AsyncConnection[Any]) -> None:
+    async def _send_wanted(self, connection: Any) -> None:
         await self._any_wanted.wait()
         self._any_wanted.clear()
         while self._wanted:
@@ -70,7 +70,7 @@ class WakeUps:
         await self._repeat(partial(self._listen, wake_by_channel))
 
     @staticmethod
-    async def _listen(wake_by_channel: Mapping[str, Callable[[], None]], connection: AsyncConnection[Any]) -> None:
+    async def _listen(wake_by_channel: Mapping[str, Callable[[], None]], connection: Any) -> None:
         for channel in wake_by_channel:
             await connection.execute(f"LISTEN {channel}")
         for wake in wake_by_channel.values():
@@ -78,8 +78,10 @@ class WakeUps:
         async for notice in connection.notifies():
             wake_by_channel[notice.channel]()
 
-    async def _repeat(self, work: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:
+    async def _repeat(self, work: Callable[[Any], Awaitable[None]]) -> None:
         """Repeat work on a connection; a new one after it was lost."""
+        from psycopg import Error  # noqa: PLC0415 - see above
+
         while True:
             try:
                 await self._repeat_on_one(work)
@@ -87,7 +89,9 @@ class WakeUps:
                 log.warning("workers find new work by polling for now", reason=driver_message(error))
                 await asyncio.sleep(self._retry_s)
 
-    async def _repeat_on_one(self, work: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:
+    async def _repeat_on_one(self, work: Callable[[Any], Awaitable[None]]) -> None:
+        from psycopg import AsyncConnection  # noqa: PLC0415 - see above
+
         parameters: dict[str, Any] = dict(connection_parameters(self._database_url))
         async with await AsyncConnection.connect(self._database_url, autocommit=True, **parameters) as connection:
             while True:
