@@ -11,7 +11,7 @@ from service.config.settings import Settings
 from service.db.data_folder import database_file, require_database
 from service.db.database import Store
 from service.db.errors import named_missing_parts
-from service.db.migrate import is_workable, revision
+from service.db.revisions import is_workable, revision
 from service.errors import BadConfig
 from service.logs import logs_of_a_command
 from service.store import heartbeats

@@ -11,8 +11,8 @@ from service.app.systemd import ServiceManager
 from service.cli._retry import retry_while_temporary
 from service.clock import now_utc
 from service.db.data_folder import database_file, lock_folder
-from service.db.migrate import is_workable, newest_revision
 from service.db.migrate import migrate as bring_up_to_date
+from service.db.revisions import is_workable, newest_revision
 from service.db.startup import look_up_revision
 from service.errors import BadConfig, RoundsmanError, Temporary
 from service.logs import configure_logs

@@ -22,7 +22,7 @@ from service.config.configuration import Config, load
 from service.config.settings import Settings
 from service.db.data_folder import database_file
 from service.db.database import Store
-from service.db.migrate import is_workable, revision
+from service.db.revisions import is_workable, revision
 from service.errors import BadConfig, Permanent, Temporary
 from service.health.channel_trials import try_channels
 from service.health.reach import check_connection, check_ourselves

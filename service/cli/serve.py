@@ -27,7 +27,7 @@ from service.config.env import load_settings
 from service.config.settings import Settings
 from service.db.data_folder import database_file
 from service.db.migrate import migrate as bring_up_to_date
-from service.db.migrate import newest_revision
+from service.db.revisions import newest_revision
 from service.db.startup import look_up_revision
 from service.errors import BadConfig
 from service.logs import set_log_level

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.db.database import make_engine
 from service.db.errors import driver_message
-from service.db.migrate import read_revision
+from service.db.revisions import read_revision
 from service.errors import BadConfig, Temporary
 
 # libpq gives a refused connection no SQLSTATE, only the server's message; one in another language counts as temporary

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from service.clock import Clock
 from service.db.database import Store
-from service.db.migrate import is_workable, newest_revision, revision
+from service.db.revisions import is_workable, newest_revision, revision
 from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.health.cached import Cached

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from service.db.data_folder import database_file, file_exists
 from service.db.database import Store
-from service.db.migrate import is_workable, revision
+from service.db.revisions import is_workable, revision
 from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.model import Route

@@ -12,7 +12,7 @@ from service.circleci.circleci import CircleCI
 from service.config.setting_values import is_loopback
 from service.db.data_folder import database_file, file_exists, read_lock_holder, require_access, require_writable
 from service.db.database import Store
-from service.db.migrate import is_older, is_workable, newest_revision, revision
+from service.db.revisions import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import Channel, Hook, HookSpec, Process, Receiver, Role, Route
 from service.operations.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us

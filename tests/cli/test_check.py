@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from service.db.data_folder import lock_folder
-from service.db.migrate import newest_revision
+from service.db.revisions import newest_revision
 from service.operations.checks import check_public_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI

@@ -16,7 +16,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateTable
 
 from service.db.database import Store
-from service.db.migrate import alembic_config, is_older, is_workable, migrate, newest_revision, revision
+from service.db.migrate import alembic_config, migrate
+from service.db.revisions import is_older, is_workable, newest_revision, revision
 from service.db.tables import metadata
 from service.errors import BadConfig, Temporary
 from service.model import Judgment, RoutesVersion, Verdict

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from service.app.limits import Limits
-from service.db.migrate import newest_revision
+from service.db.revisions import newest_revision
 from service.health import CheckLimits
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ

@@ -10,7 +10,7 @@ import pytest
 
 from service.channels import AppriseChannels
 from service.circleci.circleci import CircleCI
-from service.db.migrate import is_older, newest_revision
+from service.db.revisions import is_older, newest_revision
 from service.errors import BadConfig
 from service.metrics import Metrics
 from service.model import Channel, Receiver

@@ -11,7 +11,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 import service
-from service.db.migrate import newest_revision
+from service.db.revisions import newest_revision
 from tests.processes import ENDS_WITHIN_S, surroundings
 
 ROOT = Path(service.__file__).parent.parent

@@ -13,7 +13,8 @@ import httpx
 import psycopg
 import pytest
 
-from service.db.migrate import migrate, newest_revision
+from service.db.migrate import migrate
+from service.db.revisions import newest_revision
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests import postgres
 from tests.app_fixture import RED, RED_TO_WEB, House, environ
