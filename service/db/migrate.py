@@ -73,11 +73,12 @@ def _find_revision(database_url: str) -> str | None:
 
 
 def _require_stopped(database_url: str) -> str | None:
-    """Return the schema's revision. Raises BadConfig if a process runs that could not work on the newest one.
+    """Return the schema's revision.
 
-    Processes of the previous release work on the next revision too; ``INCOMPATIBLE_REVISION`` is the exception. A
-    process that was killed counts as running until its heartbeat is older than ``MAX_HEARTBEAT_AGE``. SQLite needs no
-    such check: its folder is locked by the running process.
+    Raises BadConfig if a process still runs that could not work on the newest one. Processes of the previous release
+    work on the next revision too; ``INCOMPATIBLE_REVISION`` is the exception. A process that was killed counts as
+    running until its heartbeat is older than ``MAX_HEARTBEAT_AGE``. SQLite needs no such check: its folder is locked
+    by the running process.
     """
     engine = make_engine(database_url, poolclass=NullPool)
     try:

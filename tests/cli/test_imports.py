@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -80,7 +81,7 @@ def test_a_command_loads_only_what_it_needs(name: str) -> None:
 
 
 def test_sentences_of_the_table_are_those_of_the_commands() -> None:
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     told = {name: group.get_command(None, name).get_short_help_str(1_000) for name in COMMANDS}
 
     assert told == {name: sentence for name, (_, sentence) in COMMANDS.items()}
