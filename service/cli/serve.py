@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.metadata import version
@@ -70,32 +69,38 @@ def worker() -> None:
 def _run_as(role: Role) -> None:
     """Run a process of this role to its end."""
     with log_failures():
-        read = partial(_read, role)
-        config, manager = read(), ServiceManager(os.environ)
+        config, manager = _read(role), ServiceManager(os.environ)
         set_log_level(config.settings.log_level)
         if role is not Role.SERVE:
             _require_postgres(config.settings, role)
         with prepared_database(config.settings.database_url, f"roundsman {role}", manager):
-            run(_serve_until_stopped(role, config, read, manager))
+            run(_serve_until_stopped(role, config, manager))
 
 
 def _read(role: Role) -> Config:
-    """Load the configuration, and log its warnings.
-
-    Channels are checked only in roles that send messages: Apprise is a big import.
-    """
+    """Load the configuration, and log its warnings."""
     config = load(os.environ, has_pages=role.receives)
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
         log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
-    if role is not Role.WEB:
-        _warn_of_channels(config)
     return config
 
 
-def _warn_of_channels(config: Config) -> None:
-    """Log each invalid channel URL; the service starts, to notify the other channels."""
+def _read_again(role: Role) -> Config:
+    """Load the configuration of a running process, and log what is wrong with its channels too."""
+    config = _read(role)
+    _warn_of_channels(role, config)
+    return config
+
+
+def _warn_of_channels(role: Role, config: Config) -> None:
+    """Log each invalid channel URL; the service runs, to notify the other channels.
+
+    Only in roles that send messages, and at a start beside the first posts: Apprise is a big import.
+    """
+    if role is Role.WEB:
+        return
     for finding in check_channels(config.receivers, AppriseChannels()):
         if finding.grade is Grade.WRONG:
             log.warning(f"{finding.what}: {finding.sentence}")
@@ -109,22 +114,26 @@ def _require_postgres(settings: Settings, role: Role) -> None:
         )
 
 
-async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
+async def _serve_until_stopped(role: Role, config: Config, manager: ServiceManager) -> None:
     """Serve until SIGTERM or Ctrl-C; read the settings again at each SIGHUP."""
     asked = shutdown_event()  # before the log says that we listen: a signal may follow at once
     listener = listen(config.settings.host, config.settings.port)
     service = build(with_admin_token(config) if role is Role.SERVE else config, role=role)
-    reloading = Reloader(service, config.settings, read, files=SecretFiles(os.environ))
+    reloading = Reloader(service, config.settings, partial(_read_again, role), files=SecretFiles(os.environ))
     with HANGUPS.as_event() as hung_up:
         async with _running_service(role, service), _http_server(service, listener, config.settings):
-            keeping = asyncio.create_task(reloading.run(hung_up, manager))
+            tasks = [
+                asyncio.create_task(reloading.run(hung_up, manager)),
+                asyncio.create_task(asyncio.to_thread(_warn_of_channels, role, config)),
+            ]
             log.info("roundsman is listening", **_log_fields(role, config), **_addresses(role, listener))
             if role.receives and config.settings.admin_token is None:
                 show_login(config.settings, config.settings.public_url or listener_url(listener))
             manager.notify(READY)
             await asked.wait()
             manager.notify(STOPPING)
-            keeping.cancel()
+            for task in tasks:
+                task.cancel()
             service.stop()  # before the server ends: its callers may take seconds, and no job begins meanwhile
             log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
