@@ -11,7 +11,8 @@ from alembic import command
 from sqlalchemy import Inspector, NullPool, inspect
 
 from service.db.database import make_engine
-from service.db.migrate import INCOMPATIBLE_REVISION, alembic_config, newest_revision
+from service.db.migrate import INCOMPATIBLE_REVISION, alembic_config
+from service.db.revisions import newest_revision
 
 Columns = Mapping[str, Mapping[str, Any]]
 
