@@ -88,7 +88,7 @@ def _read(role: Role) -> Config:
 
 
 def _read_again(role: Role) -> Config:
-    """Load the configuration of a running process, and log what is wrong with its channels too."""
+    """Load the configuration again, and log what is wrong with its channels."""
     config = _read(role)
     _warn_of_channels(role, config)
     return config
