@@ -17,6 +17,7 @@ from service.errors import BadConfig
 from service.text import describe_number_error
 
 _MIN_WEBHOOK_SECRET_CHARACTERS = 8
+_INVENTED = frozenset({"webhook_secrets", "admin_token", "read_token", "otlp_token"})  # secrets of our own making
 _PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions mark a value to fill in
 
 
@@ -143,11 +144,11 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 def _read_value(environ: Mapping[str, str], name: str) -> str | None:
     given, pointer = variable(name), f"{variable(name)}_FILE"
     if not is_secret(name) or pointer not in environ:
-        return _not_empty(given, environ[given]) if given in environ else None
+        return _not_empty(name, given, environ[given]) if given in environ else None
     if given in environ:
         raise BadConfig(f"{given} and {pointer} are both set; keep one")
     try:
-        return _not_empty(f"the file of {pointer}", Path(environ[pointer]).read_text(encoding="utf-8"))
+        return _not_empty(name, f"the file of {pointer}", Path(environ[pointer]).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason, remedy = "it is not UTF-8 text", "write it in UTF-8"
         if isinstance(error, OSError):
@@ -159,9 +160,10 @@ def _is_given(environ: Mapping[str, str], name: str) -> bool:
     return variable(name) in environ or f"{variable(name)}_FILE" in environ
 
 
-def _not_empty(subject: str, text: str) -> str:
+def _not_empty(name: str, subject: str, text: str) -> str:
     if not text.strip():
-        raise BadConfig(f"{subject} is empty; give it a value or remove it")
+        advice = f"; {SECRET_ADVICE}" if name in _INVENTED else ""
+        raise BadConfig(f"{subject} is empty; give it a value or remove it{advice}")
     if not _is_text(text):
         raise BadConfig(f"{subject} is not UTF-8 text; write it in UTF-8")
     if _PLACEHOLDER.fullmatch(text.strip()):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.config.env import load_settings, settings_warnings
+from service.config.setting_values import SECRET_ADVICE
 from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 
@@ -119,7 +120,10 @@ def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
             f"ROUNDSMAN_ADMIN_TOKEN_FILE: {{}} cannot be read: {NO_FILE}",
         ),
         (b"\xff\xfe", "ROUNDSMAN_ADMIN_TOKEN_FILE: {} cannot be read: it is not UTF-8 text; write it in UTF-8"),
-        (b" \n", "the file of ROUNDSMAN_ADMIN_TOKEN_FILE is empty; give it a value or remove it"),
+        (
+            b" \n",
+            f"the file of ROUNDSMAN_ADMIN_TOKEN_FILE is empty; give it a value or remove it; {SECRET_ADVICE}",
+        ),
     ],
 )
 def test_a_secret_file_that_holds_no_secret_is_refused(content: bytes | None, claim: str, tmp_path: Path) -> None:
