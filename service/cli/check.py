@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -36,13 +37,16 @@ from service.web.server.server import listen
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
 
 
-def check(as_json: AsJson = False) -> None:
+def check(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too, as in CI.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say whether `serve` would start, without starting it.
 
     Reads the settings and roundsman.yaml, tries the data folder and the port, looks at the database, asks CircleCI
     whose token it is and whether it may see the projects under `hooks`, and reads every channel's URL; nothing is sent,
-    and nothing stays behind. Exit code 1 when
-    something is wrong, 2 when `serve` would refuse the configuration.
+    and nothing stays behind. The last line is the verdict. Exit code 1 when something is wrong, 2 when `serve` would
+    refuse the configuration.
     """
     config = load(os.environ)
     findings = asyncio.run(_find(config))
@@ -50,7 +54,7 @@ def check(as_json: AsJson = False) -> None:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
         _print_findings(config, findings)
-    if any(finding.grade is Grade.WRONG for finding in findings):
+    if any(finding.grade is Grade.WRONG for finding in findings) or (strict and config.warnings):
         raise typer.Exit(1)
 
 
@@ -87,6 +91,14 @@ def _print_findings(config: Config, findings: list[Finding]) -> None:
         say(f"warning  {warning}", "yellow")
     for finding in findings:
         say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
+    say(*_verdict(config.warnings, findings))
+
+
+def _verdict(warnings: Sized, findings: Sequence[Finding]) -> tuple[str, str]:
+    """Return how many things are wrong, and the style of the line."""
+    wrong = [finding for finding in findings if finding.grade is Grade.WRONG]
+    style = STYLES[Grade.WRONG if wrong else Grade.NOTE if warnings else Grade.OK]
+    return f"{_counted(wrong, 'thing')} wrong, {_counted(warnings, 'warning')}", style
 
 
 def _counted(things: Sized, noun: str) -> str:

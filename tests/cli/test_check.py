@@ -54,6 +54,7 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
         f"note     public URL: {check_public_url(None).sentence}",
         "ok       CircleCI token: accepted; it is ada's",
         "ok       channel web (json): understood",
+        "0 things wrong, 0 warnings",
     ]
 
 
@@ -128,7 +129,8 @@ def test_a_wrong_token_and_a_bad_channel_are_both_told_and_end_with_1(operator: 
     said = operator.run("check")
 
     assert said.code == 1
-    token, channel = said.lines[-2:]
+    token, channel, verdict = said.lines[-3:]
+    assert verdict == "2 things wrong, 0 warnings"
     assert token.startswith("wrong    CircleCI token: CircleCI answered 401: the API token is not accepted;")
     assert channel.startswith("wrong    channel web (slack): ")
     assert "a-guess-at-a-token" not in said.out
@@ -161,6 +163,8 @@ def test_short_secret_is_a_warning(operator: Terminal) -> None:
 
     assert said.code == 0
     assert said.lines[1].startswith("warning  ROUNDSMAN_WEBHOOK_SECRETS: secret 1 is shorter than 8 characters")
+    assert said.lines[-1] == "0 things wrong, 1 warning"
+    assert (said.code, operator.run("check", "--strict").code) == (0, 1)
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])
