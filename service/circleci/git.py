@@ -4,15 +4,13 @@ They stand in different places of the payload, depending on the kind of git serv
 """
 
 from service.circleci.links import commit_url
-from service.circleci.webhook.payload import PipelineShape, TriggerParameters
+from service.circleci.webhook.payload import NON_GIT_MAPS, PipelineShape, TriggerParameters
 from service.model import Commit, Vcs
-
-NON_GIT_MAPS = ("circleci", "webhook")
 
 
 def vcs_of(pipeline: PipelineShape) -> Vcs:
     """Return branch or tag, never both, with revision and commit subject."""
-    vcs, git = pipeline.vcs, git_of(pipeline)
+    vcs, git = pipeline.vcs, pipeline.git
     tag = vcs.tag or git.tag or ref_name(git, "refs/tags/")
     return Vcs(
         branch=None if tag else vcs.branch or git.branch or ref_name(git, "refs/heads/"),
@@ -22,10 +20,12 @@ def vcs_of(pipeline: PipelineShape) -> Vcs:
     )
 
 
-def commit_of(pipeline: PipelineShape) -> Commit:
-    """Return the commit with its subject, author and web page."""
-    vcs, git = pipeline.vcs, git_of(pipeline)
-    facts = vcs_of(pipeline)
+def commit_of(pipeline: PipelineShape, facts: Vcs) -> Commit:
+    """Return the commit with its subject, author and web page.
+
+    facts   what ``vcs_of`` returns
+    """
+    vcs, git = pipeline.vcs, pipeline.git
     repository = vcs.target_repository_url or git.web_url or git.repo_url or git.checkout_url
     return Commit(
         subject=facts.subject,
@@ -41,20 +41,6 @@ def circleci_of(pipeline: PipelineShape) -> TriggerParameters:
     It has its type, the id of its actor, and that of the pipeline definition under its first name, "config source".
     """
     return pipeline.trigger_parameters.get("circleci", TriggerParameters())
-
-
-def git_of(pipeline: PipelineShape) -> TriggerParameters:
-    """Return all maps about git merged into one.
-
-    The map ``git`` takes precedence over the provider's. CircleCI's documentation calls the latter ``gitlab`` for every
-    provider; real GitHub App payloads call it ``github_app``.
-    """
-    maps = sorted(pipeline.trigger_parameters.items(), key=lambda item: item[0] != "git")
-    merged: dict[str, object] = {}
-    for name, fields in maps:
-        if name not in NON_GIT_MAPS:
-            merged = {key: value for key, value in fields if value is not None} | merged
-    return TriggerParameters.model_validate(merged)
 
 
 def provider_of(pipeline: PipelineShape) -> str | None:

@@ -124,4 +124,6 @@ class Shape(BaseModel):
     @classmethod
     def _read(cls, value: object) -> object:
         # The specification says created-at where the real service says created_at, and the like: both are right.
-        return {key.replace("-", "_"): item for key, item in value.items()} if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            return {}
+        return {key.replace("-", "_"): item for key, item in value.items()} if "-" in "".join(value) else value

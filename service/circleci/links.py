@@ -1,6 +1,7 @@
 """Web addresses for people to open: every result is an http or https URL."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from service.message.sanitize import is_web_url
@@ -16,6 +17,7 @@ def web_url(url: str | None) -> str | None:
     return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web_url(url) else None
 
 
+@lru_cache(maxsize=1_000)  # an organization has few, and each of its events names one
 def repository_url(url: str | None) -> str | None:
     """Return the web page of a repository, from that page's URL or its clone URL."""
     over_ssh = GIT_OVER_SSH.fullmatch(url or "")

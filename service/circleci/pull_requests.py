@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from service.circleci.git import git_of
 from service.circleci.json_fields import Number, Shape, Text, read_number
 from service.circleci.links import repository_url, web_url
 from service.circleci.webhook.payload import PipelineShape
@@ -46,7 +45,7 @@ def pull_request_of(pipeline: PipelineShape) -> PullRequest:
 
 def pull_request_in(values: ValuesAnswer, pipeline: PipelineShape) -> PullRequest:
     """Return the pull request that the values of a pipeline name."""
-    git = git_of(pipeline)
+    git = pipeline.git
     url = page_url(values.url) or page_url(values.associated_url)
     number = values.number or number_in(url)
     repository = values.repository or repository_url(

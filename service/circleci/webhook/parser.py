@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from service.circleci.git import circleci_of, commit_of, git_of, vcs_of
+from service.circleci.git import circleci_of, commit_of, vcs_of
 from service.circleci.json_fields import read_object
 from service.circleci.links import web_url, workflow_url
 from service.circleci.pull_requests import pull_request_of
@@ -77,7 +77,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
             id=payload.project.id,
             slug=payload.project.slug,
             name=payload.project.name,
-            default_branch=git_of(payload.pipeline).default_branch,
+            default_branch=payload.pipeline.git.default_branch,
         ),
         pipeline=Pipeline(
             id=payload.pipeline.id, number=payload.pipeline.number, definition_id=circleci.config_source_id
@@ -88,7 +88,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
         branch=vcs.branch,
         tag=vcs.tag,
         revision=vcs.revision,
-        commit=commit_of(payload.pipeline),
+        commit=commit_of(payload.pipeline, vcs),
         actor=Actor(id=circleci.actor_id),
         trigger=payload.pipeline.trigger.type or circleci.trigger_type,
         duration_ms=duration_of(payload, kind),

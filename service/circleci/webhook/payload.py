@@ -4,6 +4,7 @@ Source: CircleCI docs, "Outbound webhooks reference". GitHub OAuth and Bitbucket
 ``pipeline.vcs``; GitHub App, GitLab and Bitbucket Data Center in the maps of ``pipeline.trigger_parameters``.
 """
 
+from functools import cached_property
 from itertools import islice
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from service.circleci.json_fields import Number, Shape, Text, Time
 from service.text import clean
 
+NON_GIT_MAPS = ("circleci", "webhook")
 MAX_MAPS = 20  # of a pipeline's trigger; CircleCI sends four at most
 
 
@@ -92,6 +94,20 @@ class PipelineShape(Shape):
     trigger_parameters: Annotated[dict[str, TriggerParameters], BeforeValidator(read_map_of_maps)] = Field(
         default_factory=dict
     )
+
+    @cached_property
+    def git(self) -> TriggerParameters:
+        """All maps about git merged into one.
+
+        The map ``git`` takes precedence over the provider's. CircleCI's documentation calls the latter ``gitlab`` for
+        every provider; real GitHub App payloads call it ``github_app``.
+        """
+        maps = sorted(self.trigger_parameters.items(), key=lambda item: item[0] != "git")
+        merged: dict[str, object] = {}
+        for name, fields in maps:
+            if name not in NON_GIT_MAPS:
+                merged = {key: value for key, value in fields if value is not None} | merged
+        return TriggerParameters.model_validate(merged)
 
 
 class NamedShape(Shape):
