@@ -57,7 +57,7 @@ PATIENT = Limits(
     transaction_wait_s=SETTLED_WITHIN_S,
     bodies=BodyLimits(timeout_s=SETTLED_WITHIN_S),
     intake=IntakeLimits(keep_timeout=SETTLED_WITHIN_S),
-    batches=BatchLimits(seconds=SETTLED_WITHIN_S),
+    batches=BatchLimits(seconds=SETTLED_WITHIN_S, awaited_seconds=SETTLED_WITHIN_S),
     checks=CheckLimits(timeout_s=SETTLED_WITHIN_S, cache_for_s=0),
 )
 

@@ -128,6 +128,11 @@ class Store:
         """Return whether processes on other machines may use the same database."""
         return self.file is None
 
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether an urgent transaction waits for the end of the one that runs."""
+        return self._writers.is_awaited
+
     def after_commit(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every commit of this process."""
         self._listeners.append(listener)

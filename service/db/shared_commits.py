@@ -99,6 +99,11 @@ class SharedCommits:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._is_busy = self._is_closed = self._is_alone_next = False
 
+    @property
+    def is_awaited(self) -> bool:
+        """Return whether an urgent transaction waits; may be asked in any thread."""
+        return bool(self._waiting[Priority.URGENT])
+
     async def run(self, work: Callable[[Transaction], Result], priority: Priority = Priority.NORMAL) -> Result:
         """Run ``work`` in a transaction, and return its result after the commit.
 

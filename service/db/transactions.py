@@ -107,6 +107,11 @@ class TransactionThreads:
         self._semaphore = PrioritySemaphore(wait_s, at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
 
+    @property
+    def is_awaited(self) -> bool:
+        """Return False: no transaction waits for the end of a certain other."""
+        return False
+
     async def run(self, work: Callable[[Transaction], Result], priority: Priority = Priority.NORMAL) -> Result:
         """Run ``work`` in a transaction, and return its result after the end of it.
 

@@ -84,12 +84,14 @@ class RetryPolicy:
 class BatchLimits:
     """Limits of a batch of decisions.
 
-    deliveries   the number that one transaction takes
-    seconds      for parsing and assessing them: on SQLite posts wait to be kept meanwhile
+    deliveries        the number that one transaction takes
+    seconds           for parsing and assessing them
+    awaited_seconds   the same while a post waits to be kept, as posts do on SQLite
     """
 
     deliveries: int = 100
-    seconds: float = 0.025
+    seconds: float = 0.2
+    awaited_seconds: float = 0.025
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -131,7 +131,7 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
 
     Those beyond the time limit stay for the next batch.
     """
-    ends_at = perf_counter() + context.batch_limits.seconds
+    began = perf_counter()
     for delivery in claimed:
         try:
             assessed = _assess(context, delivery, known)
@@ -142,7 +142,8 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
             batch.pending.append(assessed)
         else:
             batch.waiting.setdefault(assessed, []).append(delivery.id)
-        if perf_counter() > ends_at:
+        limits, is_awaited = context.batch_limits, context.store.is_awaited
+        if perf_counter() - began > (limits.awaited_seconds if is_awaited else limits.seconds):
             return
 
 

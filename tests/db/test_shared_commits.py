@@ -89,6 +89,19 @@ async def test_no_more_share_a_commit_than_the_limit(folder: Path, database: Dat
     await store.close()
 
 
+async def test_transaction_is_awaited_while_an_urgent_one_waits(store: Store) -> None:
+    async with still_writing(store):
+        normal = asyncio.create_task(store.write(write, "a"))
+        await asyncio.sleep(0)
+        before = store.is_awaited
+        urgent = asyncio.create_task(store.write_statement(write, "b"))
+        await asyncio.sleep(0)
+        during = store.is_awaited
+    await asyncio.gather(normal, urgent)
+
+    assert (before, during, store.is_awaited) == (False, True, False)
+
+
 async def test_none_begins_after_the_time_limit(folder: Path, database: Database) -> None:
     store = Store(database.url, max_wait_s=SETTLED_WITHIN_S, sharing=SharingLimits(seconds=-1))
     await store.write(write, "first")

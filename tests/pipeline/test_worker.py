@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from service.db.database import Store
 from service.model import Delivery, Event, Fetch, FetchPurpose
 from service.pipeline.context import BatchLimits
 from service.pipeline.process import process_batch
@@ -16,7 +17,7 @@ from service.pipeline.receive import GroupCommitter
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.store import deliveries, fetches
 from service.testing.fake_circleci.faults import Fault
-from tests.app_fixture import NINE, RED, House, a_house, a_moment
+from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment
 from tests.pipeline.test_enrich import Gate
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, Stumbling
 
@@ -131,6 +132,19 @@ async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) 
     assert (batch.claimed, len(batch.decided)) == (3, 1)
     await house.drain()
     assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("settled", 3)]
+
+
+@pytest.mark.parametrize(("is_awaited", "decided"), [(False, 3), (True, 1)])
+async def test_batch_ends_sooner_while_a_post_waits(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_awaited: bool, decided: int
+) -> None:
+    await finish_many(house, 10, 11, 12)
+    monkeypatch.setattr(Store, "is_awaited", is_awaited)
+    limits = BatchLimits(seconds=SETTLED_WITHIN_S, awaited_seconds=0)
+
+    batch = await process_batch(replace(house.service.context, batch_limits=limits), limit=100)
+
+    assert len(batch.decided) == decided
 
 
 @pytest.mark.long
