@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -70,17 +70,20 @@ def _clean_texts(engine: Engine) -> Engine:
 
 
 def _clean(parameters: Any) -> Any:
-    match parameters:
-        case str():
-            return clean(parameters)
-        case dict():
-            return {name: _clean(value) for name, value in parameters.items()}
-        case tuple():
-            return tuple(map(_clean, parameters))
-        case list():
-            return [_clean(one) for one in parameters]
-        case _:
-            return parameters
+    if isinstance(parameters, dict):
+        return dict(zip(parameters, _clean_each(parameters.values()), strict=True))
+    if isinstance(parameters, tuple):
+        return tuple(_clean_each(parameters))
+    if isinstance(parameters, list):
+        return _clean_each(parameters)
+    return clean(parameters) if isinstance(parameters, str) else parameters
+
+
+def _clean_each(values: Iterable[Any]) -> list[Any]:
+    return [
+        clean(one) if isinstance(one, str) else _clean(one) if isinstance(one, list | tuple | dict) else one
+        for one in values
+    ]
 
 
 class Store:
