@@ -5,12 +5,18 @@ There is one row for each lane that was ever closed, so that all workers of a da
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
+from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, lanes
 from service.store.rows import insert_or_replace
 
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
+_OPENS_AT = select(lanes.c.opens_at).where(
+    lanes.c.lane == bindparam("lane"),
+    lanes.c.opens_at > bindparam("now", type_=UtcDateTime),
+    lanes.c.closed_at <= bindparam("latest", type_=UtcDateTime),
+)
 
 
 def close(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
@@ -26,8 +32,8 @@ def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
 
 def opens_at(transaction: Transaction, lane: str, now: datetime) -> datetime | None:
     """Return the time at which a closed lane opens; None if it is open."""
-    opening = select(lanes.c.opens_at).where(lanes.c.lane == lane, *_closed(now))
-    found: datetime | None = transaction.execute(opening).scalar()
+    given = {"lane": lane, "now": now, "latest": max_plausible_close(now)}
+    found: datetime | None = transaction.execute(_OPENS_AT, given).scalar()
     return found
 
 

@@ -6,10 +6,17 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, actions
 from service.errors import BadRequest
 from service.model import Action
 from service.store.rows import insert_new, to_action
+
+_LAST_REPLAYS = (
+    select(actions.c.subject_id, func.max(actions.c.at))
+    .where(is_any(actions.c.subject_id, "delivery_ids"), actions.c.verb == "replay")
+    .group_by(actions.c.subject_id)
+)
 
 
 def record(transaction: Transaction, action: Action) -> None:
@@ -31,12 +38,7 @@ def find_all(transaction: Transaction, action_ids: Collection[UUID]) -> Mapping[
 
 def last_replays(transaction: Transaction, delivery_ids: Collection[UUID]) -> dict[UUID, datetime]:
     """Return the time of the last replay of each replayed delivery."""
-    last = (
-        select(actions.c.subject_id, func.max(actions.c.at))
-        .where(actions.c.subject_id.in_(delivery_ids), actions.c.verb == "replay")
-        .group_by(actions.c.subject_id)
-    )
-    return {row[0]: row[1] for row in transaction.execute(last)}
+    return {row[0]: row[1] for row in transaction.execute(_LAST_REPLAYS, {"delivery_ids": delivery_ids})}
 
 
 def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Sequence[Action]:

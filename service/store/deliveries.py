@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
 
-from service.db.columns import UtcDateTime
+from service.db.columns import UtcDateTime, is_any
 from service.db.raw_rows import RawInsert
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound, Permanent
@@ -116,7 +116,8 @@ _CLAIM_NEW = (
 )
 _SETTLE = (
     update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), *_is_kept)
+    # without is_unsettled: SQLite would read the whole backlog by that index instead of these few by their ids
+    .where(is_any(deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.KEPT)
     .values(state=DeliveryState.SETTLED, reason=None, due_at=None)
     .returning(deliveries.c.id)
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, details, events
 from service.errors import NotFound
 from service.model import Details, Event
@@ -19,12 +20,10 @@ from service.store.rows import DETAILS, event_row, to_event
 
 # built once: that takes longer than to run them
 _SELECT = select(events).where(events.c.id == bindparam("event_id"))
-_SELECT_ALL = select(events).where(events.c.id.in_(bindparam("event_ids", expanding=True)))
-_SELECT_DETAILS = select(details.c.event_id, details.c.body).where(
-    details.c.event_id.in_(bindparam("event_ids", expanding=True))
-)
-_SELECT_PLACES = select(events.c.id, events.c.place).where(events.c.id.in_(bindparam("ids", expanding=True)))
-_SELECT_TAKEN = select(events.c.place).where(events.c.place.in_(bindparam("places", expanding=True)))
+_SELECT_ALL = select(events).where(is_any(events.c.id, "event_ids"))
+_SELECT_DETAILS = select(details.c.event_id, details.c.body).where(is_any(details.c.event_id, "event_ids"))
+_SELECT_PLACES = select(events.c.id, events.c.place).where(is_any(events.c.id, "ids"))
+_SELECT_TAKEN = select(events.c.place).where(is_any(events.c.place, "places"))
 _PUT = BulkInsert(events, replacing(events, "id", kept=("place",)))
 _NOT_STORED = {"jobs": {"__all__": {"tests": {"passes"}}}}
 _PUT_DETAILS = BulkInsert(details, replacing(details, "event_id"))

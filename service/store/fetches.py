@@ -10,11 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, fetches
 from service.model import Backlog, Fetch, FetchPurpose
 from service.store.bulk import BulkInsert, replacing
 
 _REQUEST = BulkInsert(fetches, replacing(fetches, "event_id"))
+_ASKED_FOR = select(fetches.c.event_id).where(is_any(fetches.c.event_id, "event_ids"))
+_WITHDRAW = delete(fetches).where(is_any(fetches.c.event_id, "event_ids"), fetches.c.purpose == FetchPurpose.DECISION)
 
 
 def request(transaction: Transaction, event_ids: Collection[UUID], purpose: FetchPurpose, *, due_at: datetime) -> None:
@@ -73,7 +76,7 @@ def end(transaction: Transaction, fetch: Fetch) -> None:
 
 def asked_for(transaction: Transaction, event_ids: Collection[UUID]) -> Collection[UUID]:
     """Return those of these events whose details are being fetched, or are to be."""
-    return set(transaction.execute(select(fetches.c.event_id).where(fetches.c.event_id.in_(event_ids))).scalars())
+    return set(transaction.execute(_ASKED_FOR, {"event_ids": event_ids}).scalars())
 
 
 def awaited(transaction: Transaction, event_ids: Collection[UUID]) -> Collection[UUID]:
@@ -84,8 +87,7 @@ def awaited(transaction: Transaction, event_ids: Collection[UUID]) -> Collection
 
 def withdraw(transaction: Transaction, event_ids: Collection[UUID]) -> None:
     """Delete the requests that these events made for their decision."""
-    theirs = (fetches.c.event_id.in_(event_ids), fetches.c.purpose == FetchPurpose.DECISION)
-    transaction.execute(delete(fetches).where(*theirs))
+    transaction.execute(_WITHDRAW, {"event_ids": event_ids})
 
 
 def backlog(transaction: Transaction, now: datetime) -> Backlog:

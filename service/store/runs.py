@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from sqlalchemy import and_, bindparam, delete, func, select
+from sqlalchemy import and_, delete, func, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs
 from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
 from service.store import incidents, tracks
@@ -23,7 +24,7 @@ _IS_GREEN_POINT = and_(runs.c.transition.in_(GREEN_POINTS), runs.c.setup_color.i
 """That of a setup depends on what is before it: it ends no red of others."""
 _IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
 _PUT = BulkInsert(runs, replacing(runs, "id"))
-_FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
+_FIND = select(runs).where(is_any(runs.c.id, "ids"))
 
 
 def id_of(event: Event) -> UUID:

@@ -15,7 +15,17 @@ from service.model import FetchPurpose, NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lane_heads
 from service.routing.news import news_key
-from service.store import decisions, deliveries, event_search, fetches, notifications, retention, routes_versions, seals
+from service.store import (
+    decisions,
+    deliveries,
+    event_search,
+    events,
+    fetches,
+    notifications,
+    retention,
+    routes_versions,
+    seals,
+)
 from service.store.filters import Search
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
@@ -240,8 +250,19 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
         decisions.find(transaction, page.items[0].id)
         decisions.last_round(transaction, page.items[0].id)
         decisions.last_rounds(transaction, [event.id for event in page.items])
+        events.find_all(transaction, [event.id for event in page.items])
+        events.find_all_details(transaction, [event.id for event in page.items])
 
     assert await store.read(asking, ask) == []
+
+
+@pytest.mark.long
+async def test_neither_does_settling_a_batch(store: Store) -> None:
+    def settle(transaction: Transaction) -> None:
+        page = event_search.search(transaction, Search(until=NOW), limit=5)
+        deliveries.settle(transaction, [event.id for event in page.items])
+
+    assert await store.write(asking, settle) == []
 
 
 @pytest.mark.long
