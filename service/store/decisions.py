@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, decisions
 from service.model import AbsentFacts, Event, JudgedState, Judgment, JudgmentNotes, RoutesVersion, Transition
 from service.store import routes_versions as versions
+from service.store.bulk import BulkInsert
 from service.store.rows import Row
 from service.store.verdicts import read_verdicts, write_verdicts
 
@@ -27,7 +29,12 @@ _TRANSITIONS = {letter: transition for transition, letter in _LETTERS.items()}
 
 # built once: that takes longer than to run them
 _LAST_ROUND = select(func.max(decisions.c.round)).where(decisions.c.event_id == bindparam("event_id"))
-_INSERT = insert(decisions)
+_LAST_ROUNDS = (
+    select(decisions.c.event_id, func.max(decisions.c.round).label("last"))
+    .where(is_any(decisions.c.event_id, "event_ids"))
+    .group_by(decisions.c.event_id)
+)
+_INSERT = BulkInsert(decisions)
 _SELECT = select(decisions).where(decisions.c.event_id == bindparam("judged_id")).order_by(decisions.c.round.desc())
 
 
@@ -38,8 +45,7 @@ def put(transaction: Transaction, judgments: Sequence[Judgment]) -> None:
         made = list(some)
         version_id = versions.find_or_insert(transaction, version, made[0].decided_at) if version else None
         rows += [_row(judgment, version_id) for judgment in made]
-    if rows:
-        transaction.execute(_INSERT, rows)
+    _INSERT(transaction, rows)
 
 
 def _row(judgment: Judgment, version_id: int | None) -> dict[str, Any]:
@@ -82,12 +88,7 @@ def last_round(transaction: Transaction, event_id: UUID) -> int:
 
 def last_rounds(transaction: Transaction, event_ids: Collection[UUID]) -> Mapping[UUID, int]:
     """Return the number of rounds of each of these events that was judged before."""
-    found = (
-        select(decisions.c.event_id, func.max(decisions.c.round).label("last"))
-        .where(decisions.c.event_id.in_(event_ids))
-        .group_by(decisions.c.event_id)
-    )
-    return {row.event_id: row.last for row in transaction.execute(found)}
+    return {row.event_id: row.last for row in transaction.execute(_LAST_ROUNDS, {"event_ids": event_ids})}
 
 
 def find(transaction: Transaction, event_id: UUID) -> list[Judgment]:

@@ -61,7 +61,9 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
     if not wanted:
         return []
     # in the order of the key: two workers that tell of the same news must not wait for each other crosswise
-    _INSERT(transaction, [vars(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))])
+    rows = [vars(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))]
+    if _INSERT(transaction, rows) == len(rows):
+        return [None] * len(rows)
     keys = {(one.topic, one.channel_key) for one in wanted}
     found = [to_notification(row) for row in transaction.execute(_FIND_BY_KEYS, {"keys": list(keys)}).mappings()]
     by_key = {(one.topic, one.channel_key): one for one in found}
