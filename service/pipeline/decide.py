@@ -60,7 +60,11 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     An event that was decided on meanwhile is left out. The caller enqueues the heads of the notifications' lanes.
     """
     kept = deliveries.settle(transaction, [one.event.id for one in pending])
-    fresh = [replace(one, event=with_details(one.event, one.details)) for one in pending if one.event.id in kept]
+    fresh = [
+        replace(one, event=with_details(one.event, one.details)) if one.details else one
+        for one in pending
+        if one.event.id in kept
+    ]
     rounds = decisions.last_rounds(transaction, [one.event.id for one in fresh])
     for one in fresh:
         if one.event.id in rounds:

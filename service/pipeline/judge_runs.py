@@ -73,11 +73,14 @@ def judge_runs(
     before = runs.find_all(transaction, set(of_event.values()))
     counting = _counting(transaction, workflows, of_event, before)
     batch = _Batch(before=before)
+    last: dict[int, tuple[StoredTrack, Event]] = {}
     for run_id, event in counting.items():
-        stored = with_settings(locked[digests[event.id]], event, projects)
+        stored = locked[digests[event.id]]
         track_id = stored.track.id
-        batch.locked[track_id] = stored
+        last[track_id] = (stored, event)
         batch.posted[track_id].append(_to_run(event, run_id, track_id, before.get(run_id)))
+    for track_id, (stored, event) in last.items():
+        batch.locked[track_id] = with_settings(stored, event, projects)
     for _, stored in sorted(batch.locked.items()):
         _judge_one_track(transaction, batch, stored, is_history=is_history)
     _write(transaction, batch)
@@ -160,7 +163,8 @@ def _judge_one_track(transaction: Transaction, batch: _Batch, stored: StoredTrac
     _withdraw_incidents(batch, window.runs, named, known)
     id_of = {id(one.stretch): one.id for one in named}
     for one in judged.runs:
-        run = replace(one.run, incident_id=id_of[id(one.stretch)] if one.stretch else None)
+        incident_id = id_of[id(one.stretch)] if one.stretch else None
+        run = one.run if one.run.incident_id == incident_id else replace(one.run, incident_id=incident_id)
         if run != batch.before.get(run.id) and run != window.before.get(run.id):
             batch.changed[run.id] = run
     before = {**batch.before, **window.before}
@@ -229,7 +233,9 @@ def _with_lateness(
     for group in reversed(list(side_by_side(window))):
         number = group[0].pipeline_number or 0
         is_late = is_passed or (colored_pipeline is not None and number < colored_pipeline)
-        found += [replace(run, is_late=is_late) if run.id in new else run for run in group]
+        found += [
+            replace(run, is_late=is_late) if run.id in new and run.is_late is not is_late else run for run in group
+        ]
         is_passed = is_passed or any(run.color is not Color.GREY and run.id not in new for run in group)
     return found
 

@@ -104,7 +104,10 @@ def number_in_pipeline(group: Sequence[Run]) -> list[Run]:
     others = [run for run in group if run.setup_color is None]
     setups = [run for run in group if run.setup_color is not None]
     numbers = {run.id: number for some in (others, setups) for number, run in enumerate(some, start=1)}
-    numbered = [replace(run, number_in_pipeline=numbers[run.id]) for run in group]
+    numbered = [
+        run if run.number_in_pipeline == numbers[run.id] else replace(run, number_in_pipeline=numbers[run.id])
+        for run in group
+    ]
     return [
         replace(run, color=Color.GREY if others else run.setup_color) if run.setup_color else run for run in numbered
     ]
