@@ -25,6 +25,7 @@ from service.pipeline.silence_facts import active_index, missing_facts
 from service.routing.decide import with_details
 from service.routing.route_index import RouteIndex
 from service.store import actions, deliveries, events, fetches
+from service.store.deliveries import ClaimedDelivery
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
@@ -40,7 +41,7 @@ class Batch:
     pending   those that can be decided on
     waiting   those that wait for facts, by the time until which they do
     decided   the events that were decided on
-    failed    those that could not be parsed or recorded, with the error
+    failed    those that could not be read, parsed or recorded, with the error
     dead      those of them that became dead letters, with the reason
     """
 
@@ -85,7 +86,7 @@ async def put_off_first(context: Context, error: Exception) -> None:
     """
 
     def put_off(transaction: Transaction) -> Batch:
-        claimed = deliveries.claim(transaction, now=context.clock(), limit=1).deliveries
+        claimed = deliveries.claim(transaction, now=context.clock(), limit=1)
         batch = Batch(claimed=len(claimed), failed=[(delivery.id, error) for delivery in claimed])
         _record_failures(transaction, context, batch)
         return batch
@@ -94,10 +95,10 @@ async def put_off_first(context: Context, error: Exception) -> None:
 
 
 def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
-    claim = deliveries.claim(transaction, now=context.clock(), limit=limit)
-    batch = Batch(claimed=len(claim.deliveries) + len(claim.damaged), failed=list(claim.damaged))
-    if batch.claimed:
-        _assess_all(context, claim.deliveries, _known(transaction, context, claim.deliveries), batch)
+    claimed = deliveries.claim(transaction, now=context.clock(), limit=limit)
+    batch = Batch(claimed=len(claimed))
+    if claimed:
+        _assess_all(context, claimed, _known(transaction, context, claimed), batch)
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch)
         _record_failures(transaction, context, batch)
@@ -116,7 +117,7 @@ class _Known:
     quiet: RouteIndex | None
 
 
-def _known(transaction: Transaction, context: Context, claimed: Sequence[Delivery]) -> _Known:
+def _known(transaction: Transaction, context: Context, claimed: Sequence[ClaimedDelivery]) -> _Known:
     ids = [delivery.id for delivery in claimed]
     return _Known(
         details=events.find_all_details(transaction, ids),
@@ -126,7 +127,7 @@ def _known(transaction: Transaction, context: Context, claimed: Sequence[Deliver
     )
 
 
-def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, batch: Batch) -> None:
+def _assess_all(context: Context, claimed: Sequence[ClaimedDelivery], known: _Known, batch: Batch) -> None:
     """Sort deliveries into pending, waiting and failed.
 
     Those beyond the time limit stay for the next batch.
@@ -134,7 +135,7 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
     began = perf_counter()
     for delivery in claimed:
         try:
-            assessed = _assess(context, delivery, known)
+            assessed = _assess(context, delivery.read(), known)
         except Exception as error:  # noqa: BLE001 - recorded and logged: one delivery must not stop the others
             batch.failed.append((delivery.id, error))
             continue

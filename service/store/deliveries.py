@@ -1,9 +1,10 @@
 """Deliveries: kept once each, byte for byte, and what became of them."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, te
 from service.db.columns import UtcDateTime, is_any
 from service.db.raw_rows import RawInsert
 from service.db.tables import Transaction, deliveries, is_unsettled
-from service.errors import NotFound, Permanent
+from service.errors import NotFound
 from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
 from service.store.bulk import json_rows
@@ -150,14 +151,17 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClaimedDeliveries:
-    """Claimed deliveries, and those with unreadable bodies, each with its error."""
+class ClaimedDelivery:
+    """A claimed delivery, whose body is unpacked when it is read.
 
-    deliveries: Sequence[Delivery]
-    damaged: Sequence[tuple[UUID, Permanent]]
+    read   returns the delivery; raises Permanent for a damaged body
+    """
+
+    id: UUID
+    read: Callable[[], Delivery]
 
 
-def claim(transaction: Transaction, *, now: datetime, limit: int) -> ClaimedDeliveries:
+def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[ClaimedDelivery]:
     """Claim kept deliveries that are due until the transaction ends.
 
     Timed ones come first, then the new, oldest first.
@@ -169,14 +173,7 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> ClaimedDeli
     rows = list(transaction.execute(_CLAIM_TIMED, due).mappings())
     if len(rows) < limit:
         rows += transaction.execute(_CLAIM_NEW, {"at_most": limit - len(rows)}).mappings()
-    claimed: list[Delivery] = []
-    damaged: list[tuple[UUID, Permanent]] = []
-    for row in rows:
-        try:
-            claimed.append(to_delivery(row))
-        except Permanent as error:
-            damaged.append((row["id"], error))
-    return ClaimedDeliveries(deliveries=claimed, damaged=damaged)
+    return [ClaimedDelivery(id=row["id"], read=partial(to_delivery, row)) for row in rows]
 
 
 def has_due(transaction: Transaction, now: datetime) -> bool:
