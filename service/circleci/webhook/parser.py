@@ -17,6 +17,8 @@ from service.text import clean
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
 MAX_ID_CHARACTERS = 200
 OF_JOBS = frozenset({EventKind.JOB_COMPLETED, EventKind.WORKFLOW_HELD})
+KINDS = tuple(EventKind)
+POSTED_KINDS = tuple(kind for kind in EventKind if not kind.is_ours)
 CHANGED = "changed"
 HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 
@@ -109,7 +111,7 @@ def kind_of(payload: Payload, *, is_ours: bool = False) -> EventKind:
 
     is_ours   the body was built by us, so it may be of the kind that CircleCI never posts
     """
-    known = [kind for kind in EventKind if is_ours or not kind.is_ours]
+    known = KINDS if is_ours else POSTED_KINDS
     if payload.type is None:
         raise Permanent(f"the payload has no 'type' ({', '.join(known)})")
     if payload.type not in known:
@@ -137,12 +139,14 @@ def status_of(payload: Payload, kind: EventKind) -> str | None:
 def workflow_of(payload: Payload, *, links: bool) -> Workflow:
     """Return the workflow, with the address of its page."""
     workflow = payload.workflow
-    built = workflow_url(payload.project.slug, payload.pipeline.number, workflow.id) if links else None
+    url = web_url(workflow.url)
+    if url is None and links:
+        url = workflow_url(payload.project.slug, payload.pipeline.number, workflow.id)
     return Workflow(
         id=workflow.id,
         name=workflow.name,
         status=workflow.status,
-        url=web_url(workflow.url) or built,
+        url=url,
         created_at=workflow.created_at,
         stopped_at=workflow.stopped_at,
     )
