@@ -97,7 +97,10 @@ class IsAny(FunctionElement[bool]):
     name = "is_any"
 
     def self_group(self, against: object = None) -> "IsAny":
-        """Return the condition as it is: compared with true, as others are, SQLite would not use an index."""
+        """Return the condition as it is.
+
+        Compared with true, as SQLAlchemy writes other such functions, SQLite would not use an index for it.
+        """
         return self
 
 

@@ -66,7 +66,10 @@ class BulkInsert:
     def _stored_rows(
         self, dialect: Dialect, rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """Return rows as SQLite stores them: to have SQLAlchemy do it row by row takes three times as long."""
+        """Return rows as SQLite stores them.
+
+        To have SQLAlchemy do it row by row takes three times as long.
+        """
         names = [*self._names, *self._given]
         stored = [
             _as_stored(dialect, self._types[name], [given[name] if name in given else row[name] for row in rows])
