@@ -1,6 +1,7 @@
 """The rows as the queue: deliveries are decided on in batches, fetches are leased, and none stops the others."""
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from service.db.database import Store
 from service.model import Delivery, Event, Fetch, FetchPurpose
 from service.pipeline.context import BatchLimits
 from service.pipeline.process import process_batch
@@ -17,7 +17,7 @@ from service.pipeline.receive import GroupCommitter
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.store import deliveries, fetches
 from service.testing.fake_circleci.faults import Fault
-from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment
+from tests.app_fixture import HELD_FOR_S, NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, nothing
 from tests.pipeline.test_enrich import Gate
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, Stumbling
 
@@ -134,17 +134,31 @@ async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) 
     assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("settled", 3)]
 
 
-@pytest.mark.parametrize(("is_awaited", "decided"), [(False, 3), (True, 1)])
-async def test_batch_ends_sooner_while_a_post_waits(
-    house: House, monkeypatch: pytest.MonkeyPatch, is_awaited: bool, decided: int
-) -> None:
+@pytest.mark.databases("sqlite")
+async def test_batch_ends_sooner_while_a_post_waits(house: House) -> None:
+    loop, posts = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+
+    def post(has_begun: threading.Event) -> None:
+        posts.append(loop.create_task(house.service.context.store.write_statement(nothing)))
+        loop.call_soon(has_begun.set)
+
+    class Posted(Reading):
+        """A source that is read while a post comes."""
+
+        def change(self, event: Event) -> Event:
+            has_begun = threading.Event()
+            loop.call_soon_threadsafe(post, has_begun)
+            has_begun.wait(HELD_FOR_S)
+            return event
+
+    house.replace_source(lambda source: Posted(source, ValueError()))
     await finish_many(house, 10, 11, 12)
-    monkeypatch.setattr(Store, "is_awaited", is_awaited)
     limits = BatchLimits(seconds=SETTLED_WITHIN_S, awaited_seconds=0)
 
     batch = await process_batch(replace(house.service.context, batch_limits=limits), limit=100)
 
-    assert len(batch.decided) == decided
+    assert len(batch.decided) == 1
+    await asyncio.gather(*posts)
 
 
 @pytest.mark.long
