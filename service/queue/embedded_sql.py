@@ -14,6 +14,7 @@ from service.model import Backlog, QueuedJob
 from service.queue import lanes
 
 _ADDING = insert(jobs)
+_CLEARING = delete(jobs).where(jobs.c.lane == bindparam("lane"))
 
 
 class JobRows:
@@ -37,7 +38,7 @@ class JobRows:
     @staticmethod
     def clear_lane(transaction: Transaction, lane: str) -> None:
         """Delete the jobs of a lane."""
-        transaction.execute(delete(jobs).where(jobs.c.lane == lane))
+        transaction.execute(_CLEARING, {"lane": lane})
 
     @staticmethod
     def pause_lane(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:

@@ -101,6 +101,8 @@ _is_due = and_(
     deliveries.c.due_at.is_not(None),
     or_(deliveries.c.due_at <= bindparam("now"), deliveries.c.due_at > bindparam("latest")),
 )
+_FIRST_NEW = select(deliveries.c.id).where(*_is_kept, deliveries.c.due_at.is_(None)).limit(1)
+_FIRST_TIMED = select(deliveries.c.id).where(*_is_kept, _is_due).limit(1)
 _CLAIM_TIMED = (
     select(deliveries)
     .where(*_is_kept, _is_due)
@@ -141,13 +143,15 @@ def _find_row(transaction: Transaction, delivery_id: UUID) -> Row:
     return found
 
 
+_LOCK = select(deliveries.c.id).where(deliveries.c.id == bindparam("delivery_id")).with_for_update()
+
+
 def lock(transaction: Transaction, delivery_id: UUID) -> bool:
     """Lock a delivery against pruning until the transaction ends; False if it is gone.
 
     On SQLite there is one writer at a time, and no need.
     """
-    held = select(deliveries.c.id).where(deliveries.c.id == delivery_id).with_for_update()
-    return transaction.execute(held).first() is not None
+    return transaction.execute(_LOCK, {"delivery_id": delivery_id}).first() is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +183,7 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Cl
 def has_due(transaction: Transaction, now: datetime) -> bool:
     """Tell whether a kept delivery is due."""
     due = {"now": now, "latest": now + MAX_PAUSE}
-    is_new = select(deliveries.c.id).where(*_is_kept, deliveries.c.due_at.is_(None)).limit(1)
-    is_timed = select(deliveries.c.id).where(*_is_kept, _is_due).limit(1)
-    return bool(transaction.execute(is_new).first() or transaction.execute(is_timed, due).first())
+    return bool(transaction.execute(_FIRST_NEW).first() or transaction.execute(_FIRST_TIMED, due).first())
 
 
 def backlog(transaction: Transaction, now: datetime) -> Backlog:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 
 from service.db.columns import is_any
 from service.db.tables import Transaction, fetches
@@ -18,6 +18,21 @@ from service.store.bulk import BulkInsert, replacing
 _REQUEST = BulkInsert(fetches, replacing(fetches, "event_id"))
 _ASKED_FOR = select(fetches.c.event_id).where(is_any(fetches.c.event_id, "event_ids"))
 _WITHDRAW = delete(fetches).where(is_any(fetches.c.event_id, "event_ids"), fetches.c.purpose == FetchPurpose.DECISION)
+_IS_DUE = (fetches.c.purpose == bindparam("purpose"), fetches.c.due_at <= bindparam("now"))
+_FIRST_DUE = select(fetches.c.event_id).where(*_IS_DUE).limit(1)
+_OLDEST_DUE = (
+    select(fetches.c.event_id)
+    .where(*_IS_DUE)
+    .order_by(fetches.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_LEASING = (
+    update(fetches)
+    .where(fetches.c.event_id.in_(bindparam("event_ids", expanding=True)))
+    .values(due_at=bindparam("until"))
+)
+_ENDING = delete(fetches).where(fetches.c.event_id == bindparam("event"), fetches.c.due_at == bindparam("lease_until"))
 
 
 def request(transaction: Transaction, event_ids: Collection[UUID], purpose: FetchPurpose, *, due_at: datetime) -> None:
@@ -31,9 +46,7 @@ def request(transaction: Transaction, event_ids: Collection[UUID], purpose: Fetc
 def due_purposes(transaction: Transaction, now: datetime) -> Sequence[FetchPurpose]:
     """Return the purposes of which a fetch is due, in order of priority."""
     return [
-        purpose
-        for purpose in FetchPurpose
-        if transaction.execute(select(fetches.c.event_id).where(_is_due(purpose, now)).limit(1)).first()
+        purpose for purpose in FetchPurpose if transaction.execute(_FIRST_DUE, {"purpose": purpose, "now": now}).first()
     ]
 
 
@@ -41,17 +54,10 @@ def claim(
     transaction: Transaction, purpose: FetchPurpose, *, now: datetime, lease_until: datetime, limit: int
 ) -> Sequence[Fetch]:
     """Claim due fetches of a purpose until a time, the oldest first."""
-    oldest = (
-        select(fetches.c.event_id)
-        .where(_is_due(purpose, now))
-        .order_by(fetches.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    event_ids = transaction.execute(oldest).scalars().all()
-    leasing = update(fetches).where(fetches.c.event_id.in_(event_ids)).values(due_at=lease_until)
+    asked = {"purpose": purpose, "now": now, "most": limit}
+    event_ids = transaction.execute(_OLDEST_DUE, asked).scalars().all()
     if event_ids:
-        transaction.execute(leasing)
+        transaction.execute(_LEASING, {"event_ids": event_ids, "until": lease_until})
     return [Fetch(event_id=event_id, purpose=purpose, lease_until=lease_until) for event_id in event_ids]
 
 
@@ -71,7 +77,7 @@ def put_off(transaction: Transaction, fetch: Fetch, *, until: datetime, purpose:
 
 def end(transaction: Transaction, fetch: Fetch) -> None:
     """End a claim: nothing more is to be fetched."""
-    transaction.execute(delete(fetches).where(*_is_claimed(fetch)))
+    transaction.execute(_ENDING, {"event": fetch.event_id, "lease_until": fetch.lease_until})
 
 
 def asked_for(transaction: Transaction, event_ids: Collection[UUID]) -> Collection[UUID]:
@@ -100,11 +106,6 @@ def backlog(transaction: Transaction, now: datetime) -> Backlog:
     )
     depth, oldest = transaction.execute(counting).one()
     return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
-
-
-def _is_due(purpose: FetchPurpose, now: datetime) -> ColumnElement[bool]:
-    is_due: ColumnElement[bool] = (fetches.c.purpose == purpose) & (fetches.c.due_at <= now)
-    return is_due
 
 
 def _is_claimed(fetch: Fetch) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -11,8 +11,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
-    literal,
     literal_column,
     or_,
     select,
@@ -23,13 +21,14 @@ from sqlalchemy import (
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, attempts, is_unsent, notifications
 from service.errors import NotFound
-from service.model import Attempt, Message, Notification, NotificationState, Outcome, WaitsFor
+from service.model import Attempt, Message, Notification, NotificationState, Outcome
+from service.store import send_statements
 from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
 from service.store.rows import to_attempt, to_notification
 
 PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
-INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arrived"
+INTERRUPTED_REASON = send_statements.INTERRUPTED_REASON
 
 _KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
 _NEW_COLUMNS = [column.name for column in notifications.c if column.name != "unknown_since"]
@@ -73,8 +72,7 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
 
 def find(transaction: Transaction, notification_id: UUID) -> Notification:
     """The notification. Raises NotFound."""
-    wanted = select(notifications).where(notifications.c.id == notification_id)
-    found = transaction.execute(wanted).mappings().first()
+    found = transaction.execute(send_statements.FIND, {"own_id": notification_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no notification {notification_id}")
     return to_notification(found)
@@ -82,8 +80,8 @@ def find(transaction: Transaction, notification_id: UUID) -> Notification:
 
 def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence[Notification]:
     """The notifications of these events, oldest first."""
-    wanted = select(notifications).where(notifications.c.event_id.in_(event_ids)).order_by(notifications.c.created_at)
-    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+    found = transaction.execute(send_statements.OF_EVENTS, {"event_ids": list(event_ids)})
+    return [to_notification(row) for row in found.mappings()]
 
 
 def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
@@ -192,17 +190,11 @@ def begin_attempt(
 
     until   the attempt counts as under way until then; default: another may take over at once
     """
-    beginning = (
-        update(notifications)
-        .where(notifications.c.id == notification_id, notifications.c.state == PENDING)
-        .values(state=SENDING, attempts=notifications.c.attempts + 1, unknown_since=None, next_attempt_at=until or at)
-        .returning(notifications.c.attempts)
-    )
-    number = transaction.execute(beginning).scalar()
+    number = transaction.execute(send_statements.BEGIN, {"own_id": notification_id, "until": until or at}).scalar()
     if number is None:
         return None
     attempt = Attempt(notification_id=notification_id, number=number, started_at=at)
-    transaction.execute(insert(attempts).values(**vars(attempt)))
+    transaction.execute(send_statements.INSERT_ATTEMPT, vars(attempt))
     return attempt
 
 
@@ -211,9 +203,8 @@ def is_due(transaction: Transaction, notification_id: UUID, now: datetime) -> bo
 
     now   counts on SQLite; on Postgres the server's clock does, by which its job became due
     """
-    clock = literal(now, UtcDateTime) if transaction.dialect.name == "sqlite" else func.now()
-    asking = select(notifications.c.next_attempt_at <= clock).where(notifications.c.id == notification_id)
-    return bool(transaction.execute(asking).scalar())
+    asking = send_statements.IS_DUE_BY if transaction.dialect.name == "sqlite" else send_statements.IS_DUE_NOW
+    return bool(transaction.execute(asking, {"own_id": notification_id, "now": now}).scalar())
 
 
 def release(transaction: Transaction, notification_ids: Collection[UUID], now: datetime) -> None:
@@ -223,16 +214,8 @@ def release(transaction: Transaction, notification_ids: Collection[UUID], now: d
 
     On Postgres also by the server's clock, where this process's is ahead of it.
     """
-    is_held = notifications.c.waits_for.in_([one for one in WaitsFor if one is not WaitsFor.DETAILS])
-    waits = (
-        notifications.c.id.in_(notification_ids),
-        notifications.c.state == PENDING,
-        notifications.c.attempts == 0,
-        or_(notifications.c.waits_for.is_(None), ~is_held),
-    )
-    given = literal(now, UtcDateTime)
-    due_at = given if transaction.dialect.name == "sqlite" else func.least(given, func.now(), type_=UtcDateTime)
-    transaction.execute(update(notifications).where(*waits).values(next_attempt_at=due_at))
+    releasing = send_statements.RELEASE_BY if transaction.dialect.name == "sqlite" else send_statements.RELEASE_NOW
+    transaction.execute(releasing, {"notification_ids": list(notification_ids), "now": now})
 
 
 def open_attempt_begun_at(transaction: Transaction, notification_id: UUID) -> datetime | None:
@@ -262,19 +245,15 @@ def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message,
     Who was told once stays told since then. Returns False if the notification is another attempt's by now, or an
     operator's: then only the attempt is a success.
     """
-    said = {"title": message.title, "words": message.text}
-    before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
-    is_new = tuple(transaction.execute(before).one()) != tuple(said.values())
-    said_now = said if is_new else {}
-    _end_attempt(transaction, attempt, outcome=Outcome.SENT, reason=None, receipt=receipt, ended_at=at, **said_now)
-    first = func.coalesce(notifications.c.sent_at, at, type_=UtcDateTime)
-    transaction.execute(_update_of(attempt).values(sent_at=first))
-    was_interrupted = and_(notifications.c.state == PENDING, notifications.c.reason == INTERRUPTED_REASON)
-    is_its_own = and_(
-        notifications.c.attempts == attempt.number, or_(notifications.c.state == SENDING, was_interrupted)
-    )
-    ending = _update_of(attempt).where(is_its_own).values(state=SENT, reason=None, **said)
-    return transaction.execute(ending.returning(notifications.c.id)).first() is not None
+    own = {"own_id": attempt.notification_id, "attempt": attempt.number, "at": at}
+    said = {"new_title": message.title, "new_words": message.text}
+    before = transaction.execute(send_statements.SET_SENT_AT, own).first()
+    is_new = before is not None and (before.title, before.words) != tuple(said.values())
+    if is_new:
+        transaction.execute(send_statements.END_NEWLY_SENT, {**own, **said, "new_receipt": receipt})
+    else:
+        transaction.execute(send_statements.END_SENT, {**own, "new_receipt": receipt})
+    return transaction.execute(send_statements.END_SENDING, {**own, **said}).first() is not None
 
 
 def record_put_off(

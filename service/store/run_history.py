@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run
@@ -25,26 +25,34 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
 
     Each track has as many as rates are of: a busy one leaves room for the others.
     """
+    return transaction.execute(_GREENS, {"track_ids": list(track_ids), "since": since}).mappings().all()
+
+
+def _greens() -> Select[Any]:
+    """Build the statement of ``greens_of``, once: that takes longer than to run it."""
     newest = func.row_number().over(partition_by=runs.c.track_id, order_by=runs.c.pipeline_number.desc().nulls_last())
+    is_of_tracks = runs.c.track_id.in_(bindparam("track_ids", expanding=True))
     greens = (
         select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.stopped_at)
         .add_columns(newest.label("nth"))
-        .where(runs.c.track_id.in_(track_ids), runs.c.color == Color.GREEN, runs.c.stopped_at >= since)
+        .where(is_of_tracks, runs.c.color == Color.GREEN, runs.c.stopped_at >= bindparam("since"))
         .subquery()
     )
-    wanted = (
+    return (
         select(greens.c.id, greens.c.track_id, greens.c.pipeline_number, greens.c.stopped_at, events.c.revision)
         .join(events, events.c.id == greens.c.event_id)
         .where(greens.c.nth <= MAX_GREENS_OF_TRACK)
         .order_by(greens.c.stopped_at.desc())
         .limit(MAX_GREENS)
     )
-    return transaction.execute(wanted).mappings().all()
+
+
+_GREENS = _greens()
 
 
 def timed_greens(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
     """Return a track's last green runs before a run, newest first, with durations."""
-    return _timed(transaction, track_id, before, events.c.duration_ms)
+    return _read_times(transaction, _TIMED_GREENS, track_id, before)
 
 
 def run_times(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
@@ -52,24 +60,32 @@ def run_times(transaction: Transaction, track_id: int, *, before: Run) -> list[t
 
     Runs of which this is not known are left out.
     """
-    return _timed(transaction, track_id, before, events.c.duration_ms - events.c.queue_ms)
+    return _read_times(transaction, _RUN_TIMES, track_id, before)
 
 
-def _timed(transaction: Transaction, track_id: int, before: Run, took_ms: ColumnElement[int]) -> list[tuple[UUID, int]]:
-    wanted = (
+def _read_times(transaction: Transaction, wanted: Select[Any], track_id: int, before: Run) -> list[tuple[UUID, int]]:
+    place = {"track_id": track_id, "stopped_at": before.stopped_at, "run_id": before.id}
+    return [(row.id, row.took_ms) for row in transaction.execute(wanted, place)]
+
+
+def _timed(took_ms: ColumnElement[int]) -> Select[Any]:
+    return (
         select(runs.c.id, took_ms.label("took_ms"))
         .join(runs, events.c.id == runs.c.event_id)
         .where(
-            runs.c.track_id == track_id,
+            runs.c.track_id == bindparam("track_id"),
             runs.c.color == Color.GREEN,
-            runs.c.stopped_at <= before.stopped_at,
-            runs.c.id != before.id,
+            runs.c.stopped_at <= bindparam("stopped_at"),
+            runs.c.id != bindparam("run_id"),
             took_ms.is_not(None),
         )
         .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc())
         .limit(MAX_DURATIONS)
     )
-    return [(row.id, row.took_ms) for row in transaction.execute(wanted)]
+
+
+_TIMED_GREENS = _timed(events.c.duration_ms)
+_RUN_TIMES = _timed(events.c.duration_ms - events.c.queue_ms)
 
 
 def minutes_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, float]:
@@ -81,22 +97,22 @@ def minutes_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID
 
 def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:
     """Return the tracks of the same workflow on these branches, another than its own."""
-    definition = func.coalesce(tracks.c.definition_id, "")
-    columns = (tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow, definition.label("definition"))
-    own = select(*columns).where(tracks.c.id == track_id)
-    found = transaction.execute(own).first()
-    if found is None:
+    own = transaction.execute(_OWN_NAMES, {"track_id": track_id}).mappings().first()
+    if own is None:
         return []
-    slug, project, workflow, own_definition = found
-    wanted = select(tracks.c.id).where(
-        tracks.c.project_slug.is_not_distinct_from(slug),
-        tracks.c.project_id.is_not_distinct_from(project),
-        tracks.c.workflow.is_not_distinct_from(workflow),
-        tracks.c.branch.in_(branches),
-        definition == own_definition,
-        tracks.c.id != track_id,
-    )
-    return list(transaction.execute(wanted).scalars())
+    return list(transaction.execute(_SIBLINGS, {**own, "branches": list(branches), "track_id": track_id}).scalars())
+
+
+_DEFINITION = func.coalesce(tracks.c.definition_id, "")
+_OWN_NAMES = select(
+    tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow, _DEFINITION.label("definition")
+).where(tracks.c.id == bindparam("track_id"))
+_SIBLINGS = select(tracks.c.id).where(
+    *(tracks.c[name].is_not_distinct_from(bindparam(name)) for name in ("project_slug", "project_id", "workflow")),
+    tracks.c.branch.in_(bindparam("branches", expanding=True)),
+    bindparam("definition") == _DEFINITION,
+    tracks.c.id != bindparam("track_id"),
+)
 
 
 def until(transaction: Transaction, run: Run) -> list[RevisionRun]:
@@ -117,13 +133,8 @@ def _holds_break(found: Sequence[RevisionRun]) -> bool:
 
 def _until(transaction: Transaction, run: Run, limit: int) -> list[RevisionRun]:
     """Return at most so many runs of a track until a run, in order."""
-    wanted = (
-        _with_events()
-        .where(runs.c.track_id == run.track_id, runs.c.pipeline_number <= run.pipeline_number)
-        .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
-        .limit(limit)
-    )
-    found = [row for row in transaction.execute(wanted).mappings() if _place(row) <= run.place]
+    asked = {"track_id": run.track_id, "pipeline_number": run.pipeline_number, "most": limit}
+    found = [row for row in transaction.execute(_UNTIL, asked).mappings() if _place(row) <= run.place]
     return [_to_revision_run(row) for row in sorted(found, key=_place)]
 
 
@@ -133,6 +144,14 @@ def _with_events() -> Select[Any]:
     return select(*(runs.c[name] for name in columns), *(events.c[name] for name in facts)).join(
         events, events.c.id == runs.c.event_id
     )
+
+
+_UNTIL = (
+    _with_events()
+    .where(runs.c.track_id == bindparam("track_id"), runs.c.pipeline_number <= bindparam("pipeline_number"))
+    .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
+    .limit(bindparam("most"))
+)
 
 
 def _place(row: Row) -> tuple[int, datetime, str]:

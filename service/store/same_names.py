@@ -5,7 +5,7 @@ A project may have several pipeline definitions, and two of them a workflow of o
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from service.db.tables import Transaction, tracks
 from service.model import Event
@@ -38,10 +38,17 @@ def definition_of(transaction: Transaction, event: Event) -> str | None:
     definition = event.pipeline.definition_id
     if not definition or not event.project.slug or not event.branch:
         return None
-    another = select(tracks.c.id).where(
-        tracks.c.project_slug == event.project.slug,
-        tracks.c.branch == event.branch,
-        tracks.c.workflow.is_not_distinct_from(event.workflow.name),
-        tracks.c.definition_id.is_distinct_from(definition),
+    names = {"slug": event.project.slug, "branch": event.branch, "workflow": event.workflow.name}
+    return definition if transaction.execute(_ANOTHER, {**names, "definition": definition}).first() else None
+
+
+_ANOTHER = (
+    select(tracks.c.id)
+    .where(
+        tracks.c.project_slug == bindparam("slug"),
+        tracks.c.branch == bindparam("branch"),
+        tracks.c.workflow.is_not_distinct_from(bindparam("workflow")),
+        tracks.c.definition_id.is_distinct_from(bindparam("definition")),
     )
-    return definition if transaction.execute(another.limit(1)).first() else None
+    .limit(1)
+)

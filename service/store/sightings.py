@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from service.db.tables import Transaction, events, incidents, runs, test_results, tests, tracks
 from service.model import Color, Run
@@ -24,8 +25,20 @@ def sightings_of(
     """Return the failures of other branches with these fingerprints, newest first."""
     if not fingerprints:
         return []
-    own_slug = select(tracks.c.project_slug).where(tracks.c.id == run.track_id).scalar_subquery()
-    wanted = (
+    asked = {
+        "track_id": run.track_id,
+        "fingerprints": list(fingerprints),
+        "since": now - SEEN_WITHIN,
+        "branches": list(default_branches),
+    }
+    return [_to_sighting(row, default_branches) for row in transaction.execute(_SIGHTINGS, asked).mappings()]
+
+
+def _sightings() -> Select[Any]:
+    """Build the statement of ``sightings_of``, once: that takes longer than to run it."""
+    own_slug = select(tracks.c.project_slug).where(tracks.c.id == bindparam("track_id")).scalar_subquery()
+    is_recent = test_results.c.at >= bindparam("since")
+    return (
         select(test_results.c.fingerprint, test_results.c.run_id, test_results.c.at, tests.c.job, tests.c.project_slug)
         .add_columns(tracks.c.branch, tracks.c.color, tracks.c.since, incidents.c.last_red)
         .add_columns(events.c.commit_author_name, events.c.commit_author_email)
@@ -35,16 +48,18 @@ def sightings_of(
         .join(events, events.c.id == runs.c.event_id)
         .outerjoin(incidents, incidents.c.id == tracks.c.incident_id)
         .where(
-            test_results.c.fingerprint.in_(fingerprints),
-            test_results.c.track_id != run.track_id,
+            test_results.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+            test_results.c.track_id != bindparam("track_id"),
             tracks.c.branch.is_not(None),
-            (test_results.c.at >= now - SEEN_WITHIN) | tracks.c.branch.in_(default_branches),
+            is_recent | tracks.c.branch.in_(bindparam("branches", expanding=True)),
             tracks.c.project_slug.is_not_distinct_from(own_slug),
         )
         .order_by(test_results.c.at.desc())
         .limit(MAX_SIGHTINGS)
     )
-    return [_to_sighting(row, default_branches) for row in transaction.execute(wanted).mappings()]
+
+
+_SIGHTINGS = _sightings()
 
 
 def _to_sighting(row: Row, default_branches: Collection[str]) -> Sighting:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import Select, bindparam, delete, func, select, tuple_
 
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
@@ -146,15 +146,21 @@ def results_of(transaction: Transaction, test_ids: Collection[int], *, since: da
 
     There are as many of each test as its rates are of.
     """
+    return transaction.execute(_RESULTS, {"test_ids": list(test_ids), "since": since}).mappings().all()
+
+
+def _results() -> Select[Any]:
+    """Build the statement of ``results_of``, once: that takes longer than to run it."""
     newest = func.row_number().over(partition_by=test_results.c.test_id, order_by=test_results.c.at.desc())
+    is_of_tests = test_results.c.test_id.in_(bindparam("test_ids", expanding=True))
     numbered = (
-        select(test_results, newest.label("nth"))
-        .where(test_results.c.test_id.in_(test_ids), test_results.c.at >= since)
-        .subquery()
+        select(test_results, newest.label("nth")).where(is_of_tests, test_results.c.at >= bindparam("since")).subquery()
     )
     columns = (numbered.c[name] for name in _RESULT)
-    wanted = select(*columns).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
-    return transaction.execute(wanted).mappings().all()
+    return select(*columns).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
+
+
+_RESULTS = _results()
 
 
 def prune(transaction: Transaction, *, before: datetime, limit: int) -> int:
