@@ -1,6 +1,6 @@
-"""Rows as the driver gives and takes them, each of which is converted once."""
+"""Rows as the driver gives them, each of which is converted once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -50,32 +50,3 @@ class RawRows(Generic[Built]):
 
         self._by_dialect[dialect.name] = build
         return build
-
-
-class RawInsert:
-    """An INSERT of many rows on SQLite, whose values are converted once.
-
-    SQLAlchemy looks up each value of each row by its name, which takes as long as to write the rows.
-
-    conflict   the ON CONFLICT clause
-    """
-
-    def __init__(self, columns: Sequence[Column[Any]], conflict: str = "") -> None:
-        self._columns = columns
-        names = ", ".join(column.name for column in columns)
-        marks = ", ".join("?" * len(columns))
-        self._statement = f"INSERT INTO {columns[0].table.name} ({names}) VALUES ({marks}) {conflict}"  # noqa: S608 - names of our own tables
-        self._converts: list[tuple[str, _Convert | None]] = []
-
-    def __call__(self, transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Insert the rows, in their order; return the number of those without a conflict."""
-        converts = self._converts or self._prepare(transaction.dialect)
-        values = [tuple([convert(row[name]) if convert else row[name] for name, convert in converts]) for row in rows]
-        return transaction.exec_driver_sql(self._statement, values).rowcount
-
-    def _prepare(self, dialect: Dialect) -> list[tuple[str, _Convert | None]]:
-        types = [column.type.dialect_impl(dialect) for column in self._columns]
-        self._converts = [
-            (column.name, type_.bind_processor(dialect)) for column, type_ in zip(self._columns, types, strict=True)
-        ]
-        return self._converts

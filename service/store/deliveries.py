@@ -11,12 +11,11 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
 
 from service.db.columns import UtcDateTime, is_any
-from service.db.raw_rows import RawInsert
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
-from service.store.bulk import json_rows
+from service.store.bulk import BulkInsert, json_rows
 from service.store.cursors import SortKey
 from service.store.rows import Row, delivery_row, to_delivery
 
@@ -51,7 +50,9 @@ _WRITTEN = (
     *(deliveries.c.body_dictionary, deliveries.c.signed_index, deliveries.c.signed_fingerprint),
     *(deliveries.c.state, deliveries.c.reason, deliveries.c.repeats),
 )
-_INSERT_ON_SQLITE = RawInsert(_WRITTEN, "ON CONFLICT (source, source_event_id) DO NOTHING")
+_INSERT_ON_SQLITE = BulkInsert(
+    deliveries, "ON CONFLICT (source, source_event_id) DO NOTHING", columns=[column.name for column in _WRITTEN]
+)
 _COUNT_REPEATS = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("known_id"))
@@ -64,7 +65,7 @@ def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]
 
     To return which are new takes twice the time, and nearly always all are.
     """
-    if _INSERT_ON_SQLITE(transaction, rows.values()) == len(rows):
+    if _INSERT_ON_SQLITE(transaction, [*rows.values()]) == len(rows):
         return {key: row["id"] for key, row in rows.items()}
 
     there = select(*_KEY, deliveries.c.id).where(tuple_(*_KEY).in_(list(rows)))
