@@ -56,6 +56,8 @@ def doctor(names: Names = False, as_json: AsJson = False) -> None:
         print_json({"version": version("roundsman"), "findings": [asdict(one) for one in shown]})
     else:
         _print(shown)
+        if shown != found and not names:
+            say("names and addresses are hidden: --names shows them")
     if any(one.grade is Grade.WRONG for one in shown):
         raise typer.Exit(1)
 

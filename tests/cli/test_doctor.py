@@ -144,6 +144,7 @@ def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
         assert name not in plain.out + shape.out, name
     assert "hook gh/acme/nowhere" in open_.out
     assert "<project 2>" in plain.out
+    assert ("--names" in plain.out, "--names" in open_.out, open_.lines[-1][-9:]) == (True, False, "looked at")
 
 
 def test_a_report_fits_a_terminal(operator: Terminal) -> None:
@@ -152,9 +153,10 @@ def test_a_report_fits_a_terminal(operator: Terminal) -> None:
     lines = operator.run("doctor").lines
 
     assert lines[0].startswith("Roundsman ")
-    assert lines[-1].endswith("looked at")
+    assert lines[-1] == "names and addresses are hidden: --names shows them"
+    assert lines[-2].endswith("looked at")
     assert [line for line in lines if len(line) > 80] == []
-    assert {line[:9].strip() for line in lines[1:-1]} == {"", "ok", "note", "wrong"}
+    assert {line[:9].strip() for line in lines[1:-2]} == {"", "ok", "note", "wrong"}
     assert "each fetch counts as a sign of life" in " ".join(" ".join(lines).split())
 
 
