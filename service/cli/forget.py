@@ -52,7 +52,10 @@ def forget(person: Person, yes: Yes = False, as_json: AsJson = False) -> None:
         return await operations.forget(store, person, who=operator(), at=store.clock())
 
     done = with_store(do)
-    _print(done, as_json, verb="blanked")
+    if not as_json and done == found and not done.refused:
+        say(f"blanked: all of that, {done.blanked.total()} in all")
+    else:
+        _print(done, as_json, verb="blanked")
     if not as_json:
         say(REST)
     if done.refused:

@@ -129,6 +129,8 @@ def test_command_says_what_it_does_and_asks(operator: Terminal, past: Past) -> N
         "Blank these for good? There is no terminal to ask on, and nothing was done: add --yes"
     )
     assert done.code == 0
-    assert any(line.startswith("blanked: ") for line in done.lines)
+    assert [line for line in done.lines if line.startswith("blanked: ")] == [
+        line for line in done.lines if line.startswith("blanked: all of that, ")
+    ]
     assert again.lines[0] == "to blank: nothing"
     assert operator.run("audit", "verify").code == 0
