@@ -1,6 +1,7 @@
 """Start a pipeline at CircleCI: look, ask once, look again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 from service.circleci.api.actions import OwnPipeline, PipelineDefinition, TriggerAnswer
@@ -22,7 +23,8 @@ async def trigger_pipeline(api: CircleCIAPI, trigger: Trigger, recorder: Recorde
     """
     if trigger.branch and trigger.tag:
         raise BadRequest("a pipeline runs on a branch or on a tag; leave one out")
-    project = await api.project(trigger.project)
+    with _named(trigger.project):
+        project = await api.project(trigger.project)
     known = await _own(api, trigger)
     try:
         subject_id = UUID(project.id or "")
@@ -67,13 +69,23 @@ async def find_definitions(api: CircleCIAPI, slug: str) -> Sequence[PipelineDefi
 
     A CircleCI Server has no such list. Raises Temporary, or Permanent for a project that CircleCI does not have.
     """
-    project = await api.project(slug)
+    with _named(slug):
+        project = await api.project(slug)
     if slug.startswith(OLDER_ONLY) or not project.id:
         return ()
     try:
         return [one for one in (await api.actions.pipeline_definitions(project.id)).items if one.id]
     except Permanent:
         return ()
+
+
+@contextmanager
+def _named(slug: str) -> Iterator[None]:
+    """Name the project in a refusal: CircleCI says only that something is not there."""
+    try:
+        yield
+    except EndpointNotFound as error:
+        raise EndpointNotFound(f"nothing was started at {slug}: {error}") from error
 
 
 async def _own(api: CircleCIAPI, trigger: Trigger) -> dict[str, OwnPipeline]:
@@ -93,7 +105,8 @@ async def _ask(api: CircleCIAPI, trigger: Trigger) -> TriggerAnswer:
         except EndpointNotFound:
             if trigger.definition_id:
                 raise
-    return await api.actions.trigger_pipeline(trigger.project, _older_body(trigger))
+    with _named(trigger.project):
+        return await api.actions.trigger_pipeline(trigger.project, _older_body(trigger))
 
 
 def _body(trigger: Trigger) -> dict[str, object]:

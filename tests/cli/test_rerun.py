@@ -127,6 +127,13 @@ def test_answer_200_means_that_no_pipeline_was_started(operator: Terminal, fake:
     assert len(posts(fake)) == 1
 
 
+def test_project_that_circleci_does_not_know_is_named(operator: Terminal) -> None:
+    said = operator.run("trigger", "gh/acme/nowhere", "--yes")
+
+    assert said.code != 0
+    assert "nothing was started at gh/acme/nowhere: CircleCI answered 404" in said.err
+
+
 def test_server_before_4_8_gets_the_older_request(operator: Terminal, fake: FakeCircleCI) -> None:
     fake.actions.has_run_route = False
 
