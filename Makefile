@@ -11,7 +11,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## Say what can be done here
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { line = sprintf("  make %-14s", $$1); words = split($$2, word, " "); \
+		for (i = 1; i <= words; i++) { if (length(line " " word[i]) > 79) { print line; line = sprintf("%21s", "") }; \
+		line = line " " word[i] }; print line }' $(MAKEFILE_LIST)
 
 # The locks are complete: --no-deps leaves a resolver nothing to decide. A failed install removes the environment.
 $(READY): requirements-dev.lock pyproject.toml
