@@ -15,6 +15,8 @@ LOOK_AGAIN_S = 0.05
 STALLS_AFTER_S = 180
 ANSWER_S = 0.05
 RED_IN = 10
+BRANCHES = 40
+"""Those of the events that several workers share: the runs of one branch are judged one after the other."""
 REACH = {"SQLite": 600, "Postgres": 500}
 KILLED = "; SIGKILL in the middle, restart included"
 
@@ -135,12 +137,12 @@ async def measure_workers(bench: Bench) -> list[Row]:
         upstream, events = Upstream(ANSWER_S), bench.scale.shared
         async with upstream.open() as address:
             with bench.migrated("Postgres", upstream=address) as place:
-                await keep(place, count=events)
+                await keep(place, count=events, branches=BRANCHES)
                 backlog = Backlog(place, upstream, events=events, messages=-(-events // RED_IN))
                 rates.append(await drain(backlog, ["all"] * count))
     return [
         Row(
-            what=f"drain, CircleCI takes 50 ms: {count} worker{'s' if count > 1 else ''}",
+            what=f"drain, {BRANCHES} branches, CircleCI takes 50 ms: {count} worker{'s' if count > 1 else ''}",
             where="Postgres",
             measured=f"{rate:.0f} events/s, {rate / rates[0]:.2f} of one worker",
             rate=rate,
