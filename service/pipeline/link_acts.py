@@ -5,6 +5,7 @@ from datetime import datetime
 
 from service.db.tables import Transaction
 from service.message.act_links import add_links, last_second
+from service.message.blocks import Link
 from service.model import Event, Message, Notification, NotificationState
 from service.pipeline.context import Context
 from service.store import notifications
@@ -25,13 +26,13 @@ def with_joint_links(context: Context, told: Sequence[tuple[Notification, Event]
     """Return a message of several news with links of up to MAX_LINKED of them."""
     if context.act_links is None:
         return message
-    found = []
+    linked: list[Sequence[Link]] = []
     for notification, event in told:
         until = _last_second(context, notification, context.clock())
-        if until is not None:
+        if until is not None and len(linked) < MAX_LINKED:
             about = " ".join(str(one) for one in (event.project_name, event.branch, event.workflow.name) if one)
-            found.append(context.act_links.make(notification.id, event, until=until, about=about))
-    linked = [links for links in found if links][:MAX_LINKED]
+            links = context.act_links.make(notification.id, event, until=until, about=about)
+            linked += [links] if links else []
     return add_links(message, [one for links in linked for one in links])
 
 
