@@ -31,20 +31,21 @@ TITLES = {
 }
 EXPIRY = "expires"
 """A part of the keys of alarms about a token that ends: they are of the kind TOKEN."""
-EXPIRY_TITLE = "Roundsman: a token of CircleCI ends"
 BEHIND = "behind"
 """A part of the key of the alarm that asking for missed webhooks is late: it is of the kind GAPS."""
-BEHIND_TITLE = "Roundsman: missed webhooks are found late"
+OWN_TITLES = {
+    (AlarmKind.TOKEN, EXPIRY): "Roundsman: a token of CircleCI ends",
+    (AlarmKind.GAPS, BEHIND): "Roundsman: missed webhooks are found late",
+}
+"""The titles of alarms that are not those of their kind, by a part of their keys."""
 
 log = structlog.get_logger()
 
 
 def title_of(alarm: Alarm) -> str:
     """Return the title of the messages of an alarm."""
-    about = alarm.key.split(":")
-    if BEHIND in about and alarm.kind is AlarmKind.GAPS:
-        return BEHIND_TITLE
-    return EXPIRY_TITLE if EXPIRY in about else TITLES[alarm.kind]
+    own = (OWN_TITLES.get((alarm.kind, part)) for part in alarm.key.split(":"))
+    return next(filter(None, own), TITLES[alarm.kind])
 
 
 def _never(_: Alarm) -> bool:
