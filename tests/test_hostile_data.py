@@ -137,7 +137,7 @@ async def search_for_each(caller: Caller) -> None:
 async def test_nothing_that_comes_in_breaks_a_page_or_an_answer(
     house: House, is_long: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ids = await fill(house, 5_000 if is_long else 200)
+    ids = await fill(house, 2_500 if is_long else 200)
     chance = random.Random(len(ids))
 
     async with calling(house) as caller:
@@ -158,7 +158,7 @@ async def test_nothing_that_comes_in_breaks_a_page_or_an_answer(
 def test_no_command_breaks_over_what_came_in(terminal: Terminal, folder: Path, is_long: bool) -> None:
     async def filled() -> list[str]:
         async with a_house(folder) as house:
-            return await fill(house, 1_000 if is_long else 40)
+            return await fill(house, 400 if is_long else 40)
 
     ids = asyncio.run(filled())
     terminal.configure(RED_TO_WEB)
