@@ -5,6 +5,7 @@ They are shown at the start, and do not stop it.
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from service.config.idle_reminders import idle_reminders
 from service.config.impossible import STATUSES, impossible_matches
@@ -23,7 +24,7 @@ from service.routing.patterns import (
 
 # of jobs, by its API, and of approvals
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "approved", "retried")
-_TRIGGERS = ("webhook", "api", "schedule")
+_TRIGGERS = ("webhook", "api", "schedule", "scheduled_pipeline", "explicit", "gitlab", "github_app")  # others exist
 _HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # the first part of a project's slug
 _NAMES_WITH_COMMAS = ("author",)  # "Lovelace, Ada"
 _BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}")  # such as the parameters of a job's name
@@ -206,8 +207,9 @@ def _ref_warning(pattern: str) -> str | None:
 
 
 def _trigger_warning(pattern: str) -> str | None:
-    is_known = pattern in _TRIGGERS or pattern.lower() not in _TRIGGERS
-    return None if is_known else f"{pattern} is not a known trigger; did you mean {pattern.lower()}?"
+    if pattern in _TRIGGERS or not (likely := get_close_matches(pattern.lower(), _TRIGGERS, n=1, cutoff=0.8)):
+        return None
+    return f"{pattern} is not a known trigger; did you mean {likely[0]}?"
 
 
 _WARNINGS_BY_KEY: Mapping[str, Callable[[str], str | None]] = {

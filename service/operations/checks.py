@@ -1,6 +1,7 @@
 """Checks of configuration and surroundings, before the first webhook arrives."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ from service.routing.decide import follows_changes, hears_every_run
 from service.routing.match_keys import FACT_KEYS
 from service.store import heartbeats
 
+_OF_AN_EXAMPLE = re.compile(r"\bToken[A-C]\b|\b(?:IntegrationKey|ApiKey)\b|\bexample\.(?:com|net|org)\b")
+_IS_AN_EXAMPLE = "is an example's: put your own there"
 NEW_KEYS = FACT_KEYS | {"duration", "queue", "pr"}
 
 
@@ -164,6 +167,8 @@ def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD)
         sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
         return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
     if (obstacle := find_obstacle(public_url, circleci_url)) is None:
+        if doubt := _OF_AN_EXAMPLE.search(public_url):
+            return Finding(what="public URL", grade=Grade.NOTE, sentence=f"{public_url}: {doubt[0]} {_IS_AN_EXAMPLE}")
         return Finding(what="public URL", grade=Grade.OK, sentence=public_url)
     grade = Grade.NOTE if is_loopback(urlsplit(public_url).hostname or "") else Grade.WRONG
     return Finding(what="public URL", grade=grade, sentence=obstacle)
@@ -249,6 +254,7 @@ def check_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels)
     """Check that every channel's URL is valid. Sends nothing."""
     for receiver in receivers.values():
         for channel in receiver.channels:
-            wrong = channels.check(channel.url)
-            grade = Grade.WRONG if wrong else Grade.OK
-            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=wrong or "understood")
+            wrong, doubt = channels.check(channel.url), _OF_AN_EXAMPLE.search(channel.url)
+            grade = Grade.WRONG if wrong else Grade.NOTE if doubt else Grade.OK
+            sentence = wrong or (f"understood; {doubt[0]} {_IS_AN_EXAMPLE}" if doubt else "understood")
+            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=sentence)

@@ -98,8 +98,8 @@ async def compare(
     known = await _on_record(store)
     comparison = _Comparison(store=store, source=source, known=known, now=now, is_due=is_due)
     for slug in projects:
-        if is_due is not None and not source.has_room:
-            log.info("the rest waits for room in CircleCI's limits", project=slug)
+        if is_due is not None and source.has_token and not source.has_room:
+            log.info("CircleCI's limits leave no room for other projects' settings now", project=slug)
             break
         try:
             await comparison.compare_project(slug)

@@ -53,7 +53,7 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
         f"ok       port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
         f"note     public URL: {check_public_url(None).sentence}",
         "ok       CircleCI token: accepted; it is ada's",
-        "ok       channel web (json): understood",
+        "note     channel web (json): understood; example.com is an example's: put your own there",
         "0 things wrong, 0 warnings",
     ]
 
@@ -107,7 +107,7 @@ def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
         ("port", "ok"),
         ("public URL", "note"),
         ("CircleCI token", "ok"),
-        ("channel web (json)", "ok"),
+        ("channel web (json)", "note"),
     ]
     assert shape["warnings"] == []
 

@@ -193,6 +193,10 @@ routes:
         ("actor: '!ada, bob'", "actor ada, bob is one pattern; for a list write [ada, bob]"),
         ("workflow: 'build, test'", "workflow build, test is one pattern; for a list write [build, test]"),
         ("trigger: Webhook", "trigger Webhook is not a known trigger; did you mean webhook?"),
+        (
+            "trigger: [webhook, scheduled_pipline]",
+            "trigger scheduled_pipline is not a known trigger; did you mean scheduled_pipeline?",
+        ),
     ],
 )
 def test_word_that_fits_no_known_one_gets_a_warning(file: File, match: str, doubt: str) -> None:
@@ -206,7 +210,7 @@ def test_word_that_fits_no_known_one_gets_a_warning(file: File, match: str, doub
         "project: [gh/acme/web, acme/web, '*', '*shop', 'gh/*', circleci/4xYz/9aBc, github/acme/web, '*/shop']",
         "org: [acme, 'ac*']",
         "branch: [main, feature/heads, '*']",
-        "trigger: [webhook, scheduled_pipeline]",
+        "trigger: [webhook, scheduled_pipeline, bitbucket_server, 'sched*']",
         "workflow: [build/deploy, FAILED]",
         "workflow: ['test (linux, 3.11)', 'test {linux, 3.11}']",
         "author: 'Lovelace, Ada'",

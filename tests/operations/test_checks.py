@@ -57,7 +57,7 @@ async def of_database(file: Path) -> Finding:
 @pytest.mark.parametrize(
     ("url", "grade"),
     [
-        ("https://roundsman.example.com", Grade.OK),
+        ("https://roundsman.acme.dev", Grade.OK),
         ("http://127.0.0.1:8000", Grade.NOTE),
         ("http://localhost:8000", Grade.NOTE),
         ("http://[::1]:8000", Grade.NOTE),
@@ -75,6 +75,13 @@ def test_circleci_posts_to_no_address_without_tls_or_out_of_its_reach(url: str, 
     assert finding.grade is grade
     assert (grade is Grade.OK) == (finding.sentence == url)
     assert grade is Grade.OK or "set ROUNDSMAN_PUBLIC_URL" in finding.sentence
+
+
+def test_address_of_the_example_is_noted() -> None:
+    finding = check_public_url("https://roundsman.example.com")
+
+    assert finding.grade is Grade.NOTE
+    assert finding.sentence == "https://roundsman.example.com: example.com is an example's: put your own there"
 
 
 # The token
@@ -161,10 +168,6 @@ def test_a_port_is_wrong_in_the_words_of_the_refusal() -> None:
     assert (finding.grade, finding.sentence) == (Grade.WRONG, "somebody is there")
 
 
-def test_an_address_that_people_know_is_right() -> None:
-    assert check_public_url("https://ci.example.com").grade is Grade.OK
-
-
 # The channels
 
 
@@ -172,14 +175,17 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
     def channel(label: str, url: str) -> Channel:
         return Channel(key=label, label=label, kind=url.partition(":")[0], url=url)
 
-    channels = (channel("web (json)", "json://example.com"), channel("web (slack)", "slack://an-invented-token"))
-    findings = list(check_channels({"web": Receiver(name="web", channels=channels)}, AppriseChannels()))
+    channels = (channel("web (json)", "json://acme.dev"), channel("web (slack)", "slack://an-invented-token"))
+    example = channel("ops (slack)", "slack://TokenA/TokenB/TokenC")
+    findings = list(check_channels({"web": Receiver(name="web", channels=(*channels, example))}, AppriseChannels()))
 
     assert [(finding.what, finding.grade) for finding in findings] == [
         ("channel web (json)", Grade.OK),
         ("channel web (slack)", Grade.WRONG),
+        ("channel ops (slack)", Grade.NOTE),
     ]
     assert findings[0].sentence == "understood"
+    assert findings[2].sentence == "understood; TokenA is an example's: put your own there"
     assert "an-invented-token" not in findings[1].sentence
 
 
