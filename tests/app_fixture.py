@@ -7,7 +7,6 @@ only when a test says ``drain``.
 import asyncio
 import hmac
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -71,8 +70,6 @@ routes:
     match: {status: [failed, error]}
     receiver: web
 """
-
-UNDECIDED = "SELECT state, due_at, put_offs, failures, reason FROM deliveries WHERE state != 'settled' LIMIT 3"
 
 Act = Callable[[], Awaitable[None]]
 
@@ -218,18 +215,6 @@ class House:
         """The service at work by itself, as long as the block runs."""
         async with asyncio.timeout(SETTLED_WITHIN_S), self.service.running():
             yield
-
-    async def until(self, claim: Callable[[], bool]) -> None:
-        """Wait for what the running service does.
-
-        What a busy database has put off is due again some time: meanwhile the clock goes on.
-        """
-        ends_at = time.monotonic() + 2 * SETTLED_WITHIN_S
-        while not claim():
-            assert time.monotonic() < ends_at, f"nothing came of {self.rows(UNDECIDED)}"
-            await asyncio.sleep(0.05)
-            if self.rows("SELECT 1 FROM deliveries WHERE state = 'kept' AND put_offs > 0"):
-                self.clock.tick(seconds=1)
 
     def expect_word(self, label: str) -> asyncio.Event:
         """What is set once a channel has been sent something."""

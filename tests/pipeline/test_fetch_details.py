@@ -15,6 +15,7 @@ from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house
 from tests.pipeline.test_enrich import Buggy
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
+from tests.waits import until
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -136,7 +137,7 @@ async def test_events_without_missing_facts_do_not_wait_for_fetches(folder: Path
             for number in range(WorkerLimits().max_fetches):
                 await house.finish(replace(RELEASE, number=10_000 + number))
             delivery = await house.finish(GREEN)
-            await house.until(lambda: bool(house.rows("SELECT 1 FROM decisions")))
+            await until(house, lambda: bool(house.rows("SELECT 1 FROM decisions")))
             judged = await house.show(delivery)
             hanging.set()
 
@@ -264,11 +265,11 @@ async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long
         async with asyncio.timeout(5 * SETTLED_WITHIN_S), house.service.running():
             for place in range(number):
                 await house.finish(replace(RED, number=20_000 + place))
-            await house.until(lambda: len(house.fetches()) == number)
+            await until(house, lambda: len(house.fetches()) == number)
             missing_facts = house.rows("SELECT count(*) FROM decisions")
             house.clock.tick(minutes=2)
             due = house.clock()
-            await house.until(lambda: house.rows("SELECT count(*) FROM decisions") == [(number,)])
+            await until(house, lambda: house.rows("SELECT count(*) FROM decisions") == [(number,)])
             while len(house.channels.took) < number:
                 house.clock.tick(seconds=1)  # what a busy database put off is due again some time
                 await asyncio.sleep(0.1)
