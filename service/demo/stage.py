@@ -29,6 +29,7 @@ from service.demo.clock import StoryClock
 from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
 from service.demo.play import Act, AnswerCounts, Scene, narrator, play
 from service.demo.shown import Readback, print_shown, show_all
+from service.demo.visitors import finish_runs
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
@@ -108,7 +109,9 @@ async def run(
                 return INTERRUPTED if once else 0
             if not once:
                 await _print_next_steps(console, stage)
+                going_on = asyncio.create_task(finish_runs(stage.pretend, stage.sender.send))
                 await asked
+                await _cancel(going_on)
     return 0 if await playing else 1
 
 
@@ -174,10 +177,10 @@ async def _explain(stage: Stage, event_id: str) -> str:
     return printed.decode(errors="replace")
 
 
-async def _cancel(playing: asyncio.Task[bool]) -> None:
-    playing.cancel()
+async def _cancel(task: asyncio.Task[bool] | asyncio.Task[None]) -> None:
+    task.cancel()
     with suppress(asyncio.CancelledError):
-        await playing
+        await task
 
 
 @contextmanager

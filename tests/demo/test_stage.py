@@ -35,6 +35,12 @@ class Audience(io.StringIO):
         self._words = words
         self.heard = asyncio.Event()
 
+    async def hear(self, words: str) -> None:
+        """Wait for other words."""
+        self._words, self.heard = words, asyncio.Event()
+        self.write("")
+        await asyncio.wait_for(self.heard.wait(), timeout=120)
+
     def write(self, text: str) -> int:
         written = super().write(text)
         if self._words in self.getvalue():
@@ -128,6 +134,24 @@ async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     assert ([page.status_code for page in pages], code) == ([200, 200], 0)
     assert all("build-and-test" in page.text for page in pages)
     assert re.search("Try, .*: roundsman explain [0-9a-f]{8}\n", audience.getvalue())
+
+
+@pytest.mark.long
+async def test_rerun_that_a_visitor_asks_for_ends_green_and_is_told(tmp_path: Path) -> None:
+    audience = Audience("until you press Ctrl-C")
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False, script=MORNING))
+    await asyncio.wait_for(audience.heard.wait(), timeout=120)
+    [red] = re.findall(r"roundsman explain ([0-9a-f]{8})\n", audience.getvalue())
+    command = f'. {tmp_path / "fresh" / "demo.env"} && "$0" rerun {red} --yes'
+
+    asking = await asyncio.create_subprocess_exec("sh", "-c", command, str(ROUNDSMAN), stdout=asyncio.subprocess.PIPE)
+    said, _ = await asking.communicate()
+    await audience.hear("Green after a rerun of the same commit.")
+    os.kill(os.getpid(), signal.SIGINT)
+
+    assert await playing == 0
+    assert said.startswith(b"rerun: done; new workflow ")
+    assert "web-team | acme/web main fixed after" in audience.getvalue()
 
 
 @pytest.mark.long

@@ -112,6 +112,11 @@ class FakeCircleCI:
         self.settings = FakeSettings(self._projects, owner)
         self.app = self._build_app()
 
+    @property
+    def runs(self) -> list[Run]:
+        """Every run that it knows, as it is now."""
+        return list(self._workflows.values())
+
     def run_finished(self, run: Run) -> None:
         """Add a run: its pipeline, workflow, jobs, tests, and the user who started it."""
         self._pipelines[run.pipeline_id] = run
