@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from posixpath import commonpath
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -14,6 +15,7 @@ URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 COLUMN_GAP = "  "
 MIN_WRAPPED_WIDTH = 24
 MIN_WIDTH = 20
+LEGIBLE_WIDTH = 18
 MAX_WIDTH = sys.maxsize
 
 
@@ -24,6 +26,7 @@ class Column:
     short       the number of characters of a cell shown on a terminal, such as 8 of an id; None: all
     cut_to      the smallest width to which its cells may be cut, then ending in "…"; None: never cut
     keeps_end   its cells are cut in the middle, since they differ at their ends
+    drops_path  what its cells share up to a slash, such as an organization, is left out if there is no room
     can_wrap    a cell may continue on the next line; only for the last column
     is_extra    the column is left out if there is no room
     style       the style of a cell, by its text
@@ -33,6 +36,7 @@ class Column:
     short: int | None = None
     cut_to: int | None = None
     keeps_end: bool = False
+    drops_path: bool = False
     can_wrap: bool = False
     is_extra: bool = False
     style: Callable[[str], str] = lambda _: ""
@@ -78,8 +82,10 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequ
     """Print rows under headings: one line each in a pipe, cut to a terminal's width."""
     if console.is_terminal:
         rows = [[cell[: column.short] for cell, column in zip(row, columns, strict=True)] for row in rows]
+        if _total(_natural_widths(columns, rows)) > console.width:
+            rows = _without_paths(columns, rows)
     lines = [[column.heading for column in columns], *rows]
-    natural = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    natural = _natural_widths(columns, rows)
     widths = (
         column_widths(natural, columns, max(console.width, MIN_WIDTH))
         if console.is_terminal
@@ -89,6 +95,20 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequ
         styles = {n: columns[n].style(line[n]) if number else "bold" for n in widths}
         cells = [Text(_to_width(line[n], widths[n], columns[n]), style=styles[n]) for n in widths]
         _print_row(console, cells, list(widths.values()), can_wrap=columns[-1].can_wrap and len(columns) - 1 in widths)
+
+
+def _natural_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    lines = [[column.heading for column in columns], *rows]
+    return [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+
+
+def _without_paths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """Return the rows without the organization that all of a column share."""
+    begins = [
+        commonpath([cell.rpartition("/")[0] for cell in cells]) if column.drops_path else ""
+        for column, cells in zip(columns, zip(*rows, strict=True), strict=False)
+    ]
+    return [[cell.removeprefix(f"{begin}/") for cell, begin in zip(row, begins, strict=True)] for row in rows]
 
 
 def _print_row(console: Console, cells: Sequence[Text], widths: Sequence[int], *, can_wrap: bool) -> None:
@@ -108,13 +128,15 @@ def _print(console: Console, text: Text) -> None:
 def column_widths(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
     """Return the width of each shown column, by column number.
 
-    Extra columns are left out first, the last one first; then the widest column that can be cut is cut.
+    Extra columns are left out first, the last one first, where others would lose too much of theirs; then the widest
+    column that can be cut is cut.
     """
     widths = dict(enumerate(natural))
     least = {n: min(width, _min_width(columns[n])) for n, width in widths.items()}
+    legible = {n: min(width, max(least[n], LEGIBLE_WIDTH)) for n, width in widths.items()}
     for extra in [n for n in reversed(widths) if columns[n].is_extra]:
-        if _total(least.values()) > room:
-            del widths[extra], least[extra]
+        if _total(legible.values()) > room:
+            del widths[extra], least[extra], legible[extra]
     while (over := _total(widths.values()) - room) > 0:
         cuttable = sorted((width, n) for n, width in widths.items() if width > least[n])
         if not cuttable:

@@ -38,7 +38,7 @@ MESSAGE_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="channel", cut_to=MIN_WIDTH),
     Column(heading="news", cut_to=MIN_WIDTH),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="branch", cut_to=MIN_WIDTH),
     Column(heading="workflow", cut_to=MIN_WIDTH),
 )

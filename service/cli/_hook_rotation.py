@@ -32,7 +32,7 @@ from service.store.hook_states import PROBE
 from service.terminal import Column
 
 COLUMNS = (
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="hook", can_wrap=True),
     Column(heading="last secret"),
     Column(heading="last delivery (UTC)", short=MINUTES),

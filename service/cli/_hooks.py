@@ -34,7 +34,7 @@ RECENT = timedelta(days=30)
 
 STEP_COLUMNS = (
     Column(heading="step", style=lambda verb: "red" if verb in FAILURES else ""),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="hook", cut_to=MIN_WIDTH),
     Column(heading="why", can_wrap=True),
 )

@@ -63,7 +63,7 @@ EVENT_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
     Column(heading="status", cut_to=STATUS, style=status_style),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="branch/tag", cut_to=MIN_WIDTH),
     Column(heading="workflow/job", cut_to=MIN_WIDTH),
     Column(heading="told", cut_to=10, style=_event_text.told_style),

@@ -15,7 +15,7 @@ from service.terminal import Column
 
 COLUMNS = (
     Column(heading="since"),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="branch", cut_to=MIN_WIDTH),
     Column(heading="workflow", cut_to=MIN_WIDTH),
     Column(heading="approval", cut_to=MIN_WIDTH),

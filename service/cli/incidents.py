@@ -29,7 +29,7 @@ COLUMNS = (
     Column(heading="id", short=DIGITS),
     Column(heading="state"),
     Column(heading="opened (UTC)", short=MINUTES),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="branch", cut_to=MIN_WIDTH),
     Column(heading="workflow", cut_to=MIN_WIDTH),
     Column(heading="reds"),

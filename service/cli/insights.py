@@ -17,7 +17,7 @@ from service.operations.month_figures import MonthCache
 from service.terminal import Column
 
 WORKFLOWS = (
-    Column(heading="project", cut_to=MIN_WIDTH, keeps_end=True, is_extra=True),
+    Column(heading="project", cut_to=MIN_WIDTH, keeps_end=True, drops_path=True, is_extra=True),
     Column(heading="workflow", cut_to=MIN_WIDTH),
     Column(heading="CircleCI says"),
     Column(heading="median"),
@@ -30,7 +30,7 @@ TESTS = (
     Column(heading="job", cut_to=MIN_WIDTH),
     Column(heading="CircleCI says"),
     Column(heading="our record"),
-    Column(heading="project", cut_to=MIN_WIDTH, keeps_end=True, is_extra=True),
+    Column(heading="project", cut_to=MIN_WIDTH, keeps_end=True, drops_path=True, is_extra=True),
 )
 MAX_TESTS = 20
 MAX_GONE = 5

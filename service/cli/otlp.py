@@ -34,7 +34,7 @@ STEP_COLUMNS = (
 RUN_COLUMNS = (
     Column(heading="state"),
     Column(heading="ended", cut_to=MINUTES),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="branch", cut_to=MIN_WIDTH),
     Column(heading="workflow", cut_to=MIN_WIDTH),
     Column(heading="by its span"),

@@ -24,7 +24,7 @@ from service.text import humanize
 
 COLUMNS = (
     Column(heading="step", style=lambda verb: "red" if verb in FAILURES else ""),
-    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True),
     Column(heading="schedule", cut_to=MIN_WIDTH),
     Column(heading="times", can_wrap=True),
     Column(heading="why", can_wrap=True),

@@ -26,7 +26,7 @@ COLUMNS = (
     Column(heading="state"),
     Column(heading="fails"),
     Column(heading="last failed (UTC)", short=MINUTES),
-    Column(heading="project", cut_to=MIN_WIDTH, is_extra=True),
+    Column(heading="project", cut_to=MIN_WIDTH, drops_path=True, is_extra=True),
     Column(heading="evidence", cut_to=MIN_WIDTH, is_extra=True),
 )
 
@@ -116,7 +116,7 @@ def _row(one: Any) -> tuple[str, ...]:
         one["state"],
         f"{one['fails']} of {one['runs']}",
         format_time(one["last_failed_at"]).removesuffix(" UTC"),
-        readable_project(one) or "",
+        one["project_name"] or one["project"],
         one["evidence"] or "",
     )
 

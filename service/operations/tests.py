@@ -192,7 +192,7 @@ def _evidence(test: ListedTest) -> str | None:
         return test.flakiness.flips
     if not fails:
         return None
-    since = rfc3339(test.fails_in_a_row[0].at)
+    since = f"{test.fails_in_a_row[0].at:%Y-%m-%d %H:%M} UTC"
     return (
         f"it failed in its last run, at {since}" if fails == 1 else f"it failed in its last {fails} runs, since {since}"
     )

@@ -67,7 +67,7 @@ async def test_a_test_has_its_keys(house: House) -> None:
         "fails": 1,
         "first_failed_at": stopped_at,
         "last_failed_at": stopped_at,
-        "evidence": f"it failed in its last run, at {stopped_at}",
+        "evidence": f"it failed in its last run, at {stopped_at[:10]} {stopped_at[11:16]} UTC",
     }
 
 
