@@ -87,6 +87,7 @@ async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
             yield Scene(fleet=fleet, end=end, load=Load(door=fleet.door, chances=Random(1)))
 
 
+@pytest.mark.long
 async def test_what_was_kept_and_not_even_acknowledged_is_told(scene: Scene) -> None:
     await scene.start(door="after:deliveries=1")
     await scene.post(1)

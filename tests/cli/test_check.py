@@ -346,6 +346,7 @@ def test_every_command_has_json(name: str) -> None:
     assert "--json" in options
 
 
+@pytest.mark.long
 def test_command_imports_only_its_own_libraries() -> None:
     said = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "from service.cli import main; main()", "events", "list"],

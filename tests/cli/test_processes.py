@@ -57,7 +57,8 @@ def test_it_serves_from_an_empty_folder_keeps_a_post_and_ends_when_asked_to(serv
     assert code == 0
     assert rows(tmp_path, "SELECT count(*) FROM deliveries") == [(1,)]
     stopping = ["roundsman is stopping: what was begun may end", "roundsman has stopped"]
-    assert [line["event"] for line in served.log[-2:]] == stopping
+    assert [line["event"] for line in served.log if line["event"] in stopping] == stopping
+    assert served.log[-1]["event"] == stopping[-1]  # what was under way may have been decided in between
 
 
 @pytest.mark.long
