@@ -16,7 +16,8 @@ from service.cli._output import AsJson, print_json, print_table, say, warn
 from service.config.settings import Settings
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import GuardChange, GuardSnapshot
+from service.model import GuardChange, GuardSnapshot, slug_spellings
+from service.operations.hook_globs import expand
 from service.operations.json_shapes import rfc3339
 from service.operations.settings_changes import change_json
 from service.operations.time_filters import to_time
@@ -65,10 +66,14 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     async def look(_: Settings, store: Store) -> GuardLook:
         source, now = circleci(config, metrics=Metrics()), store.clock()
         try:
-            named = [hook.project for hook in config.hooks if "*" not in hook.project]
+            if project:
+                return await compare(store, source, [project], now)
             recent = await store.read(find_projects, now - RECENT)
-            projects = [project] if project else list(dict.fromkeys([*named, *recent]))
-            return await compare(store, source, projects, now)
+            wanted = await expand(source, config.hooks, recent)
+            named = [slug_spellings(spec.project)[0] for spec in wanted.specs]
+            found = await compare(store, source, list(dict.fromkeys([*named, *recent])), now)
+            found.unread += [step.why for step in wanted.unread]
+            return found
         finally:
             await source.close()
 

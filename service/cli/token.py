@@ -1,6 +1,7 @@
 """The command about the tokens of CircleCI: token."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -18,6 +19,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
 from service.metrics import Metrics
+from service.operations.hook_globs import project_to_try
 from service.operations.rights import RightFound, find_rights
 from service.pipeline.guards import RECENT, find_projects
 
@@ -32,37 +34,38 @@ def token(as_json: AsJson = False) -> None:
     Exit code 1 when a token is refused or has ended.
     """
     config = managing_config("CircleCI is asked with")
-    project = next((hook.project for hook in config.hooks if "*" not in hook.project), None) or _last_project()
-    tokens = asyncio.run(_look(config, project))
+    project, tokens = asyncio.run(_look(config, _recent_projects()))
     if as_json:
         print_json({"project": project, "tokens": tokens})
     else:
         for one in tokens:
             _print(one)
         if project is None:
-            say("rights were not tried: no project is under `hooks`, and none has posted here")
+            say("rights were not tried: no project that the token shows is under `hooks`, and none has posted here")
     if any(not one["accepted"] or one["has_ended"] for one in tokens):
         raise typer.Exit(1)
 
 
-def _last_project() -> str | None:
+def _recent_projects() -> list[str]:
     async def read(_: Settings, store: Store) -> list[str]:
         return await store.read(find_projects, store.clock() - RECENT)
 
     try:
-        return next(iter(with_store(read)), None)
+        return with_store(read)
     except (BadConfig, Temporary) as error:
         warn([f"the projects that posted are not known: {error}"])
-        return None
+        return []
 
 
-async def _look(config: Config, project: str | None) -> list[dict[str, Any]]:
+async def _look(config: Config, recent: Sequence[str]) -> tuple[str | None, list[dict[str, Any]]]:
+    """Return the project that was asked for, and what is known of each token."""
     source = circleci(config, metrics=Metrics())
     try:
+        project = await project_to_try(source, config.hooks, recent)
         reading, managing = await find_rights(source, project) if project else ((), ())
         if not source.has_admin:
-            return [await _token(source, source.api, TOKEN_SETTING, [*reading, *managing])]
-        return [
+            return project, [await _token(source, source.api, TOKEN_SETTING, [*reading, *managing])]
+        return project, [
             await _token(source, source.api, TOKEN_SETTING, reading),
             await _token(source, source.admin_api, ADMIN_TOKEN_SETTING, managing),
         ]

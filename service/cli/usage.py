@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,9 +27,9 @@ from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
 from service.metrics import Metrics
 from service.model import UNFINISHED, ExportState, UsageExport
+from service.operations.exporters import organization_id, organizations_of
 from service.operations.json_shapes import Json
 from service.operations.usage_report import COLUMNS_OF, report_usage
-from service.pipeline.fetch_usage import org_ids
 from service.pipeline.usage_export import Asking, Window, advance, month_of, window_of
 from service.store.event_search import recent_projects
 from service.terminal import Column
@@ -49,10 +49,14 @@ class By(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """The usage that is asked for."""
+    """The usage that is asked for.
+
+    orgs   the organizations, such as gh/acme, each with slugs of it
+    org    the id of one, instead of these
+    """
 
     windows: Sequence[Window]
-    slugs: Sequence[str]
+    orgs: Mapping[str, Sequence[str]]
     org: str
     wait: timedelta
     anew: bool
@@ -85,8 +89,8 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
     async def do(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
         now = store.clock()
         windows = [window_of(month, now) for month in dict.fromkeys(months or [month_of(now)])]
-        slugs = named or await _known_projects(store, config)
-        wanted = Wanted(windows=windows, slugs=slugs, org=org, wait=timedelta(minutes=wait), anew=anew)
+        orgs = {} if org else await _organizations(store, config, named)
+        wanted = Wanted(windows=windows, orgs=orgs, org=org, wait=timedelta(minutes=wait), anew=anew)
         exports, problems = await _fetch(config, store, wanted)
         return await report_usage(store, exports, by=by, slugs=named), problems
 
@@ -97,9 +101,12 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
         raise typer.Exit(1)
 
 
-async def _known_projects(store: Store, config: Config) -> list[str]:
+async def _organizations(store: Store, config: Config, named: Sequence[str]) -> dict[str, list[str]]:
+    """Return the organizations of projects that are named; else of those under hooks, and of those that posted."""
+    if named:
+        return organizations_of((), named)
     recent = await store.snapshot(recent_projects, since=store.clock() - RECENT)
-    found = list(dict.fromkeys([*(hook.project for hook in config.hooks), *recent]))
+    found = organizations_of(config.hooks, recent)
     if not found:
         raise BadConfig("no project is known here whose organization could be asked for; name one, as gh/acme/web")
     return found
@@ -109,13 +116,15 @@ async def _fetch(config: Config, store: Store, wanted: Wanted) -> tuple[list[Usa
     """Return the exports, and sentences about those that could not be had."""
     source = circleci(config, metrics=Metrics(), clock=store.clock)
     try:
-        orgs = [wanted.org] if wanted.org else await org_ids(source, wanted.slugs)
-        return await _fetch_all(Asking(source=source, store=store, clock=store.clock), orgs, wanted)
+        ids = [wanted.org] if wanted.org else []
+        for org, slugs in wanted.orgs.items():
+            ids.append(await organization_id(source, org, slugs))
+        return await _fetch_all(Asking(source=source, store=store, clock=store.clock), dict.fromkeys(ids), wanted)
     finally:
         await source.close()
 
 
-async def _fetch_all(asking: Asking, orgs: Sequence[str], wanted: Wanted) -> tuple[list[UsageExport], list[str]]:
+async def _fetch_all(asking: Asking, orgs: Iterable[str], wanted: Wanted) -> tuple[list[UsageExport], list[str]]:
     exports, problems = [], []
     for org_id in orgs:
         for window in wanted.windows:

@@ -66,7 +66,7 @@ def organizations_of(specs: Iterable[HookSpec], history: Iterable[str]) -> dict[
     An organization that only a pattern names has no slug.
     """
     found: dict[str, list[str]] = {}
-    for slug in (*(spec.project for spec in specs), *history):
+    for slug in (*(one for spec in specs for one in spec.patterns or (spec.project,)), *history):
         org, _, name = slug.rpartition("/")
         if not org or "*" in org:
             continue
@@ -87,7 +87,7 @@ async def plan(
     planned: set[str] = set()
     for org, slugs in organizations.items():
         try:
-            org_id = await _organization_id(api, org, slugs)
+            org_id = await organization_id(api, org, slugs)
             if org_id not in planned:
                 planned.add(org_id)
                 present = await _list(api, org_id)
@@ -97,8 +97,11 @@ async def plan(
     return steps
 
 
-async def _organization_id(api: CircleCI, org: str, slugs: Sequence[str]) -> str:
-    """Return the id of an organization, by a project of it, else by our membership."""
+async def organization_id(api: CircleCI, org: str, slugs: Sequence[str]) -> str:
+    """Return the id of an organization, by a project of it, else by our membership.
+
+    Raises Temporary or Permanent.
+    """
     for slug in slugs[:MAX_TRIED]:
         try:
             if found := (await api.api.project(slug)).organization_id:

@@ -84,6 +84,13 @@ async def expand(
     return Expansion(specs=(*plain, *many), unread=tuple(search.unread), remarks=tuple(search.remarks))
 
 
+async def project_to_try(api: CircleCI, specs: Sequence[HookSpec], history: Sequence[str]) -> str | None:
+    """Return one project, to try rights with: a named one, else one that posted, else one that a pattern fits."""
+    known = [*(spec.project for spec in specs if not spec.patterns), *history]
+    found = known or [spec.project for spec in (await expand(api, specs, ())).specs]
+    return next(iter(found), None)
+
+
 def _single(specs: Sequence[HookSpec], slug: str, project_id: str) -> HookSpec | None:
     """Return the hook of a project by the first spec that fits it."""
     spec = next((one for one in specs if fits(one, slug)), None)

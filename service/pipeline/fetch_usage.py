@@ -78,7 +78,7 @@ class UsageFetcher:
             if known is not None or (asked_at is not None and now - asked_at < ONCE_IN):
                 continue
             try:
-                found: str | None = (await org_ids(source, slugs))[0]
+                found: str | None = await _org_id(source, slugs)
             except Temporary as error:
                 log.info("the organization of a budget is asked for later", place=place, reason=str(error))
                 continue
@@ -114,19 +114,9 @@ def _words(slug: str) -> Iterator[str]:
     yield slug.rpartition("/")[2]
 
 
-async def org_ids(source: CircleCI, slugs: Sequence[str]) -> Sequence[str]:
-    """Return the ids of the organizations of projects.
-
-    Raises Temporary or Permanent if one is not known.
-    """
-    groups: dict[str, list[str]] = {}
-    for slug in slugs:
-        groups.setdefault(slug.rpartition("/")[0], []).append(slug)
-    return list(dict.fromkeys([await _org_id(source, of_org) for of_org in groups.values()]))
-
-
 async def _org_id(source: CircleCI, slugs: Sequence[str]) -> str:
-    error: Permanent = Permanent(f"CircleCI does not say the organization of {slugs[0]}; name it by --org")
+    """Return the id of the organization of projects; raises Temporary or Permanent."""
+    error: Permanent = Permanent(f"CircleCI does not say the organization of {slugs[0]}")
     for slug in slugs[:MAX_PROJECTS_ASKED]:
         try:
             if found := (await source.api.project(slug)).organization_id:

@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from service.circleci.circleci import CircleCI
+from service.config.hooked_projects import to_hook_spec
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hook_globs import Expansion, expand, fits
+from service.operations.exporters import organization_id, organizations_of
+from service.operations.hook_globs import Expansion, expand, fits, project_to_try
 from service.operations.hook_steps import Verb
 from service.operations.hooks import HookTarget, apply, plan
 from service.operations.patience import Patience
@@ -217,6 +219,17 @@ async def test_projects_are_asked_for_by_documented_slugs_where_a_bare_id_is_not
 
     assert slugs(found) == sorted([*(one.slug for one in MANY), MOBILE.slug])
     assert found.unread == ()
+
+
+async def test_a_pattern_is_never_taken_for_a_project(api: CircleCI) -> None:
+    """Organizations, and the project that rights are tried with, come from what patterns fit."""
+    spec = to_hook_spec(["gh/acme/*", "!gh/acme/app-00"], name="Roundsman", events=("workflow-completed",))
+
+    assert organizations_of([spec], []) == {"gh/acme": []}
+    assert organizations_of([spec], [APP_15]) == {"gh/acme": [APP_15]}
+    assert await organization_id(api, "gh/acme", []) == ORG_ID
+    assert await project_to_try(api, [spec], []) == MANY[1].slug
+    assert await project_to_try(api, [spec], [APP_15]) == APP_15
 
 
 def test_both_spellings_of_a_slug_fit_a_pattern_in_either() -> None:
