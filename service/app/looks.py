@@ -6,7 +6,7 @@ from service.config.configuration import Config
 from service.config.settings import Settings
 from service.health import PING_EVERY_S, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
-from service.operations.hook_watch import WATCH_HOOKS_EVERY_S, HookWatch, read_watch_setting
+from service.operations.hook_watch import FOLLOW_COMMANDS_EVERY_S, WATCH_HOOKS_EVERY_S, HookWatch, read_watch_setting
 from service.operations.right_watch import WATCH_RIGHTS_EVERY_S, RightWatch, read_right_setting
 from service.pipeline.steps import Pipeline
 from service.queue.base import JobQueue
@@ -30,6 +30,7 @@ def schedule_looks(config: Config, pipeline: Pipeline) -> Looks:
     hooks = HookWatch(lambda: pipeline.context, read_watch_setting(config))
     rights = RightWatch(lambda: pipeline.context, read_right_setting(config))
     pipeline.context.jobs.schedule(WATCH_HOOKS_EVERY_S, hooks.look)
+    pipeline.context.jobs.schedule(FOLLOW_COMMANDS_EVERY_S, hooks.look_if_mended)
     pipeline.context.jobs.schedule(WATCH_RIGHTS_EVERY_S, rights.look)
     return Looks(hooks=hooks, rights=rights)
 

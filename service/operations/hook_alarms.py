@@ -58,6 +58,19 @@ def settle_look(transaction: Transaction, context: Context, found: Look, now: da
     settle_alarms(transaction, context, look, now)
 
 
+def has_mended(transaction: Transaction) -> bool:
+    """Return True if a command set a hook right whose drift an alarm is about."""
+    open_ = [alarm for alarm in alarms.find_all(transaction) if alarm.kind is AlarmKind.HOOK_DRIFT]
+    states = hook_states.find_all(transaction) if open_ else {}
+    right = {project: one.looked_at for project, one in states.items() if one.drift is None and one.looked_at}
+    for alarm in open_:
+        about = alarm.key.removeprefix(f"{alarm.kind}:")
+        looks = list(right.values()) if about == MANY else [at for project, at in right.items() if project == about]
+        if any(at > alarm.seen_at for at in looks):
+            return True
+    return False
+
+
 def _add(look: AlarmLook, kind: AlarmKind, sentences: Mapping[str, str], *, open_: set[str], now: datetime) -> None:
     """Add an alarm for each project; of many new ones at once there is one about all."""
     many = f"{kind}:{MANY}"

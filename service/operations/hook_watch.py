@@ -14,7 +14,7 @@ from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Hook, HookSpec, HookState, SecretUse, slug_spellings
 from service.operations.hook_addresses import HOOK_PATH, posts_to_us
-from service.operations.hook_alarms import Look, settle_look
+from service.operations.hook_alarms import Look, has_mended, settle_look
 from service.operations.hook_drift import find_drift
 from service.operations.hook_globs import Answers, expand
 from service.operations.hook_silence import SilenceFacts, find_silence
@@ -27,6 +27,7 @@ from service.store import hook_states, hooks, refusals
 from service.store.event_search import recent_projects
 
 WATCH_HOOKS_EVERY_S = 1800.0
+FOLLOW_COMMANDS_EVERY_S = 60.0
 RECENT = timedelta(days=30)
 ANSWERS_FOR = timedelta(days=1)
 
@@ -71,6 +72,11 @@ class HookWatch:
         facts = await context.store.snapshot(_read_facts, uses, now)
         found = await self._compare(source, setting.url, states, facts)
         await context.store.write(settle_look, context, found, now)
+
+    async def look_if_mended(self) -> None:
+        """Look at once where a command has set hooks right since the last look: their alarms end then."""
+        if await self._context().store.read(has_mended):
+            await self.look()
 
     async def _compare(
         self, source: CircleCI, our_url: str, states: Mapping[str, HookState], facts: SilenceFacts

@@ -127,6 +127,24 @@ async def test_drift_is_told_once_and_so_is_its_end(
     assert (await states(house))["gh/acme/web"].drift is None
 
 
+async def test_alarm_ends_soon_after_a_command_has_mended_the_hook(house: House, watch: HookWatch) -> None:
+    del house.pretend.hooks.registered[hook_of(house)["id"]]
+    assert titles(await look(house, watch)) == [DRIFT]
+    calls = len(house.pretend.calls)
+    await watch.look_if_mended()
+    assert len(house.pretend.calls) == calls
+
+    house.clock.tick(minutes=1)
+    await apply_hooks(house)
+    await watch.look_if_mended()
+    await house.drain()
+
+    assert house.channels.took[-1][1].title == f"{DRIFT}: this has ended"
+    calls = len(house.pretend.calls)
+    await watch.look_if_mended()
+    assert len(house.pretend.calls) == calls
+
+
 @pytest.mark.long
 async def test_second_hook_and_orphan_are_drift(house: House, watch: HookWatch) -> None:
     hook = hook_of(house)
