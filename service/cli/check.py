@@ -30,6 +30,7 @@ from service.operations.checks import (
     running_process,
 )
 from service.operations.group_checks import check_groups
+from service.operations.hold_check import check_holds
 from service.operations.hook_addresses import HOOK_PATH
 from service.operations.oidc_check import check_provider
 from service.web.server.server import listen
@@ -82,7 +83,8 @@ async def find_all(config: Config) -> list[Finding]:
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
     there += await check_provider(settings)
     budgets = check_budgets(config, has_exports=source.has_v3)
-    return [*here, *there, *channels, *check_routes(config.routes), *check_groups(config), *budgets]
+    of_routes = [*check_routes(config.routes), *check_groups(config), *check_holds(config)]
+    return [*here, *there, *channels, *of_routes, *budgets]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

@@ -6,6 +6,8 @@ from service.model import Event, EventKind, Via
 
 FRESH_FOR = timedelta(hours=1)
 SETTINGS_FRESH_FOR = timedelta(days=1)  # they are compared once a day
+HOLD_FRESH_FOR = timedelta(days=7)  # it still waits for a person; one that waits longer is left for `roundsman holds`
+_FRESH_FOR = {EventKind.SETTINGS_CHANGED: SETTINGS_FRESH_FOR, EventKind.WORKFLOW_HELD: HOLD_FRESH_FOR}
 
 
 def stale_reason(event: Event, now: datetime) -> str | None:
@@ -14,12 +16,12 @@ def stale_reason(event: Event, now: datetime) -> str | None:
     Webhooks are told at any age: CircleCI sends them at once, or again soon. So is the end of an approval: a channel
     that was told that a workflow waits is to hear that it waits no more.
     """
-    if event.ends_hold:
+    age = now - event.happened_at
+    if event.ends_hold or event.via is not Via.RECONCILE or age <= _FRESH_FOR.get(event.kind, FRESH_FOR):
         return None
-    age, is_of_settings = now - event.happened_at, event.kind is EventKind.SETTINGS_CHANGED
-    if event.via is not Via.RECONCILE or age <= (SETTINGS_FRESH_FOR if is_of_settings else FRESH_FOR):
-        return None
-    if is_of_settings:
+    if event.kind is EventKind.SETTINGS_CHANGED:
         return f"late: it was found {age.days} days ago; it is told for a day only"
+    if event.kind is EventKind.WORKFLOW_HELD:
+        return f"late: it had waited for {age.days} days when it was found; it is told for a week only"
     found = f"{age / timedelta(hours=1):.0f} h" if age < timedelta(days=2) else f"{age.days} days"
     return f"late: its webhook did not come, and asking found it {found} after its end; it is told for an hour only"

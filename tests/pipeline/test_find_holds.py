@@ -105,6 +105,21 @@ async def test_hold_is_reminded_of_until_it_ends(folder: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("days", "told"), [(3, 1), (8, 0)])
+async def test_hold_that_is_found_late_is_told_within_a_week(folder: Path, days: int, told: int) -> None:
+    """Roundsman was away: the approval is still waited for."""
+    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3") as house:
+        await house.finish(run(house, 1480, "success"))
+        await house.drain()
+        await steps(house, 1)
+        house.pretend.run_finished(replace(held(house), pushed_at=house.clock.now - timedelta(days=days)))
+        await steps(house, 8)
+
+        assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
+        assert len(house.channels.took) == told
+
+
+@pytest.mark.long
 async def test_canceled_hold_ends_without_a_name(house: House) -> None:
     waiting = held(house)
     house.pretend.run_finished(waiting)
