@@ -211,4 +211,5 @@ def _known_project(transaction: Transaction, project_id: str, slug: str) -> Buil
     organization = reconciling.organization_of(transaction, project_id)
     if found is None or organization is None:
         return None
-    return BuiltProject(id=found[0], slug=found[1], name=found[2], organization=organization)
+    name = found[2] and found[2].removeprefix(f"{organization}/")  # a track's has the organization before it
+    return BuiltProject(id=found[0], slug=found[1], name=name, organization=organization)

@@ -36,6 +36,7 @@ FINISHED_FOR = timedelta(days=2)
 UNJUDGED_FOR_S = 60.0  # webhooks that wait to be judged would seem missed
 AFTER_FAILURE = timedelta(minutes=5)
 MAX_REFUSALS = 3
+MAX_FAILURES = 3  # of a step
 TRY_EVERY = 5  # steps
 SPAN_GRACE = timedelta(minutes=2)  # a webhook may take as long as the spans of its workflow
 SPANS_SINCE = timedelta(days=1)
@@ -289,11 +290,20 @@ async def _ask_due(missed: MissedWebhooks, budget: StepBudget, *, calls: int) ->
     old = await store.read(second_looks.count_old_unfinished, before=missed.clock() - YOUNG)
     pause = pause_of_old(old, calls)
     urgent = [one for one in Urgency if one is not Urgency.CHECK]
-    for pipeline in await store.read(reconciling.due, now=missed.clock(), urgency=urgent, limit=budget.left):
-        await _ask(missed, pipeline, pause)
+    await _ask_each(
+        missed, await store.read(reconciling.due, now=missed.clock(), urgency=urgent, limit=budget.left), pause
+    )
     whole, share = [Urgency.CHECK], min(budget.left, checks)
-    for pipeline in await store.read(reconciling.due, now=missed.clock(), urgency=whole, limit=share):
-        await _ask(missed, pipeline, pause)
+    await _ask_each(missed, await store.read(reconciling.due, now=missed.clock(), urgency=whole, limit=share), pause)
+
+
+async def _ask_each(missed: MissedWebhooks, pipelines: Sequence[PipelineToAsk], pause: timedelta) -> None:
+    """Ask for pipelines; a few answers that cannot be read, as a proxy's page, do not end the step."""
+    failures = 0
+    for pipeline in pipelines:
+        failures += not await _ask(missed, pipeline, pause)
+        if failures >= MAX_FAILURES:
+            raise BudgetSpent
 
 
 def pause_of_old(count: int, calls: int) -> timedelta:
@@ -305,10 +315,12 @@ def pause_of_old(count: int, calls: int) -> timedelta:
     return min(max(LOOK_AGAIN, timedelta(minutes=OLD_PART * count / calls)), LATER)
 
 
-async def _ask(missed: MissedWebhooks, pipeline: PipelineToAsk, pause: timedelta) -> None:
+async def _ask(missed: MissedWebhooks, pipeline: PipelineToAsk, pause: timedelta) -> bool:
     """Ask for a pipeline once; one that fails gives way to others.
 
     pause   before the next look at an old one
+
+    Returns False if it failed by something that may concern each call.
     """
     store, now = missed.store, missed.clock()
     later = replace(pipeline, due_at=now + AFTER_FAILURE, looks=pipeline.looks + 1, looked_at=now)
@@ -319,17 +331,16 @@ async def _ask(missed: MissedWebhooks, pipeline: PipelineToAsk, pause: timedelta
         log.info("a pipeline could not be asked for", pipeline=pipeline.id, reason=str(error))
         is_over = later.looks >= MAX_REFUSALS
         await store.write(reconciling.put_look, replace(later, due_at=None) if is_over else later)
-        return
+        return True
     except Temporary as error:
         await store.write(reconciling.put_look, replace(later, looks=pipeline.looks))
-        if not isinstance(error, EndpointError):
-            raise BudgetSpent from error
-        return
+        return isinstance(error, EndpointError)
     if look.found:
         log.warning(
             "webhooks that did not come were found", pipeline=pipeline.id, project=pipeline.slug, posts=look.found
         )
     await store.write(reconciling.put_look, after_look(pipeline, look, missed.clock(), of_old=pause))
+    return True
 
 
 def after_look(pipeline: PipelineToAsk, look: Look, now: datetime, *, of_old: timedelta = LATER) -> PipelineToAsk:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from service.model import posted_slug
 from service.pipeline.steps import Pipeline
-from service.testing.fake_circleci.faults import Fault, broken, too_many
-from service.testing.fake_circleci.organization import Project, Run
+from service.testing.fake_circleci.faults import Fault, broken, html_page, too_many
+from service.testing.fake_circleci.organization import WEB, Project, Run
 from service.testing.fake_circleci.payloads import job_completed, workflow_completed
 from tests.app_fixture import GREEN, RED, House, a_house
 from tests.operator_client import ADMIN_TOKEN
@@ -75,6 +76,9 @@ async def test_missed_workflow_is_found_within_five_minutes_and_told_once(house:
 
     assert house.rows(EVENTS)[-1] == ("reconcile", "workflow-completed", "failed")
     assert house.rows(RECORDED) == [(1480, "passed", 0), (1490, "broke", 0)]
+    assert house.rows("SELECT DISTINCT project_slug, project_name, org FROM events") == [
+        (posted_slug(WEB.slug), WEB.name, "acme")
+    ]
     assert house.channels.told == ["web (json)"]
     assert house.counted("webhooks_missed", kind="workflow-completed") == 1
 
@@ -232,6 +236,20 @@ async def test_faults_in_the_middle_lose_nothing(house: House, fault: Fault) -> 
 
     assert [number for number, *_ in house.rows(RECORDED)] == [1480, 1490, 1491, 1492]
     assert len(house.channels.told) == 1
+
+
+@pytest.mark.long
+async def test_an_answer_that_cannot_be_read_puts_off_its_pipeline_alone(house: House) -> None:
+    await begin(house)
+    missed(house, *(run(house, number, "failed", minutes_ago=6) for number in (1490, 1491, 1492)))
+    house.pretend.faults.next("/pipeline/*/workflow", html_page(200), times=2)
+
+    await reconcile(house, steps=2)
+    assert [number for number, *_ in house.rows(RECORDED)][:1] == [1480]
+    assert len(house.rows(RECORDED)) == 2
+
+    await reconcile(house, steps=6)
+    assert [number for number, *_ in house.rows(RECORDED)] == [1480, 1490, 1491, 1492]
 
 
 @pytest.mark.long
