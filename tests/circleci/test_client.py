@@ -76,6 +76,14 @@ def ok(**body: object) -> httpx.Response:
     return httpx.Response(200, json=body)
 
 
+async def test_read_on_a_connection_that_was_just_closed_is_asked_again() -> None:
+    house = House(httpx.RemoteProtocolError("Server disconnected without sending a response."), ok(**ADA))
+
+    assert (await house.circleci.me()).login == "ada"
+
+    assert len(house.wire.asked) == 2
+
+
 async def test_token_owner_is_asked_for_as_json_with_the_token() -> None:
     house = House(ok(**ADA))
 

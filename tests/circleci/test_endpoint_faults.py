@@ -75,7 +75,7 @@ async def fault(name: str, answer: httpx.Response | Exception) -> tuple[Exceptio
 
 
 @pytest.mark.parametrize("kind", few_and_long(FAULTS, every=7))
-async def test_each_endpoint_says_what_happened_and_asks_once(kind: str) -> None:
+async def test_each_endpoint_says_what_happened_and_changes_nothing_twice(kind: str) -> None:
     answer, expected, words = FAULTS[kind]
     is_of_body = kind in {"HTML", "truncated"}
     wrong = []
@@ -83,7 +83,8 @@ async def test_each_endpoint_says_what_happened_and_asks_once(kind: str) -> None
         error, asked = await fault(name, answer)
         if is_of_body and (name in NOT_PARSED or error is None):
             continue
-        if not isinstance(error, expected) or words not in str(error) or len(asked) != 1:
+        is_asked_again = kind == "hung up" and ENDPOINTS[name].method == "GET" and name != "test_lines"
+        if not isinstance(error, expected) or words not in str(error) or len(asked) != 1 + is_asked_again:
             wrong.append(f"{name}: {error!r}, asked {len(asked)} times")
 
     assert wrong == []

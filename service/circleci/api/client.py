@@ -298,7 +298,7 @@ class Client:
         try:
             with self._metrics.api_seconds.labels(call.endpoint.path).time():
                 async with asyncio.timeout(self._timeout_s):
-                    answer = await fetch(http, call, sink)
+                    answer = await _fetch(http, call, sink)
             outcome = str(answer.status)
         except (TimeoutError, httpx.TimeoutException) as error:
             outcome = "timeout"
@@ -309,6 +309,16 @@ class Client:
         finally:
             self._metrics.api_calls.labels(call.endpoint.path, outcome).inc()
         return answer
+
+
+async def _fetch(http: httpx.AsyncClient, call: Call, sink: Sink | None) -> Answer:
+    """Make the call; a GET once more if the other side hung up, as on a connection that it has just closed."""
+    if call.endpoint.method != "GET" or sink is not None:
+        return await fetch(http, call, sink)
+    try:
+        return await fetch(http, call, sink)
+    except httpx.RemoteProtocolError:
+        return await fetch(http, call, sink)
 
 
 def _require_plain(call: Call, answer: Answer) -> None:
