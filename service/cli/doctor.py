@@ -30,26 +30,28 @@ from service.metrics import Metrics
 from service.operations import doctor as findings_of
 from service.operations.checks import Finding, Grade
 from service.operations.hiding import Private, hiding_for
+from service.operations.hook_globs import project_to_try
 from service.operations.rights import find_rights
 from service.store.event_search import recent_projects
 
 RECENT_DAYS = 30
 MAX_WIDTH, MIN_WIDTH = 100, 40  # columns of a report
 Names = Annotated[bool, typer.Option("--names", help="Show names and addresses; secrets stay hidden.")]
+Send = Annotated[bool, typer.Option("--send", help="Send each channel a test message, which people see.")]
 
 
-def doctor(names: Names = False, as_json: AsJson = False) -> None:
+def doctor(names: Names = False, send: Send = False, as_json: AsJson = False) -> None:
     """Try every connection and right, and say what is wrong.
 
     And what to do. All that `check` looks at, and more: both tokens, their rights, each version of the API, clocks,
     certificates and the days that they have left, the login of mail servers, the servers of channels, the public URL as
-    this machine sees it, the watchdog, disk, queue, dead letters and refusals. Sends no message and changes nothing:
-    whether a channel takes messages, `roundsman receivers test` shows. Names, addresses and secrets are hidden, so
-    that the output may go into an issue.
+    this machine sees it, the watchdog, disk, queue, dead letters and refusals. Changes nothing, and sends no message
+    without --send: a channel may accept the connection and refuse the message. Names, addresses and secrets are
+    hidden, so that the output may go into an issue.
     Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
-    found, private = asyncio.run(_examine(config))
+    found, private = asyncio.run(_examine(config, sends=send))
     hide = hiding_for(config, private, shows_names=names)
     shown = [replace(one, what=hide(one.what), sentence=hide(one.sentence)) for one in found]
     if as_json:
@@ -81,7 +83,7 @@ def _wrapped(finding: Finding) -> list[str]:
     return wrapper.wrap(text)
 
 
-async def _examine(config: Config) -> tuple[list[Finding], Private]:
+async def _examine(config: Config, *, sends: bool) -> tuple[list[Finding], Private]:
     """Return the findings, and the people, projects and hosts that they may name."""
     settings, now = config.settings, now_utc()
     found = await find_all(config)
@@ -92,12 +94,16 @@ async def _examine(config: Config) -> tuple[list[Finding], Private]:
     try:
         projects = [*(hook.project for hook in config.hooks), *recent]
         if settings.circleci_token or settings.circleci_admin_token:
-            found += await _ask_circleci(source, config, projects)
+            found += await _ask_circleci(source, config, recent)
         people = await _owners(source)
     finally:
         await source.close()
     found += await _try_connections(settings, now)
-    tried, hosts = await try_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url), now)
+    channels = AppriseChannels(slack_url=settings.slack_url)
+    try:
+        tried, hosts = await try_channels(config.receivers, channels, now, sends=sends)
+    finally:
+        await channels.close(grace_s=0)
     return [*found, *tried], Private(people=people, projects=projects, hosts=hosts)
 
 
@@ -115,16 +121,15 @@ async def _try_connections(settings: Settings, now: datetime) -> list[Finding]:
     return found
 
 
-async def _ask_circleci(source: CircleCI, config: Config, projects: Sequence[str]) -> list[Finding]:
+async def _ask_circleci(source: CircleCI, config: Config, recent: Sequence[str]) -> list[Finding]:
     settings, today = config.settings, now_utc().date()
     found = [*await findings_of.check_admin_token(source), *await findings_of.check_versions(source)]
     found += findings_of.check_expiry(TOKEN_SETTING, settings.circleci_token_ends, today)
     found += findings_of.check_expiry(ADMIN_TOKEN_SETTING, settings.circleci_admin_token_ends, today)
-    project = next((one for one in projects if "*" not in one), None)
-    if project:
+    if (project := await project_to_try(source, config.hooks, recent)) is not None:
         found += findings_of.check_rights(await find_rights(source, project), has_admin=source.has_admin)
     else:
-        sentence = "not tried: no project is under `hooks`, and none has posted here"
+        sentence = "not tried: no project that the token shows is under `hooks`, and none has posted here"
         found.append(Finding(what="rights", grade=Grade.NOTE, sentence=sentence))
     return [*found, *findings_of.check_circleci_clock(source)]
 

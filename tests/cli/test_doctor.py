@@ -147,6 +147,19 @@ def test_the_report_shows_no_secret_and_no_name(operator: Terminal) -> None:
     assert ("--names" in plain.out, "--names" in open_.out, open_.lines[-1][-9:]) == (True, False, "looked at")
 
 
+@pytest.mark.long
+def test_a_channel_that_refuses_messages_is_found_by_sending_one(operator: Terminal) -> None:
+    """Its server accepts the connection: only a message shows it."""
+    silent = operator.run("doctor", "--json")
+    sent = operator.run("doctor", "--send", "--json", "--names")
+
+    assert "`roundsman doctor --send` sends one" in sentence(silent.json, "messages")
+    assert (silent.code, sent.code) == (0, 1)
+    [what] = [one for one in grades(sent.json) if one.startswith("message to channel")]
+    assert grades(sent.json)[what] == "wrong"
+    assert "messages" not in grades(sent.json)
+
+
 def test_a_report_fits_a_terminal(operator: Terminal) -> None:
     operator.set(ROUNDSMAN_WATCHDOG_URL="http://127.0.0.1:9/ping/obviously-secret")
 
