@@ -29,8 +29,9 @@ Target = Annotated[
 def verify_chain(against: Against = None, as_json: AsJson = False) -> None:
     """Name each row changed, removed or inserted by hand.
 
-    Exit code 1 if there is one. Who can write the database can also make new seals: only a comparison with seals kept
-    elsewhere finds that.
+    Exit code 1 if there is one. Who can write the database can also make new seals, or remove the newest: only a
+    comparison with seals kept elsewhere finds that. A row inserted with a time of the last hour is doubtful until the
+    next seal, and covered then.
     """
     kept = _read_seals(against) if against else {}
 

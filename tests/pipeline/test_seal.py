@@ -105,6 +105,17 @@ async def test_rows_that_were_deleted_with_their_hashes_are_told_by_the_time_of_
     assert "1 of its 2 rows is not on its list; it is of what was committed from 2026-03-02T" in finding["sentence"]
 
 
+@pytest.mark.long
+async def test_row_of_a_table_that_this_release_does_not_know_is_said_to_be_so(house: House) -> None:
+    """As after a rollback: a newer release may have added tables to the chain."""
+    await a_sealed_build(house)
+    house.change("UPDATE sealed_rows SET table_number = 99 WHERE table_number = 3")
+
+    sentences = [one["sentence"] for one in (await report_of(house))["findings"]]
+
+    assert any("was removed, or is of a table that a newer release added" in one for one in sentences)
+
+
 async def test_row_inserted_with_an_old_time_is_named(house: House) -> None:
     await a_sealed_build(house)
     house.clock.tick(hours=3)
