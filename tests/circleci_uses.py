@@ -30,10 +30,14 @@ def uses() -> Mapping[str, tuple[str, ...]]:
 
 
 def _names(tree: ast.AST, owners: set[str]) -> Iterator[str]:
-    """Yield the names of attributes of the API and of its areas."""
+    """Yield the names of attributes of the API and of its areas.
+
+    Not of an area itself on the way to an attribute of it: ``pipelines`` is one, and an endpoint has that name too.
+    """
+    areas = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and id(node) not in areas:
             owner = node.value
             name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
-            if name in owners:
+            if name in (WHOLE if hasattr(dict, node.attr) else owners):  # a mapping may be named after an area
                 yield node.attr
