@@ -263,6 +263,21 @@ async def test_two_looks_at_once_find_a_change_once(house: House) -> None:
 
 
 @pytest.mark.long
+async def test_two_looks_at_once_say_a_lacking_right_once(house: House) -> None:
+    context = house.service.context
+    assert isinstance(context.source, CircleCI)
+    house.pretend.faults.next("*/checkout-key", broken(403), times=2)
+    house.clock.tick(days=1)
+
+    with logged() as talk:
+        looks = [compare(context.store, context.source, [WEB.slug], house.clock()) for _ in range(2)]
+        await asyncio.gather(*looks)
+
+    said = [line["area"] for line in talk.lines if line["event"] == "settings cannot be compared"]
+    assert said == ["checkout_keys"]
+
+
+@pytest.mark.long
 async def test_look_that_asked_earlier_and_wrote_later_changes_nothing(house: House) -> None:
     store, source = house.service.context.store, house.service.context.source
     assert isinstance(source, CircleCI)
