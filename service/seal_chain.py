@@ -301,7 +301,7 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     if report["kept_elsewhere"]:
         said.append(f"compared with {count_of(report['kept_elsewhere'], 'seal')} kept elsewhere")
     else:
-        said.append("compare with seals kept elsewhere (--against): the database's can be made anew, or cut off")
+        said.append("compare with seals kept elsewhere (--against): its own can be made anew or cut off")
     return [*found, *said]
 
 

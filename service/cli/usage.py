@@ -102,7 +102,10 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
 
 
 async def _organizations(store: Store, config: Config, named: Sequence[str]) -> dict[str, list[str]]:
-    """Return the organizations of projects that are named; else of those under hooks, and of those that posted."""
+    """Return the organizations of projects.
+
+    Of those that are named; else of those under hooks, and of those that posted.
+    """
     if named:
         return organizations_of((), named)
     recent = await store.snapshot(recent_projects, since=store.clock() - RECENT)
@@ -131,7 +134,8 @@ async def _fetch_all(asking: Asking, orgs: Iterable[str], wanted: Wanted) -> tup
             try:
                 export = await _finish(asking, org_id, window, wanted)
             except (Temporary, Permanent) as error:
-                problems.append(f"{window.month}: {error}")
+                where = "" if asking.source.has_v3 else ". A CircleCI Server writes no exports of usage"
+                problems.append(f"{window.month}: {error}{where}")
                 continue
             exports.append(export)
             problems += _problems(export)

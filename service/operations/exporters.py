@@ -17,6 +17,7 @@ from service.operations.hook_steps import CHANGES, Verb, with_next_step
 PATH, USUAL_PATH = "/otlp/v1/traces", "/v1/traces"
 MAX_EXPORTERS = 5  # of an organization. Source: CircleCI's Terraform provider, otel_exporter
 AUTHORIZATION = "authorization"
+ON_SERVER = "a CircleCI Server has no exporters, circleci.com alone has"
 MAX_TRIED = 3  # projects of an organization, to learn its id
 
 
@@ -93,7 +94,8 @@ async def plan(
                 present = await _list(api, org_id)
                 steps += _plan_organization(org, org_id, present, target, rotate=rotate)
         except (Temporary, Permanent) as error:
-            steps.append(ExporterStep(verb=Verb.FAILED, org=org, why=with_next_step(error)))
+            why = with_next_step(error) if api.has_v3 else f"{error}; {ON_SERVER}"
+            steps.append(ExporterStep(verb=Verb.FAILED, org=org, why=why))
     return steps
 
 

@@ -9,7 +9,10 @@ from service.operations.checks import Finding, Grade
 
 
 def check_holds(config: Config) -> Iterator[Finding]:
-    """Yield a note on each route with ``event: workflow-held`` that hears of nothing, since CircleCI is not asked."""
+    """Yield a note on each route that asks for ``workflow-held`` and hears of none.
+
+    CircleCI is not asked then.
+    """
     settings = config.settings
     if settings.circleci_token is None:
         reason = "it needs ROUNDSMAN_CIRCLECI_TOKEN"

@@ -85,7 +85,10 @@ async def expand(
 
 
 async def project_to_try(api: CircleCI, specs: Sequence[HookSpec], history: Sequence[str]) -> str | None:
-    """Return one project, to try rights with: a named one, else one that posted, else one that a pattern fits."""
+    """Return one project, to try rights with; None if there is none.
+
+    A named one goes first, then one that posted, then one that a pattern fits.
+    """
     known = [*(spec.project for spec in specs if not spec.patterns), *history]
     found = known or [spec.project for spec in (await expand(api, specs, ())).specs]
     return next(iter(found), None)

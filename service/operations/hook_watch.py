@@ -74,7 +74,10 @@ class HookWatch:
         await context.store.write(settle_look, context, found, now)
 
     async def look_if_mended(self) -> None:
-        """Look at once where a command has set hooks right since the last look: their alarms end then."""
+        """Look at once where a command has set hooks right since the last look.
+
+        Their alarms end then.
+        """
         if await self._context().store.read(has_mended):
             await self.look()
 

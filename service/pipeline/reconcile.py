@@ -298,7 +298,10 @@ async def _ask_due(missed: MissedWebhooks, budget: StepBudget, *, calls: int) ->
 
 
 async def _ask_each(missed: MissedWebhooks, pipelines: Sequence[PipelineToAsk], pause: timedelta) -> None:
-    """Ask for pipelines; a few answers that cannot be read, as a proxy's page, do not end the step."""
+    """Ask for pipelines, one by one.
+
+    A few answers that cannot be read, as the page of a proxy, do not end the step.
+    """
     failures = 0
     for pipeline in pipelines:
         failures += not await _ask(missed, pipeline, pause)

@@ -312,7 +312,10 @@ class Client:
 
 
 async def _fetch(http: httpx.AsyncClient, call: Call, sink: Sink | None) -> Answer:
-    """Make the call; a GET once more if the other side hung up, as on a connection that it has just closed."""
+    """Make the call, and a GET once more if the other side hung up.
+
+    It may have closed the connection just before, and a GET changes nothing.
+    """
     if call.endpoint.method != "GET" or sink is not None:
         return await fetch(http, call, sink)
     try:
