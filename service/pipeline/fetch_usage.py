@@ -1,8 +1,8 @@
 """Fetch once a day what organizations used, so that budgets are compared with it.
 
-Only where there are budgets, operators to tell, a token and API v3: a CircleCI Server writes no exports. One export is
-made in a day for an organization, of this month, or of the last one until all of its days are read. An export under way
-is gone on with by the next look, whichever process takes it. A refusal is told once in a month.
+Only where there are budgets, operators to tell, a token and API v3: a CircleCI Server writes no exports. Of a month one
+export is made in a day for an organization: of this month, or of the last one until all of its days are read. An export
+under way is gone on with by the next look, whichever process takes it. A refusal is told once in a month.
 """
 
 from collections.abc import Iterator, Sequence
@@ -133,8 +133,9 @@ async def _advance_org(context: Context, asking: Asking, org_id: str, now: datet
     if running is not None:
         window = window_of(running.month, now) if now - running.changed_at >= _pause(running) else None
     else:
-        is_due = all(now - one.asked_at > ONCE_IN for one in exports)
-        window = _due_window(exports, now) if is_due else None
+        window = _due_window(exports, now)
+        if window is not None and any(one.month == window.month and now - one.asked_at <= ONCE_IN for one in exports):
+            window = None
     if window is None:
         return
     export = await _advance(asking, org_id, window)

@@ -84,6 +84,27 @@ async def test_usage_is_fetched_once_a_day_and_tells_of_a_budget(house: House) -
 
 
 @pytest.mark.long
+@pytest.mark.long
+async def test_export_of_another_month_by_a_person_puts_no_budget_off(house: House) -> None:
+    now, month = house.clock(), datetime(2026, 1, 1, tzinfo=UTC)
+    asked = UsageExport(
+        id="of-a-person",
+        org_id=ORG_ID,
+        month="2026-01",
+        starts_at=month,
+        ends_at=month.replace(month=2),
+        state=ExportState.READ,
+        asked_at=now,
+        changed_at=now,
+    )
+    await house.service.context.store.write(usage.put_export, asked)
+
+    await look(house, UsageFetcher(), minutes=1)
+
+    assert created(house) == 1
+    assert (await kept(house)).month == "2026-03"
+
+
 async def test_export_is_gone_on_with_by_another_process(house: House) -> None:
     house.pretend.usage.polls = 3
 
@@ -185,7 +206,7 @@ async def test_last_days_of_a_month_are_read_in_the_next_and_still_tell_of_its_b
     told = [message.text for _, message in house.channels.took]
     assert [month in text for month, text in zip(("2026-04", "2026-03"), told, strict=True)] == [True, True]
     starts = [one["start"][:10] for one in house.pretend.usage.created]
-    assert starts == ["2026-03-01", "2026-04-01", "2026-03-01"]
+    assert starts == ["2026-03-01", "2026-04-01", "2026-03-01", "2026-04-01"]
 
 
 @pytest.mark.long
