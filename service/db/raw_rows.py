@@ -33,10 +33,12 @@ class RawRows(Generic[Built]):
             type_coerce(column, NullType()).label(column.name) for column in columns
         ]
 
-    def read(self, transaction: Transaction, wanted: Select[Any]) -> list[Built]:
+    def read(
+        self, transaction: Transaction, wanted: Select[Any], given: Mapping[str, Any] | None = None
+    ) -> list[Built]:
         """Return an object for each row of a statement that selects ``columns``."""
         build = self._by_dialect.get(transaction.dialect.name) or self._keeping(transaction.dialect)
-        return [build(tuple(row)) for row in transaction.execute(wanted).all()]
+        return [build(tuple(row)) for row in transaction.execute(wanted, given).all()]
 
     def _keeping(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], Built]:
         converted = [

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from service.model.opaque_slugs import OPAQUE, opaque_spellings
@@ -106,6 +107,7 @@ class Project:
     default_branch: str | None = field(default=None, compare=False)
 
 
+@lru_cache(maxsize=10_000)  # pure, and asked for each of a thousand rows
 def slug_spellings(slug: str) -> tuple[str, ...]:
     """Return every spelling of a project slug, the short one first.
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from service.db.tables import Transaction
 from service.operations.json_shapes import Json, rfc3339
-from service.operations.now import MAX_STRIPS, MAX_TILES, STRIP_RUNS, Setting, project_json
+from service.operations.now import MAX_STRIPS, MAX_TILES, Setting, project_json, project_strips
 from service.operations.workflow_filter import WorkflowFilter, choose
 from service.operations.workflow_states import WorkflowState, group_by_project, with_state
 from service.store import default_tracks
@@ -15,8 +15,7 @@ def read_board(transaction: Transaction, wanted: WorkflowFilter, now: datetime, 
     every = (with_state(one, now) for one in default_tracks.find(transaction))
     chosen = choose(every, wanted, setting.routes)
     projects = group_by_project(chosen)
-    shown = {one.track.id for project in projects[:MAX_STRIPS] for one in project.workflows}
-    strips = default_tracks.last_runs(transaction, shown, limit=STRIP_RUNS)
+    strips = project_strips(transaction, projects[:MAX_STRIPS])
     return {
         "as_of": rfc3339(now),
         "workflows": sum(one.state in {WorkflowState.RED, WorkflowState.GREEN} for one in chosen),

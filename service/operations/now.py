@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -21,7 +22,7 @@ from service.operations.workflow_states import (
 )
 from service.pipeline.record_tests import FAILED_JOBS
 from service.store import default_tracks, events, incidents, notifications, red_rows, runs
-from service.store.default_tracks import StripRun
+from service.store.default_tracks import MAX_STRIP_RUNS, StripRun
 from service.store.red_rows import FailedJob
 from service.store.same_names import definitions_of
 
@@ -77,9 +78,8 @@ def read_now(transaction: Transaction, asked: Asked, now: datetime, *, weeks: We
         reds = _of_person(transaction, reds, wanted.person, setting.people)
     shown = reds[(page - 1) * MAX_REDS : page * MAX_REDS]
     projects = group_by_project(chosen)
-    tiled = {one.track.id for project in projects[:MAX_STRIPS] for one in project.workflows}
-    strips = default_tracks.last_runs(transaction, tiled | {one.track.id for one in shown}, limit=STRIP_RUNS)
-    facts = _read_facts(transaction, shown, strips)
+    strips = project_strips(transaction, projects[:MAX_STRIPS])
+    facts = _read_facts(transaction, shown)
     ids = [one.track.id for one in chosen]
     return {
         "as_of": rfc3339(now),
@@ -123,9 +123,8 @@ def _of_person(
     return found
 
 
-def _read_facts(
-    transaction: Transaction, shown: Sequence[BranchWorkflow], strips: Mapping[int, Sequence[StripRun]]
-) -> RedFacts:
+def _read_facts(transaction: Transaction, shown: Sequence[BranchWorkflow]) -> RedFacts:
+    ids = [one.track.id for one in shown]
     known = _incidents_of(transaction, shown)
     of_runs = events_of(transaction, {run for one in known.values() for run in (one.opened_by, one.last_red)})
     newest = {one.last_red for one in known.values()}
@@ -137,8 +136,8 @@ def _read_facts(
         events=of_runs,
         failures=failures_of(transaction, newest, of_runs),
         notifications=told,
-        strips=strips,
-        definitions=definitions_of(transaction, [one.track.id for one in shown]),
+        strips=default_tracks.last_runs(transaction, ids, limit=STRIP_RUNS),
+        definitions=definitions_of(transaction, ids),
     )
 
 
@@ -245,6 +244,7 @@ def told_json(found: Sequence[Notification]) -> list[Json]:
     ]
 
 
+@lru_cache(maxsize=MAX_STRIP_RUNS)  # as many as are kept: a page has most of a thousand, and few are new
 def run_json(run: StripRun) -> Json:
     """Return the shape of a run in a strip."""
     return {
@@ -276,6 +276,12 @@ def project_json(project: ProjectState, strips: Mapping[int, Sequence[StripRun]]
         last = sorted(runs_of_it, key=lambda run: (run.stopped_at, run.id))[-STRIP_RUNS:]
         shape["runs"] = [run_json(run) for run in last]
     return shape
+
+
+def project_strips(transaction: Transaction, projects: Sequence[ProjectState]) -> Mapping[int, Sequence[StripRun]]:
+    """Return the last runs of projects, by track."""
+    ids = [one.track.id for project in projects for one in project.workflows]
+    return default_tracks.last_of_projects(transaction, ids, limit=STRIP_RUNS)
 
 
 def stale_json(one: BranchWorkflow) -> Json:

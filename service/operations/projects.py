@@ -8,7 +8,7 @@ from service.db.tables import Transaction
 from service.model import slug_spellings
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.month_figures import Month, MonthCache
-from service.operations.now import STRIP_RUNS, Setting, project_json
+from service.operations.now import Setting, project_json, project_strips
 from service.operations.workflow_filter import WorkflowFilter, choose, organizations
 from service.operations.workflow_states import (
     BranchWorkflow,
@@ -20,8 +20,6 @@ from service.operations.workflow_states import (
 from service.store import default_tracks, project_tracks
 
 MAX_ROWS = 50
-MAX_STRIPS = 200
-"""The workflows of a page whose last runs are read."""
 EVERYTHING = WorkflowFilter()
 
 
@@ -47,7 +45,7 @@ def read_projects(
     shown = projects[first : first + MAX_ROWS]
     month = months.read(transaction, now)
     ids = [one.track.id for project in shown for one in project.workflows]
-    strips = default_tracks.last_runs(transaction, ids[:MAX_STRIPS], limit=STRIP_RUNS)
+    strips = project_strips(transaction, shown)
     reds = project_tracks.last_reds(transaction, ids)
     return {
         "as_of": rfc3339(now),

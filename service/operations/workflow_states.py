@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 
 from service.model import Color, Track, slug_spellings
 from service.store.tracks import StoredTrack
@@ -51,7 +49,7 @@ class ProjectState:
     @cached_property
     def counts(self) -> Counter[WorkflowState]:
         """Return the number of workflows in each state."""
-        return Counter(one.state for one in self.workflows)
+        return Counter([one.state for one in self.workflows])
 
     @cached_property
     def state(self) -> WorkflowState:
@@ -85,13 +83,17 @@ def organization(track: Track) -> str | None:
 
 def group_by_project(workflows: Iterable[BranchWorkflow]) -> Sequence[ProjectState]:
     """Return the projects of workflows: red ones first, then by name."""
-    keyed = [(_key(one.track), one.track.workflow or "", nth, one) for nth, one in enumerate(workflows)]
-    projects = []
-    for (slug, _), some in groupby(sorted(keyed), key=itemgetter(0)):
-        found = tuple(one for *_, one in some)
-        projects.append(ProjectState(slug=slug or None, name=project_name(found[0].track), workflows=found))
+    grouped: dict[tuple[str, str], list[BranchWorkflow]] = {}
+    for one in workflows:
+        grouped.setdefault(_key(one.track), []).append(one)
+    projects = [_project(slug, some) for (slug, _), some in grouped.items()]
     order = list(WorkflowState)
     return sorted(projects, key=lambda one: (order.index(one.state), one.name.casefold(), one.slug or ""))
+
+
+def _project(slug: str, found: list[BranchWorkflow]) -> ProjectState:
+    ordered = tuple(sorted(found, key=lambda one: one.stored.track.workflow or ""))
+    return ProjectState(slug=slug or None, name=project_name(ordered[0].track), workflows=ordered)
 
 
 def _key(track: Track) -> tuple[str, str]:

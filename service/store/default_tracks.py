@@ -8,8 +8,9 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import CTE, Select, bindparam, func, select, text
 
+from service.db.columns import is_any
 from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, runs, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
@@ -29,9 +30,12 @@ _RED = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StripRun:
-    """A run as a bar of a strip: its color, its end and its duration."""
+    """A run as a bar of a strip: its color, its end and its duration.
+
+    It is equal to itself alone: what is kept of it is found at once.
+    """
 
     id: UUID
     event_id: UUID
@@ -51,10 +55,53 @@ _STRIP_COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_
 _STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
 
 
+_ORDER = (runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
+
+
+def _firsts() -> CTE:
+    """Return tracks, each with the pipeline from which on it has so many runs, or 0.
+
+    The index of tracks and pipelines answers it, however long the history is. It is answered once for a track: without
+    that word, databases look for it once for each run of all history.
+    """
+    number = (
+        select(runs.c.pipeline_number)
+        .where(runs.c.track_id == tracks.c.id, runs.c.pipeline_number.is_not(None))
+        .order_by(runs.c.pipeline_number.desc())
+        .offset(bindparam("skipped"))
+        .limit(1)
+    ).correlate(tracks)
+    columns = (tracks.c.id, tracks.c.project_slug, tracks.c.project_name)
+    wanted = select(*columns, func.coalesce(number.scalar_subquery(), 0).label("number"))
+    return wanted.where(is_any(tracks.c.id, "track_ids")).cte("firsts").prefix_with("MATERIALIZED")
+
+
+def _last_runs_of_projects() -> Select[Any]:
+    """Return the statement for the last runs of projects: it chooses in the index, and reads no other row."""
+    newest_first = (runs.c.pipeline_number.desc(), runs.c.id.desc())
+    project = (_FIRSTS.c.project_slug, _FIRSTS.c.project_name)
+    nth = func.row_number().over(partition_by=project, order_by=newest_first).label("nth")
+    ranked = select(runs.c.id, nth).join_from(_FIRSTS, runs, _IS_LAST).subquery()
+    chosen = select(ranked.c.id).where(ranked.c.nth <= bindparam("limit"))
+    return select(*_STRIPS.columns).where(runs.c.id.in_(chosen)).order_by(*_ORDER)
+
+
+# built once: that takes longer than to run them
+_FIRSTS = _firsts()
+_IS_LAST = (runs.c.track_id == _FIRSTS.c.id) & (runs.c.pipeline_number >= _FIRSTS.c.number)
+_LAST = select(*_STRIPS.columns).join_from(_FIRSTS, runs, _IS_LAST).order_by(*_ORDER)
+_LAST_OF_PROJECTS = _last_runs_of_projects()
+_FIND = (
+    select(*_TRACKS.columns)
+    .where(_IS_OF_DEFAULT_BRANCH)
+    .order_by(tracks.c.project_slug, tracks.c.workflow)
+    .limit(MAX_TRACKS)
+)
+
+
 def find(transaction: Transaction) -> Sequence[StoredTrack]:
     """Return the tracks of the default branches of all projects, at most MAX_TRACKS."""
-    wanted = select(*_TRACKS.columns).where(_IS_OF_DEFAULT_BRANCH).order_by(tracks.c.project_slug, tracks.c.workflow)
-    return _TRACKS.read(transaction, wanted.limit(MAX_TRACKS))
+    return _TRACKS.read(transaction, _FIND)
 
 
 def count_red(transaction: Transaction, now: datetime) -> int:
@@ -74,28 +121,25 @@ def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: in
 
     Runs of unknown pipelines, which stand alone, are left out.
     """
+    found = _by_track(transaction, _LAST, track_ids, limit)
+    return {track_id: some[-limit:] for track_id, some in found.items()}
+
+
+def last_of_projects(
+    transaction: Transaction, track_ids: Collection[int], *, limit: int
+) -> Mapping[int, list[StripRun]]:
+    """Return the runs of tracks that are of the last pipelines of their project, by track.
+
+    Of a project that is spelled in two ways there are the last of each. Runs are left out as by ``last_runs``.
+    """
+    return _by_track(transaction, _LAST_OF_PROJECTS, track_ids, limit)
+
+
+def _by_track(
+    transaction: Transaction, wanted: Select[Any], track_ids: Collection[int], limit: int
+) -> dict[int, list[StripRun]]:
     if not track_ids:
         return {}
-    wanted = (
-        select(*_STRIPS.columns)
-        .join(tracks, tracks.c.id == runs.c.track_id)
-        .where(tracks.c.id.in_(track_ids), runs.c.pipeline_number >= _first_of_last(limit))
-        .order_by(runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
-    )
-    found = groupby(_STRIPS.read(transaction, wanted), key=attrgetter("track_id"))
-    return {track_id: list(some)[-limit:] for track_id, some in found}
-
-
-def _first_of_last(limit: int) -> Any:
-    """Return the pipeline from which on a track has so many runs, or the first.
-
-    The index of tracks and pipelines answers it, however long the history is.
-    """
-    numbers: Select[Any] = (
-        select(runs.c.pipeline_number)
-        .where(runs.c.track_id == tracks.c.id, runs.c.pipeline_number.is_not(None))
-        .order_by(runs.c.pipeline_number.desc())
-        .offset(limit - 1)
-        .limit(1)
-    )
-    return func.coalesce(numbers.correlate(tracks).scalar_subquery(), 0)
+    given = {"track_ids": list(track_ids), "limit": limit, "skipped": limit - 1}
+    found = groupby(_STRIPS.read(transaction, wanted, given), key=attrgetter("track_id"))
+    return {track_id: list(some) for track_id, some in found}
