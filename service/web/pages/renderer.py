@@ -68,9 +68,6 @@ def _environment(folder: Path) -> Environment:
     environment.filters |= {
         "age": template_filters.age_of,
         "ago": template_filters.ago,
-        "marks": charts.marks,
-        "mark_paths": charts.mark_paths,
-        "result_counts": charts.result_counts,
         "data_size": template_filters.data_size,
         "build_name": template_filters.build_name,
         "percent": percent,

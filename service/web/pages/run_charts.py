@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from markupsafe import Markup
+
 from service.message.status_text import age, duration, severity
 from service.operations.json_shapes import Json
 from service.text import humanize
@@ -120,6 +122,18 @@ def days_in_words(days: Sequence[Json]) -> str:
     return ", ".join(f"{kinds[kind]} {said}" for kind, said in words.items() if kinds[kind])
 
 
+def grid_cells(cells: Sequence[Json | None]) -> Markup:
+    """Return a row of a grid: for each run the letter of the job's status, which leads to its build."""
+    return Markup("".join(map(_cell, cells)))  # noqa: S704 - ids, and words of ours
+
+
+def _cell(cell: Json | None) -> str:
+    if cell is None:
+        return "<td></td>"
+    status = cell["status"]
+    return f'<td><a class="is-{severity(status)}" href="/builds/{cell["build"]}">{letter(status)}</a></td>'
+
+
 def letter(status: str) -> str:
     """Return the letter of a job's status."""
     return OWN_LETTERS.get(status) or LETTERS[severity(status)]
@@ -156,9 +170,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "day_of_month": day_of_month,
     "days_in_words": days_in_words,
     "dots": dots,
+    "grid_cells": grid_cells,
     "lasted": lasted,
     "legend": legend,
-    "letter": letter,
     "median_line": median_line,
     "span": span,
 }
