@@ -5,12 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from service.db.tables import Transaction
-from service.model import HookSpec, Role
+from service.model import HookSpec
 from service.operations.health_page import is_worrying, lacks_hook
 from service.queue.base import WORKER_ALIVE_WITHIN
-from service.store import alarms, dead_counts, health_rows, heartbeats, hooks, refusals
-
-WORKING_ROLES = (Role.SERVE, Role.WORKER)
+from service.store import health_rows, hooks, refusals
+from service.store.changes import PageState
 
 
 class HealthState(StrEnum):
@@ -22,31 +21,31 @@ class HealthState(StrEnum):
 
 
 def read_state(
-    transaction: Transaction, now: datetime, *, wanted_hooks: Sequence[HookSpec] = (), is_shared: bool
+    transaction: Transaction,
+    state: PageState,
+    now: datetime,
+    *,
+    wanted_hooks: Sequence[HookSpec] = (),
+    is_shared: bool,
 ) -> HealthState:
     """Return the state that the page of health gives, by a few rows.
 
     is_shared   other processes may work: where none does, it is trouble
     What a process alone knows, such as whether CircleCI answers it, is on the page only.
     """
-    if is_shared and _is_worker_silent(transaction, now):
+    is_worker_silent = state.beat_at is not None and now - state.beat_at > WORKER_ALIVE_WITHIN
+    if state.has_alarms or (is_shared and is_worker_silent):
         return HealthState.TROUBLE
-    if alarms.find_all(transaction):
-        return HealthState.TROUBLE
-    if _asks_for_person(transaction, now, wanted_hooks):
+    if state.dead_letters or _asks_for_person(transaction, now, wanted_hooks):
         return HealthState.ATTENTION
     return HealthState.WELL
 
 
 def _asks_for_person(transaction: Transaction, now: datetime, wanted_hooks: Sequence[HookSpec]) -> bool:
-    if any(dead_counts.count_dead_letters(transaction).values()):
-        return True
-    known, refused = hooks.find_all(transaction), refusals.latest(transaction)
+    refused = refusals.latest(transaction)
+    if not refused and not wanted_hooks:
+        return False  # as nearly always: a page must not read every hook
+    known = hooks.find_all(transaction)
     if refused and is_worrying(refused, known, health_rows.last_accepted(transaction), now):
         return True
     return lacks_hook(transaction, wanted_hooks, (known, refused), now)
-
-
-def _is_worker_silent(transaction: Transaction, now: datetime) -> bool:
-    last = heartbeats.latest(transaction, WORKING_ROLES)
-    return last is not None and now - last > WORKER_ALIVE_WITHIN

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.db.tables import Transaction
 from service.model import EventKind, Transition
 from service.operations.search_text import write
-from service.operations.suggestions import suggest_branches
+from service.operations.suggestions import with_listed_branches
 from service.routing.match_keys import SEARCH_FILTERS
 from service.store import names
 from service.store.filters import Search, escaped, read_patterns
@@ -43,11 +43,9 @@ def find_hints(transaction: Transaction, search: Search) -> list[Hint]:
 
 def suggest(transaction: Transaction, *, limit: int = 15) -> list[str]:
     """Return parts of a search to choose from: fixed values, and the latest names."""
-    found = {
-        "project": names.latest(transaction, "project", limit=limit),
-        "branch": suggest_branches(transaction, limit=limit),
-        "workflow": names.latest(transaction, "workflow", limit=limit),
-    }
+    found = names.latest_of(transaction, ("project", "branch", "workflow", "author"), limit=limit)
+    found["branch"] = with_listed_branches(transaction, found["branch"], limit=limit)
+    authors = found.pop("author")
     latest = {filter_name: [escaped(name) for name in some] for filter_name, some in found.items()}
-    latest["by"] = [name for name in names.latest(transaction, "author", limit=limit) if "@" not in name]
+    latest["by"] = [name for name in authors if "@" not in name]
     return [write({name: [value]}, [name]) for name, some in {**FIXED, **latest}.items() for value in some]

@@ -27,7 +27,11 @@ def suggest_branches(transaction: Transaction, project: str | None = None, *, li
     """
     if project:
         return _of_project(transaction, project)[:limit]
-    found = names.latest(transaction, "branch", limit=limit)
+    return with_listed_branches(transaction, names.latest(transaction, "branch", limit=limit), limit=limit)
+
+
+def with_listed_branches(transaction: Transaction, found: list[str], *, limit: int) -> list[str]:
+    """Return branches on record, and where these are few those that CircleCI lists."""
     if len(found) < limit:
         for one in insights.find_kind(transaction, InsightKind.BRANCHES, limit=MAX_LISTS):
             found += (one.facts or {}).get("branches", [])[:limit]

@@ -1,5 +1,7 @@
-"""The version of what pages show: it changes with the first change."""
+"""The version of what pages show, which changes with the first change, and what each page counts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -7,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Column, Label, func, select
 
-from service.db.tables import Transaction, actions, events, is_unsent, notifications
-from service.model import NotificationState
+from service.db.tables import Transaction, actions, alarms, events, heartbeats, is_unsent, notifications
+from service.model import NotificationState, Role
 from service.store import dead_counts
 from service.store.cursors import SortKey, to_cursor
 
@@ -35,7 +37,34 @@ _COUNTED = (
     *dead_counts.COUNTS.values(),
 )
 _READ = select(*_COUNTED)  # one statement: each page that a browser shows asks for it
+_BEATS = select(func.max(heartbeats.c.beat_at)).where(heartbeats.c.role != Role.WEB.value)
+_READ_STATE = _READ.add_columns(_BEATS.scalar_subquery(), select(alarms.c.key).exists())
 _NEWEST_ACTS = select(actions.c.id).order_by(actions.c.at.desc(), actions.c.id.desc()).limit(NEWEST_ACTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageState:
+    """The facts that every page tells, found by one look.
+
+    beat_at     the time of the latest heartbeat of a process that works; None before the first
+    has_alarms  whether Roundsman warns of itself
+    """
+
+    version: str
+    dead_letters: int
+    beat_at: datetime | None
+    has_alarms: bool
+
+
+def read_page_state(transaction: Transaction) -> PageState:
+    """Return the version of what pages show, and what their navigation tells."""
+    *counted, beat_at, has_alarms = transaction.execute(_READ_STATE).one()
+    return PageState(
+        version=_version(transaction, counted),
+        dead_letters=sum(counted[-len(dead_counts.COUNTS) :]),
+        beat_at=beat_at,
+        has_alarms=has_alarms,
+    )
 
 
 def read_version(transaction: Transaction) -> str:
@@ -44,7 +73,11 @@ def read_version(transaction: Transaction) -> str:
     That is the cursors of the newest event and notification, a digest of the newest acts of operators, and the counts
     of what waits and is dead. It reads a few rows of indexes, however long the history is.
     """
-    event_at, event_id, told_at, told_id, waiting, *dead = transaction.execute(_READ).one()
+    return _version(transaction, transaction.execute(_READ).one())
+
+
+def _version(transaction: Transaction, counted: Sequence[Any]) -> str:
+    event_at, event_id, told_at, told_id, waiting, *dead = counted
     newest = (_cursor(event_at, event_id), _cursor(told_at, told_id))
     return ".".join([*newest, _digest_of_acts(transaction), f"{waiting}.{sum(dead)}"])
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
-from sqlalchemy import Integer, Select, bindparam, delete, select
+from sqlalchemy import CompoundSelect, Integer, Select, bindparam, delete, desc, select, union_all
 
 from service.db.columns import UtcDateTime
 from service.db.tables import INDEXED_COLUMNS, Transaction, names
@@ -182,6 +182,28 @@ def _escaped(letter: str) -> str:
 def latest(transaction: Transaction, field: str, *, limit: int) -> list[str]:
     """Return the names of a field that were seen last."""
     return list(transaction.execute(_LATEST, {"wanted": field, "at_most": limit}).scalars())
+
+
+def latest_of(transaction: Transaction, fields: Sequence[str], *, limit: int) -> dict[str, list[str]]:
+    """Return the names of each field that were seen last, in one statement."""
+    found: dict[str, list[str]] = {field: [] for field in fields}
+    for field, name, _ in transaction.execute(_latest_of(tuple(fields)), {"at_most": limit}):
+        found[field].append(name)
+    return found
+
+
+@cache  # to build a statement takes longer than to run it
+def _latest_of(fields: tuple[str, ...]) -> CompoundSelect[str, str, datetime]:
+    """Select each field's newest names; each part of its own, so that it reads no further than the limit."""
+    columns = (names.c.field, names.c.name, names.c.seen_at)
+    newest = bindparam("at_most", type_=Integer)
+    parts = (
+        select(*columns).where(names.c.field == field).order_by(names.c.seen_at.desc()).limit(newest).subquery()
+        for field in fields
+    )
+    return union_all(*(select(part.c.field, part.c.name, part.c.seen_at) for part in parts)).order_by(
+        desc("seen_at")
+    )
 
 
 def find_similar(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:

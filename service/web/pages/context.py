@@ -24,7 +24,7 @@ from service.operations.tests_page import TestsCache
 from service.operations.week_figures import WeeksCache
 from service.queue.base import JobQueue
 from service.store import dead_counts, default_tracks
-from service.store.changes import read_version
+from service.store.changes import read_page_state
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
 from service.web.auth.rights import rights_of
@@ -102,12 +102,9 @@ class PageContext:
 
         def read(transaction: Transaction) -> dict[str, Any]:
             shown = work(transaction, *args, **kwargs)
-            counted: dict[str, Any] = {
-                "dead_letter_count": _count_dead_letters(transaction),
-                "version": read_version(transaction),
-            }
-            wanted = self.health.setting.hooks
-            counted["health"] = read_state(transaction, now, wanted_hooks=wanted, is_shared=self.store.is_shared)
+            state, wanted = read_page_state(transaction), self.health.setting.hooks
+            health = read_state(transaction, state, now, wanted_hooks=wanted, is_shared=self.store.is_shared)
+            counted = {"dead_letter_count": state.dead_letters, "version": state.version, "health": health}
             return {**shown, **counted, "red_count": default_tracks.count_red(transaction, now)}
 
         return await self.store.snapshot(read)
