@@ -16,6 +16,7 @@ from service.store import insights, runs
 MAX_FLAKY = 20
 MAX_DAYS = 14
 STALE_AFTER = timedelta(days=2)
+_OF_WORKFLOW = (InsightKind.RUNS, InsightKind.JOBS, InsightKind.SERIES, InsightKind.TESTS, InsightKind.JOB_RUNS)
 TestName = tuple[str | None, str | None, str]
 """A test by project, job and name."""
 
@@ -60,10 +61,9 @@ def of_workflow(transaction: Transaction, slug: str | None, workflow: str | None
     if slug is None or workflow is None:
         return None
     place = slug_spellings(slug)[0]
-    found = {
-        kind: insights.find(transaction, Question(kind=kind, place=place, subject=workflow))
-        for kind in (InsightKind.RUNS, InsightKind.JOBS, InsightKind.SERIES, InsightKind.TESTS, InsightKind.JOB_RUNS)
-    }
+    questions = {kind: Question(kind=kind, place=place, subject=workflow) for kind in _OF_WORKFLOW}
+    answers = insights.find_each(transaction, questions.values())
+    found = {kind: answers.get(question) for kind, question in questions.items()}
     first = next((one for one in found.values() if one), None)
     if first is None:
         return None

@@ -56,6 +56,7 @@ def read_workflow(transaction: Transaction, key: ProjectKey, where: OnBranch, no
     every = track_runs.latest(transaction, track.id, is_ordered=track.is_ordered)
     last = every[-GRID_RUNS:]
     jobs = job_results.of_runs(transaction, track, last)
+    names = _names(last, jobs)
     return {
         "as_of": rfc3339(now),
         "project": key.slug,
@@ -71,8 +72,8 @@ def read_workflow(transaction: Transaction, key: ProjectKey, where: OnBranch, no
         "definitions": branches.pop("definitions"),
         "branches": branches,
         "runs": [_run_json(run) for run in last],
-        "jobs": _grid(last, jobs)[:MAX_JOBS],
-        "more_jobs": max(len(_names(last, jobs)) - MAX_JOBS, 0),
+        "jobs": _grid(last, jobs, names[:MAX_JOBS]),
+        "more_jobs": max(len(names) - MAX_JOBS, 0),
         "runs_with_jobs": len(jobs),
         "dots": [_run_json(run) for run in every[-MAX_DOTS:]],
         "median_ms": _median_ms(every[-MAX_DOTS:]),
@@ -133,18 +134,17 @@ def _names(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]]) -
     return sorted(failed, key=lambda name: (-failed[name], name))
 
 
-def _grid(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]]) -> list[Json]:
-    """Return a row for each job with a cell for each run."""
-    by_run = {run_id: {job.name: job for job in some} for run_id, some in jobs.items()}
-    return [
-        {"job": name, "cells": [_cell(run, by_run.get(run.id, {}).get(name)) for run in last]}
-        for name in _names(last, jobs)
-    ]
+def _grid(
+    last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]], names: Sequence[str]
+) -> list[Json]:
+    """Return a row for each of these jobs with a cell for each run."""
+    by_run = [(str(run.id), {job.name: job for job in jobs.get(run.id, ())}) for run in last]
+    return [{"job": name, "cells": [_cell(run_id, some.get(name)) for run_id, some in by_run]} for name in names]
 
 
-def _cell(run: TrackRun, job: JobResult | None) -> Json | None:
+def _cell(run_id: str, job: JobResult | None) -> Json | None:
     """Return a cell, and the build that it leads to: the job's own post, else the run."""
-    return {"status": job.status, "build": str(job.event_id or run.id)} if job else None
+    return {"status": job.status, "build": str(job.event_id) if job.event_id else run_id} if job else None
 
 
 def _median_ms(some: Sequence[TrackRun]) -> int | None:

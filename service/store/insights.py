@@ -7,12 +7,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import delete, insert, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, insights
 from service.model import Insight, InsightKind, Question, slug_spellings
 from service.store.rows import Row
 
 FORGOTTEN_AFTER = timedelta(days=60)
 MAX_READ = 500
+_EACH = select(insights).where(is_any(insights.c.id, "ids"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,12 @@ def find(transaction: Transaction, question: Question) -> Insight | None:
     """Return the last answer to a question."""
     row = transaction.execute(select(insights).where(insights.c.id == id_of(question))).mappings().first()
     return _to_insight(row) if row else None
+
+
+def find_each(transaction: Transaction, questions: Collection[Question]) -> dict[Question, Insight]:
+    """Return the last answers to those of these questions that have any."""
+    found = transaction.execute(_EACH, {"ids": [id_of(one) for one in questions]}).mappings()
+    return {insight.question: insight for insight in map(_to_insight, found)}
 
 
 def find_branches(transaction: Transaction, slug: str) -> BranchList | None:

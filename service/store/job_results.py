@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, desc, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, details, events
 from service.model import EventKind, Track
 from service.store import runs
@@ -22,6 +23,14 @@ from service.store.search_terms import Span, matching, project_term, value_term
 MAX_POSTS = 3_000
 LATE = timedelta(hours=1)
 """The time after a workflow's end in which posts of its jobs are looked for."""
+
+# built once: that takes longer than to run them
+_POSTS = (
+    select(events.c.id, events.c.workflow_id, events.c.job_name, events.c.job_status)
+    .where(events.c.has_job)
+    .order_by(events.c.place)
+)
+_DETAILS = select(details.c.event_id, details.c.body).where(is_any(details.c.event_id, "event_ids"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +63,8 @@ def _posted(transaction: Transaction, track: Track, found: Sequence[StripRun]) -
     clauses = [(value_term("kind", EventKind.JOB_COMPLETED),), (project_term(project),)]
     named = {"workflow_name": track.workflow, "branch": track.branch}
     clauses += [(value_term(column, value),) for column, value in named.items() if value]
-    places = transaction.execute(matching(transaction, clauses, _span(found))).scalars().all()
-    return _results(transaction, sorted(places, reverse=True)[:MAX_POSTS], {run.id for run in found})
+    places = matching(transaction, clauses, _span(found)).order_by(desc("place")).limit(MAX_POSTS).subquery()
+    return _results(transaction, select(places.c.place), {run.id for run in found})
 
 
 def _span(found: Sequence[StripRun]) -> Span:
@@ -65,28 +74,23 @@ def _span(found: Sequence[StripRun]) -> Span:
 
 
 def _results(
-    transaction: Transaction, places: Collection[int], run_ids: Collection[UUID]
+    transaction: Transaction, places: Select[int], run_ids: Collection[UUID]
 ) -> dict[UUID, list[JobResult]]:
     """Return the jobs of events at some places, the last post of each."""
-    if not places:
-        return {}
-    columns = (events.c.id, events.c.workflow_id, events.c.job_name, events.c.job_status)
-    wanted = select(*columns).where(events.c.place.in_(places), events.c.has_job).order_by(events.c.place)
-    jobs: dict[UUID, dict[str, JobResult]] = {}
-    for row in transaction.execute(wanted):
-        run_id = runs.to_id(row.workflow_id) if row.workflow_id else None
-        if run_id in run_ids and run_id is not None and row.job_name:
-            result = JobResult(name=row.job_name, status=row.job_status or "", event_id=row.id)
-            jobs.setdefault(run_id, {})[row.job_name] = result
-    return {run_id: list(some.values()) for run_id, some in jobs.items()}
+    found: dict[str, dict[str, JobResult]] = {}
+    for event_id, workflow_id, name, status in transaction.execute(_POSTS.where(events.c.place.in_(places))):
+        if workflow_id and name:
+            found.setdefault(workflow_id, {})[name] = JobResult(name=name, status=status or "", event_id=event_id)
+    by_run = {runs.to_id(workflow_id): list(some.values()) for workflow_id, some in found.items()}
+    return {run_id: some for run_id, some in by_run.items() if run_id in run_ids and run_id is not None}
 
 
 def _told(transaction: Transaction, event_ids: Sequence[UUID]) -> dict[UUID, list[JobResult]]:
     """Return the jobs among the details of events, without the rest of these."""
     if not event_ids:
         return {}
-    wanted = select(details.c.event_id, details.c.body).where(details.c.event_id.in_(event_ids))
-    return {event_id: _of_body(body) for event_id, body in transaction.execute(wanted)}
+    found = transaction.execute(_DETAILS, {"event_ids": event_ids})
+    return {event_id: _of_body(body) for event_id, body in found}
 
 
 def _of_body(body: Mapping[str, Any]) -> list[JobResult]:
