@@ -134,9 +134,7 @@ def _names(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]]) -
     return sorted(failed, key=lambda name: (-failed[name], name))
 
 
-def _grid(
-    last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]], names: Sequence[str]
-) -> list[Json]:
+def _grid(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]], names: Sequence[str]) -> list[Json]:
     """Return a row for each of these jobs with a cell for each run."""
     by_run = [(str(run.id), {job.name: job for job in jobs.get(run.id, ())}) for run in last]
     return [{"job": name, "cells": [_cell(run_id, some.get(name)) for run_id, some in by_run]} for name in names]

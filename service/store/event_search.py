@@ -10,12 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, CompoundSelect, Integer, Select, bindparam, desc, func, literal, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
 from service.store import runs
 from service.store.filters import Search, Tests, read_tests
 from service.store.places import first_place, from_cursor, time_of, to_cursor
-from service.store.rows import to_event
+from service.store.rows import plain_rows, to_event
 from service.store.search_terms import Clause, Span, is_match, matching, matching_in_part, words_in
 
 SCAN_LIMITS = (200, 2_000, 6_000)  # events looked at for one page: most pages are full after the first
@@ -35,9 +36,9 @@ _NEWEST_FIRST = _PLACES.order_by(events.c.place.desc())
 _ENDS = select(_PLACES.order_by(events.c.place).limit(1).scalar_subquery(), _NEWEST_FIRST.limit(1).scalar_subquery())
 _PLACE_AFTER = _NEWEST_FIRST.offset(bindparam("before", type_=Integer)).limit(1)
 _COUNT_KNOWN = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count()).where(
-    events.c.place.in_(bindparam("places", expanding=True)), events.c.kind != EventKind.PING
+    is_any(events.c.place, "places"), events.c.kind != EventKind.PING
 )
-_EVENTS = select(events).where(events.c.place.in_(bindparam("places", expanding=True)))
+_EVENTS = select(events).where(is_any(events.c.place, "places"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +178,6 @@ def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
 
 
 def _events(transaction: Transaction, places: Sequence[int], tests: Tests) -> list[Event]:
-    found = transaction.execute(_EVENTS, {"places": places})
-    names = tuple(found.keys())
-    # plain dictionaries: each row is read by many names, and a mapping of the library's takes twice as long
-    plain = (dict(zip(names, row, strict=True)) for row in found)
+    plain = plain_rows(transaction.execute(_EVENTS, {"places": places}))
     rows = {row["place"]: row for row in plain if is_match(row, tests.clauses) and tests.fit(row)}
     return runs.with_runs(transaction, [to_event(rows[place]) for place in places if place in rows])

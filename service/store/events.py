@@ -16,7 +16,7 @@ from service.model import Details, Event
 from service.store import names, runs, search_terms
 from service.store.bulk import BulkInsert, replacing
 from service.store.places import place_of
-from service.store.rows import DETAILS, event_row, to_event
+from service.store.rows import DETAILS, event_row, plain_rows, to_event
 
 # built once: that takes longer than to run them
 _SELECT = select(events).where(events.c.id == bindparam("event_id"))
@@ -93,8 +93,8 @@ def find_posts(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UU
     """Return those of these events that are there, by their ids, without their runs."""
     if not event_ids:
         return {}
-    found = transaction.execute(_SELECT_ALL, {"event_ids": list(event_ids)}).mappings()
-    return {row["id"]: to_event(row) for row in found}
+    found = transaction.execute(_SELECT_ALL, {"event_ids": list(event_ids)})
+    return {row["id"]: to_event(row) for row in plain_rows(found)}
 
 
 def put_details(transaction: Transaction, learned: Mapping[UUID, Details]) -> None:

@@ -73,9 +73,7 @@ def _span(found: Sequence[StripRun]) -> Span:
     return Span(low=first_place(begin), high=first_place(end + LATE))
 
 
-def _results(
-    transaction: Transaction, places: Select[int], run_ids: Collection[UUID]
-) -> dict[UUID, list[JobResult]]:
+def _results(transaction: Transaction, places: Select[int], run_ids: Collection[UUID]) -> dict[UUID, list[JobResult]]:
     """Return the jobs of events at some places, the last post of each."""
     found: dict[str, dict[str, JobResult]] = {}
     for event_id, workflow_id, name, status in transaction.execute(_POSTS.where(events.c.place.in_(places))):

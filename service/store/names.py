@@ -201,9 +201,7 @@ def _latest_of(fields: tuple[str, ...]) -> CompoundSelect[str, str, datetime]:
         select(*columns).where(names.c.field == field).order_by(names.c.seen_at.desc()).limit(newest).subquery()
         for field in fields
     )
-    return union_all(*(select(part.c.field, part.c.name, part.c.seen_at) for part in parts)).order_by(
-        desc("seen_at")
-    )
+    return union_all(*(select(part.c.field, part.c.name, part.c.seen_at) for part in parts)).order_by(desc("seen_at"))
 
 
 def find_similar(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:

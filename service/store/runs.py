@@ -12,7 +12,7 @@ from service.model import Color, Event, EventKind, Incident, Run, RunState, Tran
 from service.store import incidents, tracks
 from service.store.bulk import BulkInsert, replacing
 from service.store.newer_values import to_member
-from service.store.rows import Row
+from service.store.rows import Row, plain_rows
 from service.store.tracks import StoredTrack
 
 GREEN_POINTS = (Transition.PASSED, Transition.FIXED)
@@ -68,8 +68,8 @@ def _with_run(event: Event, run: Run, state: RunState) -> Event:
 
 def find_all(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, Run]:
     """Return those of these runs that are there."""
-    found = transaction.execute(_FIND, {"ids": list(run_ids)}).mappings()
-    return {row["id"]: to_run(row) for row in found}
+    found = transaction.execute(_FIND, {"ids": list(run_ids)})
+    return {row["id"]: to_run(row) for row in plain_rows(found)}
 
 
 def put(transaction: Transaction, changed: Sequence[Run]) -> None:
