@@ -50,6 +50,7 @@ tracks = Table(
     UniqueConstraint("digest"),
     enum_check("color", Color),
     Index(None, "project_slug", "branch"),
+    Index(None, "project_name"),  # for pages, whose addresses have it
     Index(None, "project_id"),  # for spans, which name a project by nothing else
     # for the page Now: few of the tracks are of a default branch
     Index(

@@ -3,22 +3,22 @@
 Each is made of what pages and API show. Words in them come from commits, tests and logs: they are data.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.errors import BadRequest, NotFound
+from service.errors import NotFound
 from service.model import Details
 from service.operations import queries, status
 from service.operations.build_story import tell_story
 from service.operations.evidence import Claim
 from service.operations.json_shapes import Json
+from service.operations.named_builds import find_event_id
 from service.operations.now import Asked, Setting, read_now
 from service.operations.tests import show_tests
 from service.operations.week_figures import WeeksCache
-from service.store import events, runs
+from service.store import events
 from service.store.test_list import TestFilter
 
 MAX_ITEMS = 20
@@ -38,7 +38,6 @@ RED_KEYS = (
     "told",
 )
 CULPRITS = {str(Claim.CULPRITS), str(Claim.GREEN_BEFORE)}
-_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
 def what_is_red(
@@ -57,9 +56,9 @@ def what_is_red(
     return limited({**shown, "green": len(state["workflows"]) - len(shown["workflows"])})
 
 
-def why_did_it_fail(transaction: Transaction, build: str) -> Json:
+def why_did_it_fail(transaction: Transaction, now: datetime, build: str) -> Json:
     """Return what failed in a build, and what is known of it. Raises NotFound."""
-    event = _find(transaction, build)
+    event = _find(transaction, now, build)
     story = tell_story(transaction, UUID(event["id"]), event["evidence"])
     failed = [{name: one[name] for name in ("name", "status", "url", "messages")} for one in story["failed"]]
     return limited(
@@ -81,9 +80,9 @@ def is_it_flaky(transaction: Transaction, now: datetime, test: str, *, project: 
     return limited(show_tests(transaction, now, TestFilter(name=test, project=project)))
 
 
-def who_was_told(transaction: Transaction, build: str) -> Json:
+def who_was_told(transaction: Transaction, now: datetime, build: str) -> Json:
     """Return who was told of a build, and why others were not. Raises NotFound."""
-    event = _find(transaction, build)
+    event = _find(transaction, now, build)
     told = [
         {
             "receiver": one["receiver"],
@@ -103,9 +102,9 @@ def who_was_told(transaction: Transaction, build: str) -> Json:
     return limited({**_of_build(event), "notifications": told, "decisions": decided, "actions": event["actions"]})
 
 
-def what_changed(transaction: Transaction, build: str) -> Json:
+def what_changed(transaction: Transaction, now: datetime, build: str) -> Json:
     """Return the commits since the last green run before a red one. Raises NotFound."""
-    event = _find(transaction, build)
+    event = _find(transaction, now, build)
     claims = [one for one in event["evidence"] if one["claim"] in CULPRITS]
     if not claims:
         raise NotFound("nothing is known of changes: the build is not red, or it has no history on its branch")
@@ -113,9 +112,9 @@ def what_changed(transaction: Transaction, build: str) -> Json:
     return limited({**_of_build(event), "claims": [{name: one[name] for name in keys} for one in claims]})
 
 
-def log_tail(transaction: Transaction, build: str, *, job: str | None = None) -> Json:
+def log_tail(transaction: Transaction, now: datetime, build: str, *, job: str | None = None) -> Json:
     """Return the last lines of the failed steps of a build. Raises NotFound."""
-    event = _find(transaction, build)
+    event = _find(transaction, now, build)
     details = events.find_details(transaction, UUID(event["id"])) or Details()
     steps = [(one, one.step) for one in details.jobs or () if one.step and job in {None, one.name}]
     if not steps:
@@ -133,17 +132,9 @@ def log_tail(transaction: Transaction, build: str, *, job: str | None = None) ->
     return {**limited(_of_build(event)), "steps": shown}
 
 
-def _find(transaction: Transaction, build: str) -> Json:
-    """Return all records of a build, without its webhook. Raises BadRequest, NotFound.
-
-    build   CircleCI's id of the workflow, that of the event, or an address that has either
-    """
-    written = _ID.findall(build)
-    if not written:
-        raise BadRequest("build must be an id such as 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e, or an address that has one")
-    build_id = UUID(written[-1])
-    run = runs.find_all(transaction, [build_id]).get(build_id)
-    return queries.show_event(transaction, run.event_id if run else build_id, body_limit=0)
+def _find(transaction: Transaction, now: datetime, build: str) -> Json:
+    """Return all records of a build, without its webhook. Raises BadRequest, NotFound."""
+    return queries.show_event(transaction, find_event_id(transaction, build, now), body_limit=0)
 
 
 def _of_build(event: Json) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
 
 from service.db.tables import Transaction, incidents, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
@@ -116,6 +116,11 @@ def activity(transaction: Transaction, key: ProjectKey) -> ProjectActivity:
     counted = select(func.count(), func.max(tracks.c.last_at)).where(_of(key))
     count, last_at = transaction.execute(counted).one()
     return ProjectActivity(tracks=count, last_at=last_at)
+
+
+def ids_of(key: ProjectKey) -> Select[int]:
+    """Return the statement for the ids of a project's tracks."""
+    return select(tracks.c.id).where(_of(key))
 
 
 def _of(key: ProjectKey) -> ColumnElement[bool]:

@@ -6,6 +6,8 @@ from sqlalchemy import select
 
 from service.db.tables import Transaction, runs, test_results, tracks
 from service.model import Event, Run
+from service.store import project_tracks
+from service.store.project_tracks import ProjectKey
 from service.store.runs import MAX_BESIDE, to_run
 
 MAX_TRACKS = 200  # of one branch of a project
@@ -42,6 +44,14 @@ def of_pipeline(transaction: Transaction, event: Event) -> list[Run]:
     found = select(runs).where(runs.c.track_id.in_(ids), runs.c.pipeline_number == event.pipeline.number)
     first = found.order_by(runs.c.created_at, runs.c.id).limit(MAX_OF_PIPELINE)
     return [to_run(row) for row in transaction.execute(first).mappings()]
+
+
+def of_number(transaction: Transaction, key: ProjectKey, number: int) -> list[Run]:
+    """Return the newest runs of a project's pipeline by its number, on any branch."""
+    of_project = project_tracks.ids_of(key)
+    found = select(runs).where(runs.c.track_id.in_(of_project), runs.c.pipeline_number == number)
+    newest = found.order_by(runs.c.stopped_at.desc(), runs.c.id).limit(MAX_OF_PIPELINE)
+    return [to_run(row) for row in transaction.execute(newest).mappings()]
 
 
 def with_failures(transaction: Transaction, run: Run, fingerprints: Collection[str]) -> list[Run]:

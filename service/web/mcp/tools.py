@@ -11,7 +11,10 @@ from service.operations import questions
 from service.operations.json_shapes import Json
 
 MAX_ARGUMENT = 1_000
-BUILD = "CircleCI's id of the workflow, the id of a build here, or an address that has either"
+BUILD = (
+    "an id of the build, or an address that has one, here or at CircleCI; a project and the number of a pipeline, such "
+    "as acme/web#1487; or a search whose newest build is meant, such as project:acme/web branch:main status:failed"
+)
 Answer = Callable[[Transaction, datetime, Mapping[str, str]], Json]
 
 
@@ -69,7 +72,7 @@ TOOLS: Mapping[str, Tool] = {
             name="why_did_it_fail",
             sentence="Tell why a build failed: jobs, failing tests with their messages, what is known of each (flaky, "
             "new, since when), and earlier builds with the same failure.",
-            answer=lambda transaction, _now, given: questions.why_did_it_fail(transaction, **given),
+            answer=lambda transaction, now, given: questions.why_did_it_fail(transaction, now, **given),
             required={"build": BUILD},
         ),
         Tool(
@@ -82,19 +85,19 @@ TOOLS: Mapping[str, Tool] = {
         Tool(
             name="who_was_told",
             sentence="Tell who was told of a build and how that went, and what each route decided and why.",
-            answer=lambda transaction, _now, given: questions.who_was_told(transaction, **given),
+            answer=lambda transaction, now, given: questions.who_was_told(transaction, now, **given),
             required={"build": BUILD},
         ),
         Tool(
             name="what_changed",
             sentence="Tell what changed between the last green run and a red build: revisions and their authors.",
-            answer=lambda transaction, _now, given: questions.what_changed(transaction, **given),
+            answer=lambda transaction, now, given: questions.what_changed(transaction, now, **given),
             required={"build": BUILD},
         ),
         Tool(
             name="log_tail",
             sentence="Return the last lines of the log of each failed step of a build, as far as they are on record.",
-            answer=lambda transaction, _now, given: questions.log_tail(transaction, **given),
+            answer=lambda transaction, now, given: questions.log_tail(transaction, now, **given),
             required={"build": BUILD},
             optional={"job": "of this job alone"},
         ),

@@ -119,6 +119,23 @@ async def test_a_build_is_found_by_its_run_and_by_an_address_too(house: House) -
     assert by_run["build"] == by_address["build"] == by_page["build"] == build
 
 
+@pytest.mark.databases("sqlite", "postgres")
+async def test_a_build_is_found_by_what_a_person_knows_of_it(house: House) -> None:
+    build = await red_build(house)
+    number = (await house.show(build))["pipeline"]["number"]
+    known = (
+        f"acme/web#{number}",
+        f"https://app.circleci.com/pipelines/github/acme/web/{number}",
+        "project:acme/web branch:main status:failed",
+    )
+
+    found = [(await ask(house, "who_was_told", build=text))["build"] for text in known]
+
+    assert found == [build] * 3
+    assert "in pipeline 9" in await refused(house, "who_was_told", build="acme/web#9")
+    assert "no build on record fits" in await refused(house, "who_was_told", build="branch:nowhere")
+
+
 @pytest.mark.long
 async def test_is_it_flaky_has_the_results_of_the_test(house: House) -> None:
     found = await ask(house, "why_did_it_fail", build=await red_build(house))
