@@ -1,4 +1,4 @@
-"""Builds by what a person knows of them: an id, an address, a project and a number, or a search."""
+"""Builds by their ids, addresses or numbers, or by a search."""
 
 import re
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The version of what pages show, which changes with the first change, and what each page counts."""
+"""The version of pages, which changes with each change, and their counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -77,7 +77,10 @@ def _firsts() -> CTE:
 
 
 def _last_runs_of_projects() -> Select[Any]:
-    """Return the statement for the last runs of projects: it chooses in the index, and reads no other row."""
+    """Return the statement for the last runs of projects.
+
+    It chooses in the index, and reads no other row.
+    """
     newest_first = (runs.c.pipeline_number.desc(), runs.c.id.desc())
     project = (_FIRSTS.c.project_slug, _FIRSTS.c.project_name)
     nth = func.row_number().over(partition_by=project, order_by=newest_first).label("nth")
@@ -128,9 +131,10 @@ def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: in
 def last_of_projects(
     transaction: Transaction, track_ids: Collection[int], *, limit: int
 ) -> Mapping[int, list[StripRun]]:
-    """Return the runs of tracks that are of the last pipelines of their project, by track.
+    """Return the last runs of projects, by track.
 
-    Of a project that is spelled in two ways there are the last of each. Runs are left out as by ``last_runs``.
+    They are of the last pipelines of their project. Of a project that is spelled in two ways there are the last of
+    each. Runs are left out as by ``last_runs``.
     """
     return _by_track(transaction, _LAST_OF_PROJECTS, track_ids, limit)
 

@@ -194,7 +194,10 @@ def latest_of(transaction: Transaction, fields: Sequence[str], *, limit: int) ->
 
 @cache  # to build a statement takes longer than to run it
 def _latest_of(fields: tuple[str, ...]) -> CompoundSelect[str, str, datetime]:
-    """Select each field's newest names; each part of its own, so that it reads no further than the limit."""
+    """Select the newest names of each field.
+
+    Each has a part of its own, which reads no further than the limit.
+    """
     columns = (names.c.field, names.c.name, names.c.seen_at)
     newest = bindparam("at_most", type_=Integer)
     parts = (

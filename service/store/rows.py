@@ -44,7 +44,10 @@ INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.
 
 
 def plain_rows(found: Result[Any]) -> Iterator[dict[str, Any]]:
-    """Yield rows as dictionaries: where each is read by many names, the library's mappings take twice as long."""
+    """Yield rows as dictionaries.
+
+    Where each is read by many names, the library's mappings take twice as long.
+    """
     names = tuple(found.keys())
     return (dict(zip(names, row, strict=True)) for row in found)
 

@@ -1,4 +1,4 @@
-"""Strips of bars as SVG: the last runs of a workflow or project, the last results of a test.
+"""Strips of bars as SVG: the last runs, or the last results of a test.
 
 A strip is joined here and not in a template: a page has a thousand bars, and a template asks of each value anew whether
 it has to be escaped.
@@ -51,9 +51,10 @@ def plain_result_strip(results: Sequence[Json]) -> Markup:
 
 
 def _strip(label: str, bars: int, drawn: str) -> Markup:
-    """Return a picture of bars. The label and the drawing have no words from outside but escaped ones.
+    """Return a picture of bars.
 
-    Its name is its title: to say it twice would take a tenth of a large page.
+    The label and the drawing have no words from outside but escaped ones. Its name is its title: to say it twice would
+    take a tenth of a large page.
     """
     width = BAR_STEP * bars
     begin = f'<svg class="strip" viewBox="0 0 {width} 24" width="{width}" height="24" role="img">'
@@ -104,7 +105,7 @@ def _result_words(result: Json) -> str:
 
 
 def _result_label(results: Sequence[Json]) -> str:
-    """Return results in words: ``last 20 results: 17 passed, 3 failed, the newest failed``."""
+    """Return results in words: ``last 20 results: 20 passed, the newest passed``."""
     counts = Counter(one["result"] for one in results)
     words = [f"{counts[result]} {result}" for result in ("passed", "failed") if counts[result]]
     newest = f"the newest {results[-1]['result']}" if results else "no result"

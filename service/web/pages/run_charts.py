@@ -123,7 +123,7 @@ def days_in_words(days: Sequence[Json]) -> str:
 
 
 def grid_cells(cells: Sequence[Json | None]) -> Markup:
-    """Return a row of a grid: for each run the letter of the job's status, which leads to its build."""
+    """Return a row of a grid: letters of statuses that lead to builds."""
     return Markup("".join(map(_cell, cells)))  # noqa: S704 - ids, and words of ours
 
 
