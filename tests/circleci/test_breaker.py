@@ -94,10 +94,11 @@ async def test_after_four_calls_without_an_answer_none_is_made_for_half_a_minute
     with pytest.raises(Temporary, match=LEFT_ALONE) as refused:
         await house.client.ask(ME, UserShape)
 
-    assert (house.asked, refused.value.retry_after_s, house.is_open) == (4, 30, 1)
+    asked = 8 if isinstance(error, httpx.RemoteProtocolError) else 4  # a GET goes out once more
+    assert (house.asked, refused.value.retry_after_s, house.is_open) == (asked, 30, 1)
     house.clock.passes(29)
     assert await house.ask() == LEFT_ALONE
-    assert house.asked == 4
+    assert house.asked == asked
 
 
 async def test_one_trial_that_is_answered_closes_it() -> None:

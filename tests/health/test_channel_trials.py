@@ -88,7 +88,7 @@ async def test_of_others_the_server_is_tried_once_and_that_no_message_was_is_sai
         assert end.got == []
     assert [(one.what, one.grade) for one in found] == [("server 127.0.0.1", Grade.OK), ("messages", Grade.OK)]
     assert "and 1 more: their services tell only by a message that people see" in found[1].sentence
-    assert "`roundsman receivers test RECEIVER` sends one" in found[1].sentence
+    assert "`roundsman doctor --send` sends one" in found[1].sentence
 
 
 async def test_a_server_that_is_away_is_wrong() -> None:
