@@ -12,10 +12,11 @@ import pytest
 
 from service.app.limits import Limits
 from service.db.database import Store
+from service.errors import Temporary
 from service.model import Action
 from service.store import actions
 from service.store.changes import read_version
-from service.web.live.changes import LiveLimits, max_listeners
+from service.web.live.changes import Changes, LiveLimits, max_listeners
 from service.web.server.server import listen, serving
 from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house
 from tests.operator_client import ADMIN_TOKEN
@@ -128,6 +129,19 @@ async def test_acts_of_one_moment_and_of_a_slow_clock_count_too(house: House) ->
 
     assert len(versions) == 5
     assert all(re.fullmatch(r"[\w=.-]{1,200}", version) for version in versions)
+
+
+async def test_streams_end_when_the_database_goes_away() -> None:
+    async def read() -> str:
+        raise Temporary("the database is away")
+
+    changes = Changes(read, LiveLimits(keepalive_s=SETTLED_WITHIN_S))
+    looking = asyncio.create_task(changes.run())
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        heard = [version async for version in changes.versions("")]
+    looking.cancel()
+
+    assert heard == []
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from service.errors import Temporary
 from service.queue.handlers import run_guarded
 from service.web.server.limits import max_connections, raise_descriptor_limit
 
@@ -53,6 +54,7 @@ class Changes:
         self._listeners: set[asyncio.Event] = set()
         self._woken = asyncio.Event()
         self._is_stopped = False
+        self._outages = 0
 
     def wake(self) -> None:
         """Look for a change soon; in the thread of the event loop."""
@@ -79,12 +81,12 @@ class Changes:
 
     async def versions(self, seen: str) -> AsyncGenerator[str | None, None]:
         """Yield each new version, beside the one that a page has; None as a sign of life."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        loop, changed, outages = asyncio.get_running_loop(), asyncio.Event(), self._outages
         ends_at = loop.time() + self.limits.lifetime_s
         self._listeners.add(changed)
         try:
             self.wake()  # the page may be older than the last look
-            while not self._is_stopped and loop.time() < ends_at:
+            while not self._is_stopped and self._outages == outages and loop.time() < ends_at:
                 is_told = await _within(changed, self.limits.keepalive_s)
                 changed.clear()
                 if not is_told:
@@ -96,8 +98,13 @@ class Changes:
             self._listeners.discard(changed)
 
     async def _look(self) -> None:
-        self._version = await self._read_version()
-        self._tell()
+        try:
+            self._version = await self._read_version()
+        except Temporary:
+            self._outages += 1  # ends the streams: a page that hears nothing must ask, and say that it may be old
+            raise
+        finally:
+            self._tell()
 
     def _tell(self) -> None:
         for changed in self._listeners:

@@ -67,7 +67,7 @@ function listen() {
   stream = new EventSource(root.dataset.live ?? `/live?since=${encodeURIComponent(root.dataset.version)}`);
   stream.onmessage = ({ lastEventId }) => lastEventId === root.dataset.version || look();
   stream.onopen = () => { document.getElementById("away").hidden = true; };
-  stream.onerror = () => { setTimeout(() => { if (stream?.readyState === EventSource.CONNECTING) look(); }, 5_000);
+  stream.onerror = () => { setTimeout(() => { if (stream?.readyState !== EventSource.OPEN) look(); }, 5_000);
     if (stream?.readyState === EventSource.CLOSED) stream = null; };
 }
 
