@@ -71,7 +71,7 @@ class JobRows:
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """Return the next due time or opening of a lane after a time; None if none is."""
-        return await self._store.snapshot(_next_run_at, after)
+        return await self._store.read(_next_run_at, after)
 
     async def remove(self, ids: Collection[int]) -> None:
         """Delete finished jobs."""
@@ -135,8 +135,12 @@ def _forget_and_look(transaction: Transaction, done: Collection[int], asked: Map
     return _look(transaction, asked)
 
 
+_NEXT_RUN_AT = select(
+    select(func.min(jobs.c.run_at)).where(jobs.c.run_at > bindparam("after")).scalar_subquery(),
+    lanes.NEXT_OPENING.scalar_subquery(),
+)
+
+
 def _next_run_at(transaction: Transaction, after: datetime) -> datetime | None:
-    soonest = select(func.min(jobs.c.run_at)).where(jobs.c.run_at > after)
-    due_at: datetime | None = transaction.execute(soonest).scalar()
-    opens_at = lanes.next_opening(transaction, after)
-    return min((at for at in (due_at, opens_at) if at), default=None)
+    asked = {"after": after, "now": after, "latest": lanes.max_plausible_close(after)}
+    return min(filter(None, transaction.execute(_NEXT_RUN_AT, asked).one()), default=None)

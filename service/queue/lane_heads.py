@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Select,
+    ScalarSelect,
     String,
     bindparam,
     func,
@@ -48,36 +48,39 @@ def find(transaction: Transaction, lane: str, now: datetime) -> LaneHead | None:
     A message that is being sent comes first, then the oldest that is due once the lane is open, then the next to be
     due. So a message whose channel asked for a pause is again the first after it.
     """
-    opens_at = lanes.opens_at(transaction, lane, now)
-    place = {"lane": lane, "due_by": opens_at or now}
-    found = next(filter(None, (transaction.execute(first, place).first() for first in _FIRST)), None)
+    found = transaction.execute(_HEAD, lanes.asked_at(lane, now)).first()
     if found is None:
         return None
     is_alone = found.state == NotificationState.SENDING and transaction.dialect.name == "sqlite"
     due_at = now if is_alone else found.next_attempt_at  # the only process knows by itself what it is sending
-    return LaneHead(subject_id=found.id, due_at=due_at, opens_at=opens_at)
+    return LaneHead(subject_id=found.id, due_at=due_at, opens_at=found.opens_at)
 
 
 def _first(
     state: ColumnElement[str], order: Column[datetime], *conditions: ColumnElement[bool]
-) -> Select[tuple[UUID, str, datetime]]:
+) -> ScalarSelect[UUID]:
     """Return the query for the first message of a lane in a state."""
     return (
-        select(notifications.c.id, notifications.c.state, notifications.c.next_attempt_at)
+        select(notifications.c.id)
         .where(_IS_IN_LANE, notifications.c.state == state, *conditions)
         .order_by(order, notifications.c.id)
         .limit(1)
+        .correlate(None)
+        .scalar_subquery()
     )
 
 
-_FIRST = (
-    _first(_SENDING, notifications.c.next_attempt_at),
-    _first(
-        _PENDING,
-        notifications.c.created_at,
-        notifications.c.next_attempt_at <= bindparam("due_by", type_=UtcDateTime),
-    ),
-    _first(_PENDING, notifications.c.next_attempt_at),
+_OPENS_AT = lanes.OPENS_AT.scalar_subquery()
+_DUE_BY = func.coalesce(_OPENS_AT, bindparam("now", type_=UtcDateTime), type_=UtcDateTime)
+_HEAD = select(
+    notifications.c.id, notifications.c.state, notifications.c.next_attempt_at, _OPENS_AT.label("opens_at")
+).where(
+    notifications.c.id
+    == func.coalesce(  # which looks for the next only if there is none before
+        _first(_SENDING, notifications.c.next_attempt_at),
+        _first(_PENDING, notifications.c.created_at, notifications.c.next_attempt_at <= _DUE_BY),
+        _first(_PENDING, notifications.c.next_attempt_at),
+    )
 )
 
 # each lane with a message that waits: found one after the other by an index, however many messages each has

@@ -4,6 +4,7 @@ There is one row for each lane that was ever closed, so that all workers of a da
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, select
 
@@ -12,17 +13,27 @@ from service.db.tables import Transaction, lanes
 from service.store.rows import insert_or_replace
 
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
-_OPENS_AT = select(lanes.c.opens_at).where(
+OPENS_AT = select(lanes.c.opens_at).where(
     lanes.c.lane == bindparam("lane"),
     lanes.c.opens_at > bindparam("now", type_=UtcDateTime),
     lanes.c.closed_at <= bindparam("latest", type_=UtcDateTime),
 )
+
+NEXT_OPENING = select(func.min(lanes.c.opens_at)).where(
+    lanes.c.opens_at > bindparam("now", type_=UtcDateTime), lanes.c.closed_at <= bindparam("latest", type_=UtcDateTime)
+)
+"""The next time at which any closed lane opens; None if all are open."""
 
 
 def close(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
     """Close a lane until a time, and replace an earlier closing."""
     row = {"lane": lane, "closed_at": since, "opens_at": until}
     insert_or_replace(transaction, lanes, row, key="lane")
+
+
+def asked_at(lane: str, now: datetime) -> dict[str, Any]:
+    """Return the parameters of ``OPENS_AT``."""
+    return {"lane": lane, "now": now, "latest": max_plausible_close(now)}
 
 
 def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
@@ -32,14 +43,7 @@ def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
 
 def opens_at(transaction: Transaction, lane: str, now: datetime) -> datetime | None:
     """Return the time at which a closed lane opens; None if it is open."""
-    given = {"lane": lane, "now": now, "latest": max_plausible_close(now)}
-    found: datetime | None = transaction.execute(_OPENS_AT, given).scalar()
-    return found
-
-
-def next_opening(transaction: Transaction, now: datetime) -> datetime | None:
-    """Return the next time at which any closed lane opens; None if all are open."""
-    found: datetime | None = transaction.execute(select(func.min(lanes.c.opens_at)).where(*_closed(now))).scalar()
+    found: datetime | None = transaction.execute(OPENS_AT, asked_at(lane, now)).scalar()
     return found
 
 
