@@ -101,7 +101,7 @@ class Service:
         """
         worker = RowWorker(self.pipeline, committer=self.committer, limits=self.worker_limits)
         self.row_workers.append(worker)
-        self.context.store.after_commit(worker.wake)
+        self.context.store.on_due(worker.wake)
         async with self.open():
             async with self._wake_ups_to(worker), asyncio.TaskGroup() as group:
                 group.create_task(self.context.jobs.run(self._handlers(), self.pipeline.failed))

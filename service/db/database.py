@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from service.clock import DatabaseClock
 from service.db.data_folder import database_file
@@ -18,7 +18,7 @@ from service.db.pings import ping_rarely
 from service.db.postgres import connection_parameters
 from service.db.shared_commits import SharedCommits, SharingLimits
 from service.db.tables import Transaction
-from service.db.transactions import MAX_WAIT_S, Priority, TransactionThreads
+from service.db.transactions import DUE, MAX_WAIT_S, Priority, TransactionThreads
 from service.text import clean
 
 BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: transactions.MAX_WAIT_S
@@ -114,6 +114,7 @@ class Store:
         self.clock = clock or DatabaseClock()  # without readings, as on SQLite, it is this machine's clock
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
+        self._due_listeners: list[Callable[[], None]] = []
         if self.file is None:
             writer = _postgres(database_url, WRITERS)
             self._writers: SharedCommits | TransactionThreads = TransactionThreads(
@@ -132,6 +133,11 @@ class Store:
             self._begin_snapshot = "BEGIN"
         self._readers = TransactionThreads(reader.connect, READERS, wait_s=max_wait_s)
         self._engines = [writer, intake, reader]
+        for engine in {writer, intake}:
+
+            @event.listens_for(engine, "connect")
+            def prepare(_connection: object, record: ConnectionPoolEntry) -> None:
+                record.info[DUE] = self._announce_due
 
     @property
     def is_shared(self) -> bool:
@@ -146,6 +152,14 @@ class Store:
     def after_commit(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every commit of this process."""
         self._listeners.append(listener)
+
+    def on_due(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each commit of this process by which a delivery is due; in any thread."""
+        self._due_listeners.append(listener)
+
+    def _announce_due(self) -> None:
+        for listener in self._due_listeners:
+            listener()
 
     async def write(
         self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs

@@ -18,6 +18,8 @@ Together with ``BUSY_TIMEOUT_MS`` it stays below the time that a webhook's sende
 """
 
 _CALLS = "calls after the commit"
+DUE = "announces due deliveries"
+"""What connections of a store hold under this name is called after the commit of a due delivery."""
 
 Result = TypeVar("Result")
 
@@ -46,6 +48,12 @@ def planned_calls(transaction: Transaction) -> dict[Callable[[], None], None]:
     """
     calls: dict[Callable[[], None], None] = transaction.info.setdefault(_CALLS, {})
     return calls
+
+
+def announce_due(transaction: Transaction) -> None:
+    """Tell the workers of this process after the commit that a delivery is due."""
+    if (announce := transaction.info.get(DUE)) is not None:
+        call_after_commit(transaction, announce)
 
 
 def too_late() -> Temporary:

@@ -52,6 +52,11 @@ class Batch:
     failed: list[tuple[UUID, Exception]] = field(default_factory=list)
     dead: list[tuple[UUID, str]] = field(default_factory=list)
 
+    @property
+    def left(self) -> int:
+        """Return how many were claimed and not looked at: the time was up."""
+        return self.claimed - len(self.pending) - sum(map(len, self.waiting.values())) - len(self.failed)
+
 
 async def process_batch(context: Context, *, limit: int) -> Batch:
     """Decide on up to ``limit`` due deliveries in one transaction.

@@ -68,11 +68,14 @@ class RowWorker:
         self._delivery_due = asyncio.Event()
         self._fetch_due = asyncio.Event()
         self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._are_fetches_left = False
         self._running: dict[asyncio.Task[None], Fetch] = {}
 
     def wake(self) -> None:
-        """Look for deliveries at once: one may have been kept."""
-        self._delivery_due.set()
+        """Look for deliveries at once: one is due; from any thread."""
+        if (loop := self._loop) is not None:  # read once: another thread may end it
+            loop.call_soon_threadsafe(self._delivery_due.set)
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -82,19 +85,23 @@ class RowWorker:
 
     async def run(self) -> None:
         """Work until ``stop``, then wait for the running fetches."""
+        self._loop = asyncio.get_running_loop()
         if not self._pipeline.context.store.is_shared:
             await run_guarded("the end of a killed process's claims", self._end_leases())
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._decide_until_stopped())
-            group.create_task(self._fetch_until_stopped())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._decide_until_stopped())
+                group.create_task(self._fetch_until_stopped())
+        finally:
+            self._loop = None
         await self._end_fetches()
 
     async def _decide_until_stopped(self) -> None:
         await self._fill_in_history()
         while not self._stopping:
             self._delivery_due.clear()
-            if not await self.decide_due():
-                await _wait_for(self._delivery_due, self._limits.poll)
+            await self.decide_due()
+            await _wait_for(self._delivery_due, self._limits.poll)
 
     async def _fill_in_history(self) -> None:
         """Judge the runs of the history first, also after an error."""
@@ -106,7 +113,10 @@ class RowWorker:
             await asyncio.sleep(self._limits.retry)
 
     async def decide_due(self) -> bool:
-        """Decide on one batch of due deliveries; return whether there was any."""
+        """Decide on one batch of due deliveries; return whether there was any.
+
+        It is followed by another look unless it took all that were due.
+        """
         found: list[bool] = []
         error = await run_guarded("a look for deliveries", self._look_for_deliveries(found))
         if error is not None:
@@ -133,9 +143,13 @@ class RowWorker:
         seconds = self._pipeline.context.metrics.job_seconds
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
+            [batch] = batches
+            if batch.claimed >= min(limit, self._batch_size) or batch.left:
+                self._delivery_due.set()
             self._batch_size = self._pipeline.context.batch_limits.deliveries
-            self._report(batches[0], began)
+            self._report(batch, began)
             return
+        self._delivery_due.set()
         if self._batch_size == 1:
             await run_guarded("a failure's record", self._pipeline.put_off_first(error))
         self._batch_size = max(1, self._batch_size // 10)
@@ -163,8 +177,8 @@ class RowWorker:
     async def _fetch_until_stopped(self) -> None:
         while not self._stopping:
             self._fetch_due.clear()
-            if not await self.start_fetches():
-                await _wait_for(self._fetch_due, self._limits.poll)
+            await self.start_fetches()
+            await _wait_for(self._fetch_due, self._limits.poll)
 
     async def start_fetches(self) -> Collection[asyncio.Task[None]]:
         """Begin due fetches, as many as there is room for; return their tasks."""
@@ -179,18 +193,24 @@ class RowWorker:
 
     def _fetch_ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        self._fetch_due.set()
+        if self._are_fetches_left:
+            self._fetch_due.set()
 
     async def _claim_fetches(self, claimed: list[Fetch]) -> None:
         """Claim due fetches, those with the first claim on CircleCI first."""
         context = self._pipeline.context
         begun = Counter(fetch.purpose for fetch in self._running.values())
+        self._are_fetches_left = False
         for purpose in await context.store.read(fetches.due_purposes, context.clock()):
             most = self._limits.max_test_fetches if purpose is FetchPurpose.TESTS else self._limits.max_fetches
             may_ask = purpose is not FetchPurpose.TESTS or context.source.has_room
-            if may_ask and (room := most - begun[purpose]) > 0:
-                is_burst = await self._committer.wait_for_idle()
-                claimed += await context.store.write(self._claim, purpose, 1 if is_burst else room)
+            room = most - begun[purpose] if may_ask else 0
+            if room > 0 and await self._committer.wait_for_idle():
+                room = 1
+                self._fetch_due.set()
+            found = await context.store.write(self._claim, purpose, room) if room > 0 else ()
+            self._are_fetches_left |= len(found) >= room
+            claimed += found
 
     async def _end_leases(self) -> None:
         context = self._pipeline.context

@@ -12,6 +12,7 @@ from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, te
 
 from service.db.columns import UtcDateTime, is_any
 from service.db.tables import Transaction, deliveries, is_unsettled
+from service.db.transactions import announce_due
 from service.errors import NotFound
 from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
@@ -37,6 +38,7 @@ def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUI
     rows = {key: delivery_row(first[key]) | {"repeats": times[key] - 1} for key in sorted(first)}
     keep = _keep_on_sqlite if transaction.dialect.name == "sqlite" else _keep_on_postgres
     ids = keep(transaction, rows)
+    announce_due(transaction)
     return [ids[_key(delivery)] for delivery in arrived]
 
 
@@ -212,6 +214,7 @@ def release(transaction: Transaction, delivery_id: UUID) -> None:
     """End the wait of a kept delivery: it is due since its receipt."""
     due = update(deliveries).where(deliveries.c.id == delivery_id, *_is_kept).values(due_at=deliveries.c.received_at)
     transaction.execute(due)
+    announce_due(transaction)
 
 
 def lock_kept(transaction: Transaction, delivery_id: UUID) -> bool:
@@ -242,6 +245,7 @@ def mark_kept(transaction: Transaction, delivery_id: UUID) -> bool:
         .values(state=DeliveryState.KEPT, reason=None, failures=0, put_offs=0, due_at=None)
         .returning(deliveries.c.id)
     )
+    announce_due(transaction)
     return transaction.execute(marking).first() is not None
 
 

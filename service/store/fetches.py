@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, select, update
 
 from service.db.columns import is_any
 from service.db.tables import Transaction, fetches
@@ -19,7 +19,12 @@ _REQUEST = BulkInsert(fetches, replacing(fetches, "event_id"))
 _ASKED_FOR = select(fetches.c.event_id).where(is_any(fetches.c.event_id, "event_ids"))
 _WITHDRAW = delete(fetches).where(is_any(fetches.c.event_id, "event_ids"), fetches.c.purpose == FetchPurpose.DECISION)
 _IS_DUE = (fetches.c.purpose == bindparam("purpose"), fetches.c.due_at <= bindparam("now"))
-_FIRST_DUE = select(fetches.c.event_id).where(*_IS_DUE).limit(1)
+_DUE_PURPOSES = select(
+    *(
+        exists().where(fetches.c.purpose == purpose, fetches.c.due_at <= bindparam("now")).label(purpose)
+        for purpose in FetchPurpose
+    )
+)
 _OLDEST_DUE = (
     select(fetches.c.event_id)
     .where(*_IS_DUE)
@@ -45,9 +50,8 @@ def request(transaction: Transaction, event_ids: Collection[UUID], purpose: Fetc
 
 def due_purposes(transaction: Transaction, now: datetime) -> Sequence[FetchPurpose]:
     """Return the purposes of which a fetch is due, in order of priority."""
-    return [
-        purpose for purpose in FetchPurpose if transaction.execute(_FIRST_DUE, {"purpose": purpose, "now": now}).first()
-    ]
+    are_due = transaction.execute(_DUE_PURPOSES, {"now": now}).one()
+    return [purpose for purpose, is_due in zip(FetchPurpose, are_due, strict=True) if is_due]
 
 
 def claim(

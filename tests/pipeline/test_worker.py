@@ -280,7 +280,7 @@ async def test_idle_worker_ends_at_once(house: House) -> None:
 async def test_kept_delivery_wakes_the_worker_of_its_process(house: House) -> None:
     told = house.expect_word("web (json)")
     worker = worker_of(house, WorkerLimits(poll=3600))
-    house.service.context.store.after_commit(worker.wake)
+    house.service.context.store.on_due(worker.wake)
     running = asyncio.create_task(worker.run())
     await house.finish(RED)
     async with asyncio.timeout(30):
