@@ -8,8 +8,10 @@ from sqlalchemy import and_, delete, func, select
 
 from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs
-from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
-from service.store import incidents, tracks
+from service.db.tables import incidents as stored_incidents
+from service.db.tables import tracks as stored_tracks
+from service.model import Color, Event, EventKind, Incident, Run, RunState, Track, Transition
+from service.store import tracks
 from service.store.bulk import BulkInsert, replacing
 from service.store.newer_values import to_member
 from service.store.rows import Row, plain_rows
@@ -25,6 +27,17 @@ _IS_GREEN_POINT = and_(runs.c.transition.in_(GREEN_POINTS), runs.c.setup_color.i
 _IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
 _PUT = BulkInsert(runs, replacing(runs, "id"))
 _FIND = select(runs).where(is_any(runs.c.id, "ids"))
+_OF_TRACK = "of_track_"
+_FIND_STATES = (
+    select(
+        runs,
+        stored_incidents.c.opened_at.label("since"),
+        *(stored_tracks.c[name].label(f"{_OF_TRACK}{name}") for name in tracks.NAMES),
+    )
+    .outerjoin(stored_incidents, stored_incidents.c.id == runs.c.incident_id)
+    .outerjoin(stored_tracks, stored_tracks.c.id == runs.c.track_id)
+    .where(is_any(runs.c.id, "ids"))
+)
 
 
 def id_of(event: Event) -> UUID:
@@ -51,14 +64,18 @@ def with_runs(transaction: Transaction, found: Sequence[Event]) -> list[Event]:
     ids = {event.id: id_of(event) for event in found if event.kind is EventKind.WORKFLOW_COMPLETED}
     if not ids:
         return list(found)
-    judged = find_all(transaction, set(ids.values()))
-    known = incidents.find_all(transaction, {run.incident_id for run in judged.values() if run.incident_id})
-    of_tracks = tracks.find_all(transaction, {run.track_id for run in judged.values()})
-    there = {event_id: judged[run_id] for event_id, run_id in ids.items() if run_id in judged}
+    found_states = transaction.execute(_FIND_STATES, {"ids": list(set(ids.values()))}).mappings()
+    judged = {row["id"]: (run := to_run(row), _state(run, row)) for row in found_states}
     return [
-        _with_run(event, run, state_of(run, known, of_tracks)) if (run := there.get(event.id)) else event
+        _with_run(event, *judged[ids[event.id]]) if event.id in ids and ids[event.id] in judged else event
         for event in found
     ]
+
+
+def _state(run: Run, row: Row) -> RunState:
+    """Return the state of a run, of a row with its incident and its track."""
+    track = {name: row[f"{_OF_TRACK}{name}"] for name in tracks.NAMES}
+    return run.state(row["since"], Track(**track) if track["id"] is not None else None)
 
 
 def _with_run(event: Event, run: Run, state: RunState) -> Event:

@@ -17,6 +17,8 @@ from service.store.rows import Row
 _DIGESTS = UUID("6f0b1f9e-3d34-5a2a-9f3b-1c1d5f0a7e11")
 _NEW_COLUMNS = [column.name for column in tracks.c if column.name != "id"]
 _SETTINGS = ("posted_default", "own_default", "expire_s")
+NAMES = ("id", "project_id", "project_slug", "project_name", "workflow", "branch", "definition_id", *_SETTINGS)
+"""The columns of a track itself, without its state."""
 _STATE = ("newest_pipeline", "colored_pipeline", "color", "streak", "since", "incident_id", "last_at", *_SETTINGS)
 _INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _UPDATE = BulkInsert(
@@ -199,10 +201,9 @@ def to_stored(row: Row) -> StoredTrack:
         incident_id=row["incident_id"],
         last_at=row["last_at"],
     )
-    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch", "definition_id", *_SETTINGS)
     return StoredTrack(
         digest=row["digest"],
-        track=Track(**{name: row[name] for name in names}),
+        track=Track(**{name: row[name] for name in NAMES}),
         newest_pipeline=row["newest_pipeline"],
         colored_pipeline=row["colored_pipeline"],
         state=state,
