@@ -117,8 +117,8 @@ _SIBLINGS = select(tracks.c.id).where(
 
 def until(transaction: Transaction, run: Run) -> list[RevisionRun]:
     """Return the last runs of a track until a run, in order, with their revisions."""
-    found = _until(transaction, run, FIRST_RANGE)
-    return found if _holds_break(found) else _until(transaction, run, MAX_RANGE)
+    found, is_whole = _until(transaction, run, FIRST_RANGE)
+    return found if is_whole or _holds_break(found) else _until(transaction, run, MAX_RANGE)[0]
 
 
 def _holds_break(found: Sequence[RevisionRun]) -> bool:
@@ -131,11 +131,12 @@ def _holds_break(found: Sequence[RevisionRun]) -> bool:
     return bool(greens) and found[greens[-1]].revision != found[0].revision
 
 
-def _until(transaction: Transaction, run: Run, limit: int) -> list[RevisionRun]:
-    """Return at most so many runs of a track until a run, in order."""
+def _until(transaction: Transaction, run: Run, limit: int) -> tuple[list[RevisionRun], bool]:
+    """Return at most so many runs of a track until a run, in order; and whether these are all there are."""
     asked = {"track_id": run.track_id, "pipeline_number": run.pipeline_number, "most": limit}
-    found = [row for row in transaction.execute(_UNTIL, asked).mappings() if _place(row) <= run.place]
-    return [_to_revision_run(row) for row in sorted(found, key=_place)]
+    rows = transaction.execute(_UNTIL, asked).mappings().all()
+    found = [row for row in rows if _place(row) <= run.place]
+    return [_to_revision_run(row) for row in sorted(found, key=_place)], len(rows) < limit
 
 
 def _with_events() -> Select[Any]:
