@@ -56,16 +56,18 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
     details = await fetch_details(context, event, wants, known, within=within, passes_of=passes_of)
+    known_better = with_details(event, details)
 
     def record(transaction: Transaction) -> None:
         if not deliveries.lock(transaction, event_id):
             fetches.end(transaction, fetch)
             return  # the event was pruned meanwhile
-        events.put(transaction, with_details(event, details))
+        if known_better != event:
+            events.put(transaction, known_better)
         events.put_details(transaction, {event_id: details})
         is_new = not event.workflow.is_setup
-        revived = judge_setup(transaction, context, with_details(event, details)) if is_new else []
-        record_tests(transaction, with_details(event, details), details)
+        revived = judge_setup(transaction, context, known_better) if is_new else []
+        record_tests(transaction, known_better, details)
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         release_sends(transaction, context, [] if waits_on else unsent, others=revived)
         if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
