@@ -297,7 +297,7 @@ def _sqlite(database_url: str, connections: int, *, begin: str | None = None) ->
         def start(connection: PoolProxiedConnection) -> None:
             connection.cursor().execute(begin)
 
-        engine.dialect.do_begin = start  # type: ignore[method-assign]  # reason: see _clean_texts
+        engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]  # reason: see _clean_texts
     return engine
 
 

@@ -18,7 +18,7 @@ def ping_rarely(engine: Engine, *, every_s: float = CHECK_EVERY_S) -> Engine:
     moment is away for longer than that, and one error replaces all connections of the pool.
     """
     ping, pinged_at = engine.dialect.do_ping, WeakKeyDictionary[DBAPIConnection, float]()
-    engine.dialect.do_ping = _pinging(ping, pinged_at, every_s)  # type: ignore[method-assign]  # reason: a pool has no setting for it
+    engine.dialect.do_ping = _pinging(ping, pinged_at, every_s)  # type: ignore[method-assign, assignment]  # reason: a pool has no setting for it
     return engine
 
 

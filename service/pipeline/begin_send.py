@@ -11,11 +11,11 @@ import structlog
 
 from service.channels import min_interval
 from service.db.tables import Transaction
-from service.model import Attempt, Color, Event, Message, Notification, NotificationState
+from service.model import Attempt, Color, Details, Event, Message, Notification, NotificationState
 from service.pipeline.bursts import end_burst
 from service.pipeline.changed_runs import drop_untrue
 from service.pipeline.channel_knowledge import color_told, is_stale
-from service.pipeline.compose_message import compose_message
+from service.pipeline.compose_message import Subject, compose_message
 from service.pipeline.context import Context
 from service.pipeline.groups import end_group
 from service.pipeline.hold_ends import drop_ended
@@ -93,8 +93,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
         return None
     if (ready := find_ready(transaction, context, notification, now)) is None:
         return None
-    event, known = ready.event, ready.problems
-    message = compose_message(transaction, context, notification, event, problems=problem_notes(known, now))
+    message = compose_message(transaction, context, notification, ready.subject(now))
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
         return None
@@ -103,7 +102,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
         notification=_with_patience(transaction, notification, now),
         attempt=attempt,
         message=replace(add_living(transaction, notification, message, now), incident=notification.incident_id),
-        color=color_told(notification, event) if event else None,
+        color=color_told(notification, ready.event) if ready.event else None,
     )
 
 
@@ -112,7 +111,14 @@ class Ready:
     """A notification that is to be sent now: its event, and the known problems in it."""
 
     event: Event | None
+    details: Details | None
     problems: KnownFailures
+
+    def subject(self, now: datetime) -> Subject | None:
+        """Return what its message is about."""
+        if self.event is None:
+            return None
+        return Subject(event=self.event, details=self.details, problems=problem_notes(self.problems, now))
 
 
 def find_ready(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> Ready | None:
@@ -127,7 +133,7 @@ def find_ready(transaction: Transaction, context: Context, notification: Notific
     known = find_problems(transaction, context, details, now)
     if drop_muted(transaction, notification, known, now):
         return None
-    return Ready(event=event, problems=known)
+    return Ready(event=event, details=details, problems=known)
 
 
 def _is_pointless(

@@ -1,7 +1,7 @@
 """Compose the message of a notification at the moment of its sending."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from service.circleci.webhook.settings_body import read_news
 from service.db.tables import Transaction
@@ -36,35 +36,37 @@ from service.store.same_names import definition_of
 from service.text import definition_digits
 
 
-def compose_message(
-    transaction: Transaction,
-    context: Context,
-    notification: Notification,
-    event: Event | None,
-    *,
-    problems: Sequence[Line] = (),
-) -> Message:
-    """Return the message of a notification.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a message is about: an event, its details, and lines on the known problems in it."""
 
-    problems   lines on the known problems in it
-    """
+    event: Event
+    details: Details | None
+    problems: Sequence[Line] = ()
+
+
+def compose_message(
+    transaction: Transaction, context: Context, notification: Notification, subject: Subject | None
+) -> Message:
+    """Return the message of a notification; without a subject it tells of something else."""
     if kind_of(notification) is not None:
         return compose_joint(
             transaction, context, notification, lambda one, about: _mentions(transaction, context, one, about)
         )
     if notification.news is News.SUMMARY and notification.topic.startswith(SUMMARY):
         return compose_summary(transaction, context, notification)
-    if event is None:
+    if subject is None:
         return compose_of(notification)
+    event = subject.event
     event_url = f"{context.public_url}/builds/{event.id}#why" if context.public_url else None
     if event.kind is EventKind.SETTINGS_CHANGED:
         news = read_news(deliveries.find_for_display(transaction, event.id).body)
         facts = _facts(context, notification, event, None)
         message = compose_settings(event, news, event_url=event_url, facts=facts)
         return _in_own_words(context, notification, Story(event=event, details=None, facts=facts, message=message))
-    details = _shown(context, notification, events.find_details(transaction, event.id))
+    details = _shown(context, notification, subject.details)
     facts = _facts(context, notification, event, _incident(transaction, event))
-    facts = replace(facts, notes=(*facts.notes, *_notes(transaction, event), *problems))
+    facts = replace(facts, notes=(*facts.notes, *_notes(transaction, event), *subject.problems))
     facts = with_red_facts(transaction, context, facts, event, details=details)
     if route := context.route(notification.route):
         culprits = [author(one.author_name, one.author_email) for one in facts.red.culprits.suspects]
@@ -100,7 +102,10 @@ def _mentions(
 ) -> Sequence[Mention]:
     """Return the people whom the message of these news alone would be for."""
     route = context.route(notification.route)
-    return compose_message(transaction, context, notification, event).mentions if route and route.mention else ()
+    if route is None or not route.mention:
+        return ()
+    subject = Subject(event=event, details=events.find_details(transaction, event.id))
+    return compose_message(transaction, context, notification, subject).mentions
 
 
 def _shown(context: Context, notification: Notification, details: Details | None) -> Details | None:

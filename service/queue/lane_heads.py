@@ -56,9 +56,7 @@ def find(transaction: Transaction, lane: str, now: datetime) -> LaneHead | None:
     return LaneHead(subject_id=found.id, due_at=due_at, opens_at=found.opens_at)
 
 
-def _first(
-    state: ColumnElement[str], order: Column[datetime], *conditions: ColumnElement[bool]
-) -> ScalarSelect[UUID]:
+def _first(state: ColumnElement[str], order: Column[datetime], *conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
     """Return the query for the first message of a lane in a state."""
     return (
         select(notifications.c.id)
