@@ -113,6 +113,7 @@ class ProcrastinateQueue:
         self._handlers: Mapping[str, Handler] = {}
         self._failed: Failed | None = None
         self._begun: dict[int, asyncio.Task[None]] = {}
+        self._busy_lanes: set[str | None] = set()  # those of begun jobs
         self._workers: set[int] = set()  # the ids of all workers of this process that began a job
         self._running: set[WokenWorker] = set()
         self._possibly_stalled: Collection[int] = ()
@@ -137,9 +138,18 @@ class ProcrastinateQueue:
         self._add(within, subject_ids, self._new_job(kind))
 
     def set_head(self, lane: str, kind: str, head: LaneHead | None, *, within: Transaction) -> None:
-        """Have one job wait in a lane; one that is the head's already is left alone."""
-        if not self._view.has_head_job(within, lane, head) and head is not None:
-            self._add(within, [head.subject_id], self._new_job(kind, at=head.due_at, lane=lane))
+        """Have one job wait in a lane; one that is the head's already is left alone.
+
+        Behind a job of this process that runs it waits for the end of that, which wakes the workers.
+        """
+        if self._view.has_head_job(within, lane, head) or head is None:
+            return
+        self._view.add(within, [head.subject_id], self._new_job(kind, at=head.due_at, lane=lane))
+        call_after_commit(within, partial(self._announce_lane, lane))
+
+    def _announce_lane(self, lane: str) -> None:
+        if lane not in self._busy_lanes:
+            self._announce()
 
     def _new_job(self, kind: str, *, at: datetime | None = None, lane: str | None = None) -> NewJob:
         return NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, run_at=at)
@@ -161,9 +171,10 @@ class ProcrastinateQueue:
         self._listeners.append(listener)
 
     def wake(self) -> None:
-        """Poll now: another process may have enqueued jobs."""
+        """Poll now for other than periodic jobs: another process may have enqueued some."""
         for worker in self._running:
-            worker.wake()
+            if worker.queues != [PERIODIC]:
+                worker.wake()
 
     def _announce(self) -> None:
         if (loop := self._loop) is not None:  # read once: another thread may end it
@@ -246,12 +257,14 @@ class ProcrastinateQueue:
             raise Stopping("the process stops")
         self._workers.add(job.worker_id)
         self._begun[job.id] = task
+        self._busy_lanes.add(job.lock)
         try:
             await self._wait_for_lane(job.lock)
             with claimed(partial(self._view.holds_job, fence(job))):
                 await self._handle(kind, UUID(subject_id))
         finally:
             del self._begun[job.id]
+            self._busy_lanes.discard(job.lock)
 
     async def _wait_for_lane(self, lane: str | None) -> None:
         """Wait for a lane that is about to open; for a longer pause, requeue the job.
