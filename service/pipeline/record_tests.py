@@ -32,8 +32,10 @@ def record_cause(transaction: Transaction, event: Event, details: Details) -> Ru
 
     Returns the run; None if it is not judged yet, or CircleCI said nothing of its jobs.
     """
+    if details.jobs is None:
+        return None
     run = runs.find_all(transaction, {runs.id_of(event)}).get(runs.id_of(event))
-    if run is None or details.jobs is None:
+    if run is None:
         return None
     if run.incident_id and run.color is Color.RED:
         klass = IncidentClass.INFRASTRUCTURE if is_infrastructure(details) else None
