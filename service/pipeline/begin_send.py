@@ -174,7 +174,7 @@ def _begin_attempt(
 def _may_begin(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
     """Return whether an attempt may begin now."""
     if notification.state is NotificationState.PENDING:
-        return notifications.is_due(transaction, notification.id, now)
+        return notifications.is_due(transaction, notification, now)
     if notification.state is not NotificationState.SENDING:
         return False
     if _withdraw_unsure(transaction, context, notification):

@@ -198,13 +198,14 @@ def begin_attempt(
     return attempt
 
 
-def is_due(transaction: Transaction, notification_id: UUID, now: datetime) -> bool:
+def is_due(transaction: Transaction, notification: Notification, now: datetime) -> bool:
     """Return whether the time of the next attempt has come.
 
     now   counts on SQLite; on Postgres the server's clock does, by which its job became due
     """
-    asking = send_statements.IS_DUE_BY if transaction.dialect.name == "sqlite" else send_statements.IS_DUE_NOW
-    return bool(transaction.execute(asking, {"own_id": notification_id, "now": now}).scalar())
+    if transaction.dialect.name == "sqlite":
+        return notification.next_attempt_at <= now
+    return bool(transaction.execute(send_statements.IS_DUE_NOW, {"own_id": notification.id}).scalar())
 
 
 def release(transaction: Transaction, notification_ids: Collection[UUID], now: datetime) -> None:

@@ -20,7 +20,6 @@ OF_EVENTS = (
     .order_by(notifications.c.created_at)
 )
 _NOW = bindparam("now", type_=UtcDateTime)
-IS_DUE_BY = select(notifications.c.next_attempt_at <= _NOW).where(_IS_IT)
 IS_DUE_NOW = select(notifications.c.next_attempt_at <= func.now()).where(_IS_IT)
 _IS_HELD = notifications.c.waits_for.in_([one for one in WaitsFor if one is not WaitsFor.DETAILS])
 _RELEASE = update(notifications).where(
