@@ -154,7 +154,7 @@ class Store:
         self._listeners.append(listener)
 
     def on_due(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each commit of this process by which a delivery is due; in any thread."""
+        """Call ``listener``, in any thread, after commits by which a delivery is due."""
         self._due_listeners.append(listener)
 
     def _announce_due(self) -> None:

@@ -38,7 +38,10 @@ from service.text import definition_digits
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a message is about: an event, its details, and lines on the known problems in it."""
+    """The event of a message, with its details.
+
+    problems   lines on the known problems in them
+    """
 
     event: Event
     details: Details | None
@@ -48,7 +51,7 @@ class Subject:
 def compose_message(
     transaction: Transaction, context: Context, notification: Notification, subject: Subject | None
 ) -> Message:
-    """Return the message of a notification; without a subject it tells of something else."""
+    """Return the message of a notification, whose own news it tells without a subject."""
     if kind_of(notification) is not None:
         return compose_joint(
             transaction, context, notification, lambda one, about: _mentions(transaction, context, one, about)

@@ -132,7 +132,7 @@ def _holds_break(found: Sequence[RevisionRun]) -> bool:
 
 
 def _until(transaction: Transaction, run: Run, limit: int) -> tuple[list[RevisionRun], bool]:
-    """Return at most so many runs of a track until a run, in order; and whether these are all there are."""
+    """Return up to so many runs of a track until a run, and if these are all."""
     asked = {"track_id": run.track_id, "pipeline_number": run.pipeline_number, "most": limit}
     rows = transaction.execute(_UNTIL, asked).mappings().all()
     found = [row for row in rows if _place(row) <= run.place]

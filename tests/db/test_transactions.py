@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, text
 
 from service.db.database import READERS, WRITERS, Store
 from service.db.tables import Transaction, lanes
+from service.db.transactions import announce_due
 from service.errors import Temporary
 from tests.app_fixture import HELD_FOR_S, NINE, a_moment, write_patiently
 from tests.databases import Database
@@ -41,6 +42,24 @@ async def test_write_is_on_disk_on_return_and_calls_listeners(store: Store) -> N
     said = await store.write_first(write, "web")
 
     assert (said, heard, await written(store)) == ("web", ["committed"], ["web"])
+
+
+async def test_commit_by_which_a_delivery_is_due_says_so(store: Store) -> None:
+    heard: list[str] = []
+    store.on_due(lambda: heard.append("due"))
+
+    def announce_and_fail(transaction: Transaction) -> None:
+        announce_due(transaction)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.write(announce_and_fail)
+    await store.write(write, "web")
+    before = list(heard)
+    await store.write(announce_due)
+    await store.write_statement(announce_due)
+
+    assert (before, heard) == ([], ["due", "due"])
 
 
 async def test_failed_transaction_leaves_nothing(store: Store) -> None:

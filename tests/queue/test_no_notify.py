@@ -13,6 +13,7 @@ from service.db.database import Store
 from service.db.migrate import migrate
 from service.db.tables import Transaction
 from service.db.transactions import call_after_commit
+from service.model import LaneHead
 from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
 from service.queue.wakeups import JOBS, WakeUps
 from tests import postgres
@@ -120,6 +121,24 @@ async def test_next_job_of_a_lane_begins_without_a_poll(database: Database, work
         await soon(ended)
 
     assert work.ran == subjects
+
+
+async def test_job_behind_one_that_runs_in_its_lane_wakes_no_worker(work: Work) -> None:
+    assert isinstance(work.jobs, ProcrastinateQueue)
+    [first, second], woken, woken_by_head = some(2), list[str](), list[int]()
+    work.jobs.on_new_jobs(lambda: woken.append("woken"))
+
+    async def set_head() -> None:
+        before = len(woken)
+        head = LaneHead(subject_id=second, due_at=work.clock())
+        await work.store.write(lambda transaction: work.jobs.set_head("slack", "note", head, within=transaction))
+        woken_by_head.append(len(woken) - before)
+
+    work.acts[first] = set_head
+    await work.enqueue(first, lane="slack")
+    await work.drain()
+
+    assert (work.ran, woken_by_head) == ([first, second], [0])
 
 
 @pytest.mark.databases("sqlite", "postgres")
