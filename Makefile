@@ -47,6 +47,10 @@ test-all: $(READY)  ## Run the tests in their long form, the long ones too
 crash: $(READY)  ## Trouble real processes at random under load, and count what is lost (ROUNDS=50 SEED=7 TROUBLES="cut full")
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(TROUBLES),--troubles $(TROUBLES))
 
+.PHONY: year
+year: $(READY)  ## Judge an invented year of 150,000 runs in both databases, compare with what was planted (RUNS=30000 SEED=2)
+	$(BIN)/python -m tests.year $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: upgrade
 upgrade: $(READY)  ## Upgrade a database that another release fills, under load, and count what is lost (BEFORE=v0.1.0 ROUNDS=2)
 	$(BIN)/python -m tests.crash.upgrade --before $(BEFORE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))

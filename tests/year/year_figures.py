@@ -1,7 +1,7 @@
 """The figures of a year of tests: what was said of it beside what was planted."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -58,6 +58,10 @@ class Figures:
     @property
     def recall(self) -> float:
         return 1 - len(self.unlisted) / self.shown
+
+    @property
+    def culprits(self) -> float:
+        return 1 - len(self.missed) / self.ranges
 
 
 class Listener:
@@ -144,7 +148,9 @@ class Listener:
             self.figures.missed.append((run, planted, found))
 
 
-async def play(store: Store, year: YearOfTests, *, reads: int) -> Figures:
+async def play(
+    store: Store, year: YearOfTests, *, reads: int, progress: Callable[[datetime], None] = lambda _: None
+) -> Figures:
     """Post a year as it is received, read the list of flaky tests so many times meanwhile; its figures."""
     listener, posts = Listener(year), sorted(year.runs, key=InventedRun.received_at)
     pause = YEAR / reads
@@ -155,6 +161,7 @@ async def play(store: Store, year: YearOfTests, *, reads: int) -> Figures:
         await store.write(listener.post, batch)
         if not posts or posts[0].received_at() > read_at:
             await store.read(listener.read_list, read_at)
+            progress(read_at)
             read_at += pause
     await store.read(listener.read_culprits)
     return listener.figures
