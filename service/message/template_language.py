@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
+from jinja2.runtime import TemplateReference
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from service.message.template_marks import BEGIN, END, BadTemplate
@@ -109,6 +110,12 @@ def _mark(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    """Return a fact in words.
+
+    Raises TypeError for a method of one: ``subject.title`` shows no title.
+    """
+    if isinstance(value, TemplateReference) or (callable(value) and not isinstance(value, Undefined)):
+        raise TypeError(f"{getattr(value, '__name__', 'self')!r} is no fact that a template can show")
     if isinstance(value, list | tuple):
         return _join(value, ", ")
     return str(value)[:MAX_OUTPUT]

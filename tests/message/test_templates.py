@@ -114,6 +114,8 @@ def test_value_cannot_pose_as_the_operators_words(hostile: str) -> None:
         ("{{ project | pprint }}", "No filter named 'pprint'"),
         ("{{ project | attr('x') }}", "No filter named 'attr'"),
         ("{{ config }}", "'config' is undefined"),
+        ("{{ subject.title }}", "'title' is no fact"),
+        ("{{ self }}", "'self' is no fact"),
         ("x" * 4_001, "has 4001 characters"),
         ("{{ " + "(" * 1_500 + "1" + ")" * 1_500 + " }}", "nested too deeply"),
         ("{% if false %}x{% endif %}", "makes an empty"),
