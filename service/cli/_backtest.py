@@ -71,7 +71,8 @@ def backtest(
 
     The history is played on simulated time by the code that decides on live posts, with the silences that there were,
     reminders, digests, and what people did with incidents; nothing is sent. Each receiver and route is shown with its
-    messages, those that are new, and those that are gone.
+    messages, those that are new, and those that are gone. Paces of channels count; pauses that a channel asked for and
+    messages that it refused do not, as another day has others: the output names all that is left out.
     """
     trial = _Trial(tried=load_for_trial(config), current=load_for_trial(None) if against is Against.CURRENT else None)
     found = with_store(lambda _, store: _backtest(store, trial, since, shows_progress=not as_json))
