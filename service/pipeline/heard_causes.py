@@ -5,19 +5,19 @@ its people would look for the fault in their own work.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Event, Incident, News, Notification
+from service.model import Event, Incident, News, Notification, NotificationState
 from service.pipeline.context import Context
 from service.pipeline.own_news import OwnNews, plan_own
 from service.pipeline.quiet import quiet_again
 from service.pipeline.summaries import HEARD, cause_topics, evidence_of, needs_message_each
 from service.routing.shared_cause import WITHIN, SharedCause
-from service.store import events, incidents, notifications, outbreaks, runs
+from service.store import events, incidents, notifications, outbreaks, runs, summaries
 
 MAX_LINES = 20
 MAX_INCIDENTS = 200  # whose messages are looked for
@@ -44,13 +44,15 @@ def tell_who_heard(
 ) -> list[Notification]:
     """Plan a message for each channel that was told of incidents of a cause before.
 
-    Returns the new ones: a channel gets one of a cause, and none where people want quiet. The caller enqueues the heads
-    of their lanes.
+    Returns the new ones: a channel gets one of a cause, and none where people want quiet, or where its own news of the
+    cause are about to be sent: those tell it. The caller enqueues the heads of their lanes.
 
     but   the key of the channel that is about to be told of the cause itself
     """
     opened = incidents.find_all(transaction, {one.id for one in found.cause.incidents[:MAX_INCIDENTS]})
-    heard = _heard_by(transaction, [*opened.values()])
+    news = _news_of(transaction, [*opened.values()])
+    waiting = _about_to_hear(news)
+    heard = {key: some for key, some in _heard_by(news).items() if key not in waiting}
     about = events.find_all(transaction, {one.event_id for some in heard.values() for one in some if one.event_id})
     facts = _Facts(incidents=opened, events=about)
     planned: list[Notification] = []
@@ -64,14 +66,26 @@ def tell_who_heard(
     return planned
 
 
-def _heard_by(transaction: Transaction, opened: Collection[Incident]) -> Mapping[str, Sequence[Notification]]:
-    """Return the news by which channels were told of incidents, oldest first."""
+def _news_of(transaction: Transaction, opened: Collection[Incident]) -> Sequence[Notification]:
+    """Return the news that incidents broke, also those not sent yet, oldest first."""
     reds = runs.find_all(transaction, {run_id for one in opened for run_id in (one.opened_by, one.last_red)})
+    found = notifications.of_events(transaction, [run.event_id for run in reds.values()])
+    return [one for one in found if one.news is News.BROKE]
+
+
+def _heard_by(news: Iterable[Notification]) -> Mapping[str, Sequence[Notification]]:
+    """Return the news that channels were told, oldest first."""
     heard: dict[str, list[Notification]] = defaultdict(list)
-    for one in notifications.of_events(transaction, [run.event_id for run in reds.values()]):
-        if one.news is News.BROKE and one.was_sent:
+    for one in news:
+        if one.was_sent:
             heard[one.channel_key].append(one)
     return heard
+
+
+def _about_to_hear(news: Iterable[Notification]) -> set[str]:
+    """Return the keys of channels for which news wait, and no quiet time holds them."""
+    is_untried = (one for one in news if one.state is NotificationState.PENDING and one.attempts == 0)
+    return {one.channel_key for one in is_untried if one.waits_for not in summaries.HELD_BACK}
 
 
 def _may_hear(transaction: Transaction, context: Context, told: Notification, facts: _Facts) -> bool:
@@ -94,7 +108,7 @@ def _own(found: FoundCause, told: Sequence[Notification], facts: _Facts, now: da
     ]
     return OwnNews(
         news=News.SUMMARY,
-        topic=f"{HEARD}:{found.kind}:{told[0].id}",
+        topic=f"{HEARD}:{found.kind}:{told[0].event_id}",  # an event has one id everywhere: a back-test compares topics
         receiver=told[0].receiver,
         title=found.cause.sentence,
         words="\n".join([*lines, *more]),

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,10 @@ ROUTES = """\
 receivers:
   web: {channels: [json://web.example.com]}
   crew: {channels: ["tgram://123456789:abcdefghijklmnopqrstuvwxyz123456789/-1001234567890"]}
+  some: {channels: [json://some.example.com]}
 routes:
   - {name: main, match: {branch: main}, receiver: web, continue: true}
+  - {name: some, match: {branch: main, project: "gh/acme/service-[01]"}, receiver: some, continue: true}
   - {name: storms, match: {branch: "storm-*", status: failed}, receiver: crew}
 """
 
@@ -63,7 +65,7 @@ class Month:
         for status, pause in (("success", 35), ("failed", 0), ("success", 0)):
             for project in some:
                 await self.finish(project, status)
-                await self.rest(minutes=pause, seconds=self.chance.choice([0, 20, 100]))
+                await self.rest(minutes=pause, seconds=self.chance.choice([1, 20, 100]))
             await self.rest(hours=1)
 
     async def storm(self) -> None:
@@ -90,12 +92,16 @@ class Month:
         """Work all off, as fast as channels allow, and let time pass."""
         ends_at = self.house.clock.now + timedelta(**time)
         await self.house.drain()
-        while self.house.rows(PENDING):
-            await self.house.drain(seconds=1)
+        while (due_at := self._next_due_at()) is not None and due_at <= ends_at:
+            await self.house.drain(seconds=max(1.0, (due_at - self.house.clock.now).total_seconds()))
         self.house.clock.tick(seconds=max(0.0, (ends_at - self.house.clock.now).total_seconds()))
 
+    def _next_due_at(self) -> datetime | None:
+        [(found,)] = self.house.rows(NEXT_DUE)
+        return found if found is None or isinstance(found, datetime) else datetime.fromisoformat(f"{found}+00:00")
 
-PENDING = "SELECT 1 FROM notifications WHERE state = 'pending' LIMIT 1"
+
+NEXT_DUE = "SELECT min(next_attempt_at) FROM notifications WHERE state = 'pending'"
 SENT = "SELECT count(*) FROM notifications WHERE sent_at IS NOT NULL AND told_in IS NULL"
 
 
@@ -116,6 +122,7 @@ async def test_claims_of_a_month_are_what_the_channels_took(house: House, folder
 
     assert sum("seems to be in trouble" in title for title in titles) >= 3
     assert found["by_news"]["summary"] >= 4
+    assert house.rows("SELECT count(*) FROM notifications WHERE substr(topic, 1, 6) = 'heard:'") != [(0,)]
     assert (found["new"], found["gone"]) == ([], [])
     assert found["messages"] == len(titles)
     assert house.rows(SENT) == [(len(titles),)]
