@@ -291,8 +291,8 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     newer, blanked = rows.get("not_covered_yet", 0), rows.get("blanked", 0)
     removed, beyond = rows.get("removed_by_retention", 0), rows.get("covered_beyond", 0)
     said = [
-        f"{count_of(rows.get('covered', 0), 'row')} covered: all until {report['covered_until']}, and {beyond} newer",
-        f"{count_of(newer, 'newer row')} {'is' if newer == 1 else 'are'} not covered yet",
+        f"{count_of(rows.get('covered', 0), 'row')} covered: all until {report['covered_until']}, {beyond} after it",
+        f"{count_of(newer, 'newer row')} {'waits' if newer == 1 else 'wait'} for the next seal",
         *_doubts(rows.get("of_a_covered_time", 0), report["doubtful"]),
         f"{count_of(removed, 'row')} {'was' if removed == 1 else 'were'} removed by retention",
         f"{count_of(blanked, 'time')} `roundsman forget` blanked a row",

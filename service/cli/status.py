@@ -14,7 +14,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.operations.incidents import UNTIL_FIXED
 from service.operations.json_shapes import Json
-from service.operations.status import GREEN, RED, Asked, near_names, read_status
+from service.operations.status import GREEN, RED, UNKNOWN, Asked, near_names, read_status
 from service.text import definition_digits
 
 STYLES = {RED: "bold red", GREEN: "bold green"}
@@ -67,12 +67,14 @@ def _lines(found: Any) -> Iterator[str]:
 
 
 def _count(found: Any) -> str:
-    """Return the share of all workflows: ``2 of 9 workflows are red``."""
+    """Return the share of known workflows: ``2 of 9 workflows are red``."""
     states = [one["state"] for one in found["workflows"]]
     if not states:
         return "no run of a workflow is on record there" if found["branch"] else "no run of a workflow is on record"
-    number, noun = states.count(found["state"]), "workflow" if len(states) == 1 else "workflows"
-    return f"{number} of {len(states)} {noun} {'is' if number == 1 else 'are'} {found['state']}"
+    known = [one for one in states if one != UNKNOWN] or states
+    number, noun = known.count(found["state"]), "workflow" if len(known) == 1 else "workflows"
+    longest = ", the longest" if number > 1 and found["since"] else ""
+    return f"{number} of {len(known)} {noun} {'is' if number == 1 else 'are'} {found['state']}{longest}"
 
 
 def _since(shape: Any) -> str:

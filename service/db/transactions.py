@@ -58,7 +58,7 @@ def announce_due(transaction: Transaction) -> None:
 
 def too_late() -> Temporary:
     """Return the error for a transaction that has waited too long to begin."""
-    return Temporary("the database cannot be used now: others are still waiting for it")
+    return Temporary("the database cannot be used now: other work of this process has not ended")
 
 
 class PrioritySemaphore:

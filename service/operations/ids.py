@@ -1,6 +1,7 @@
 """Lookup of a subject by its id, or by the first digits of its id."""
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from uuid import UUID
 
@@ -59,8 +60,20 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
         (noun, one) for noun in nouns for one in await store.read(ids.find_by_prefix, COLUMNS[noun], digits, limit=2)
     ]
     if not found:
-        lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)
-        raise NotFound(f"there is no {' or '.join(nouns).replace('_', ' ')} {text}; ids are in {lists}")
+        raise NotFound(await _not_found(store, text, digits, nouns))
     if len(found) > 1:
         raise BadRequest(f"{text} is the beginning of more than one id; write more of it")
     return found[0]
+
+
+async def _not_found(store: Store, text: str, digits: str, nouns: Collection[Noun]) -> str:
+    """Return the sentence about an id of none of these kinds."""
+    missing = f"there is no {' or '.join(nouns).replace('_', ' ')} {text}"
+    searched = {COLUMNS[noun] for noun in nouns}
+    for noun in Noun:
+        if COLUMNS[noun] in searched:
+            continue
+        if len(await store.read(ids.find_by_prefix, COLUMNS[noun], digits, limit=1)) > 0:
+            return f"{missing}; it is of `roundsman {LISTED_BY[noun]}`: {noun.replace('_', ' ')} {text}"
+    lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)
+    return f"{missing}; ids are in {lists}"

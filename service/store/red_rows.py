@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, or_, select
 
 from service.db.tables import Transaction, details, runs, test_results, tests
 from service.model import Color, TestCoverage, slug_spellings
@@ -47,13 +47,20 @@ def failures_of(transaction: Transaction, run_ids: Collection[UUID]) -> Mapping[
 
 
 def flaked_tests(transaction: Transaction, *, since: datetime) -> Mapping[str, int]:
-    """Return the number of tests that passed and failed at one revision, by project."""
-    flaked = (
-        select(test_results.c.test_id)
-        .where(test_results.c.at >= since, test_results.c.revision.is_not(None))
-        .group_by(test_results.c.test_id, test_results.c.revision)
-        .having(func.count(test_results.c.failed.distinct()) > 1)
+    """Return the number of tests that passed and failed at one revision, by project.
+
+    A green run of the pipeline counts as a pass, also if its tests are not known.
+    """
+    fails, passes = test_results.alias("fails"), test_results.alias("passes")
+    passed = exists().where(
+        passes.c.test_id == fails.c.test_id, passes.c.revision == fails.c.revision, passes.c.failed.is_(False)
     )
+    is_green = exists().where(
+        runs.c.track_id == fails.c.track_id,
+        runs.c.pipeline_number == fails.c.pipeline_number,
+        runs.c.color == Color.GREEN,
+    )
+    flaked = select(fails.c.test_id).where(fails.c.at >= since, fails.c.failed, or_(passed, is_green))
     wanted = (
         select(tests.c.project_slug, func.count().label("flaked"))
         .where(tests.c.id.in_(flaked), tests.c.name != "", tests.c.project_slug.is_not(None))

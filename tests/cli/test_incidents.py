@@ -23,7 +23,9 @@ def test_a_green_branch_ends_with_code_0(operator: Terminal, past: Past) -> None
 def test_without_a_project_it_says_how_many_workflows_are_in_the_state(operator: Terminal, past: Past) -> None:
     said = operator.run("status")
 
-    assert re.match(r"1 of \d+ workflows? is (red|green) since |\d+ of \d+ workflows are (red|green) since ", said.out)
+    assert re.match(
+        r"1 of \d+ workflows? is (red|green) since |\d+ of \d+ workflows are (red|green), the longest since ", said.out
+    )
     assert "every project" not in said.out
     assert operator.run("status", "--branch", "nowhere").lines[0] == "no run of a workflow is on record there"
 

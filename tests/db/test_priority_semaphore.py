@@ -8,7 +8,7 @@ import pytest
 
 from service.db.transactions import PrioritySemaphore
 
-TOO_LATE = "the database cannot be used now: others are still waiting for it"
+TOO_LATE = "the database cannot be used now: other work of this process has not ended"
 
 
 @asynccontextmanager

@@ -100,7 +100,7 @@ async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(databas
         task.cancel()
     await asyncio.wait(impatient)
 
-    with pytest.raises(Temporary, match="others are still waiting for it"):
+    with pytest.raises(Temporary, match="other work of this process has not ended"):
         await store.write(write, "a")
     may_end.set()
     await store.close()

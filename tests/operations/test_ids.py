@@ -53,7 +53,9 @@ async def test_short_or_invalid_id_is_refused(two: House, text: str) -> None:
 
 
 async def test_unknown_id_is_reported_with_the_kinds_searched(two: House) -> None:
-    with pytest.raises(NotFound, match=f"there is no notification {ONE}; ids are in `roundsman notifications list`"):
-        await ids.find(two.service.context.store, str(ONE), Noun.NOTIFICATION)
+    with pytest.raises(NotFound, match="there is no notification ffffffff; ids are in `roundsman notifications list`"):
+        await ids.find(two.service.context.store, "ffffffff", Noun.NOTIFICATION)
     with pytest.raises(NotFound, match="there is no delivery or notification ffffffff; ids are in `roundsman dead-l"):
         await ids.find(two.service.context.store, "ffffffff", *BOTH)
+    with pytest.raises(NotFound, match=f"there is no incident {ONE}; it is of `roundsman events list`: event {ONE}"):
+        await ids.find(two.service.context.store, str(ONE), Noun.INCIDENT)

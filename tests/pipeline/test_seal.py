@@ -55,8 +55,8 @@ async def test_sealed_rows_verify(house: House) -> None:
     assert report["covered_until"] == "2026-03-02T09:31:00.000000Z"
     assert report["rows"]["covered"] == 4
     assert report["rows"]["not_covered_yet"] == 1
-    assert sentences(report)[0] == "4 rows covered: all until 2026-03-02T09:31:00.000000Z, and 0 newer"
-    assert sentences(report)[1] == "1 newer row is not covered yet"
+    assert sentences(report)[0] == "4 rows covered: all until 2026-03-02T09:31:00.000000Z, 0 after it"
+    assert sentences(report)[1] == "1 newer row waits for the next seal"
 
 
 Tampering = tuple[str, list[tuple[str, str | None]]]

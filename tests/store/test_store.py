@@ -246,6 +246,6 @@ async def test_transaction_that_waits_too_long_raises_on_sqlite(folder: Path) ->
     store = Store(f"sqlite:///{folder / 'roundsman.db'}", max_wait_s=0.01)
 
     async with still_writing(store):
-        with pytest.raises(Temporary, match="others are still waiting for it"):
+        with pytest.raises(Temporary, match="other work of this process has not ended"):
             await store.write(how_many)
     await store.close()

@@ -108,6 +108,26 @@ async def test_its_twin_has_the_shape_of_the_incident_and_more(house: House) -> 
     assert found["figures"]["coverage"] == {"known": 1, "red_runs": 1}
 
 
+@pytest.mark.databases("sqlite", "postgres")
+async def test_tests_of_a_run_whose_rerun_is_green_flaked(house: House) -> None:
+    await finish(house, RED)
+    before = (await rows(house))["figures"]["flaked_tests"]
+    await finish(house, replace(RED, attempt=2, status="success", jobs=GREEN.jobs, waited_s=RED.waited_s + 1_200))
+    house.clock.tick(minutes=2)
+
+    assert (before, (await rows(house))["figures"]["flaked_tests"]) == (0, 3)
+
+
+async def test_workflow_whose_state_is_not_known_counts_in_no_share(house: House) -> None:
+    await finish(house, RED)
+    await finish(house, replace(RED, number=RED.number + 1, workflow="deploy", status="unauthorized"))
+
+    words = text(await page(house))
+
+    assert words.startswith("1 of 1 workflow is red on its default branch")
+    assert "✕ 1 of 1 red" in words
+
+
 @pytest.mark.long
 async def test_it_is_green_again_after_the_fix(house: House) -> None:
     await finish(house, RED)
