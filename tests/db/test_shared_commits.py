@@ -235,7 +235,7 @@ async def test_a_caller_that_waits_behind_a_part_of_its_transaction_is_told_in_t
 
     holding, late = asyncio.create_task(write_patiently(store, hold)), asyncio.create_task(store.write(write, "late"))
     await begun.wait()
-    with pytest.raises(Temporary, match="others are still waiting"):
+    with pytest.raises(Temporary, match="other work of this process has not ended"):
         await late
     may_end.set()
     await holding
