@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -187,15 +188,15 @@ async def test_what_is_asked_of_the_tables_is_answered_by_indexes_not_by_everyth
         for statement in asked
         for row in house.rows(f"EXPLAIN QUERY PLAN {statement}", *["0"] * statement.count("?"))
     ]
-    scanned = [plan for plan in plans if plan.startswith("SCAN")]
+    scanned = Counter(plan for plan in plans if plan.startswith("SCAN"))
     assert len(asked) == 11
-    assert scanned == [
-        "SCAN sqlite_master",
-        "SCAN alembic_version",
-        "SCAN CONSTANT ROW",  # of the two counts of dead letters
-        "SCAN secret_uses",
-        "SCAN alarms",
-    ]  # these stay small
+    assert scanned == {
+        "SCAN sqlite_master": 1,
+        "SCAN alembic_version": 1,
+        "SCAN CONSTANT ROW": 1,  # of the two counts of dead letters
+        "SCAN secret_uses": 1,
+        "SCAN alarms": 1,
+    }  # these stay small, and are asked in any order
 
 
 async def test_jobs_are_counted_with_how_they_ended(house: House) -> None:
