@@ -1,7 +1,7 @@
 """Two workers that drop or begin the same notifications of a track do not wait for each other crosswise."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.databases("postgres"), pytest.mark.long]
 TRACK = 7
 BEGINNING = "attempts=(notifications.attempts +"
 LOCKING = "ORDER BY notifications.created_at, notifications.id FOR NO KEY UPDATE"
+OTHERS_WAIT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+MAX_LOOKS = 500
 BEFORE, AFTER = UUID(int=2), UUID(int=1)
 UNBOUND = """
 SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || quote_ident(conname)
@@ -48,12 +50,16 @@ async def stores(database: Database) -> AsyncIterator[tuple[Store, Store]]:
         await store.close()
 
 
-def begin(transaction: Transaction, *, locks: bool) -> None:
-    """Drop what came before, and begin an attempt."""
+def begin(transaction: Transaction, *, locks: bool, begun: Callable[[], object]) -> None:
+    """Drop what came before, and begin an attempt once another transaction waits for this one."""
     if locks:
         notifications.lock_unfinished(transaction, [TRACK], channel_key="k")
     notifications.drop(transaction, [BEFORE], reason="newer news")
-    transaction.execute(text("SELECT pg_sleep(0.4)"))
+    begun()
+    for _ in range(MAX_LOOKS):
+        transaction.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)"))
+        if transaction.execute(text(OTHERS_WAIT)).scalar():
+            break
     notifications.begin_attempt(transaction, AFTER, NINE)
 
 
@@ -65,11 +71,14 @@ def plan(transaction: Transaction, *, locks: bool) -> None:
 
 
 async def cross(stores: tuple[Store, Store], *, locks: bool) -> list[BaseException | None]:
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
     async def plan_later() -> None:
-        await asyncio.sleep(0.2)
+        await begun.wait()
         await stores[1].write(plan, locks=locks)
 
-    both = asyncio.gather(stores[0].write(begin, locks=locks), plan_later(), return_exceptions=True)
+    beginning = stores[0].write(begin, locks=locks, begun=lambda: loop.call_soon_threadsafe(begun.set))
+    both = asyncio.gather(beginning, plan_later(), return_exceptions=True)
     return list(await both)
 
 
