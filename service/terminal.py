@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from posixpath import commonpath
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -26,7 +25,7 @@ class Column:
     short       the number of characters of a cell shown on a terminal, such as 8 of an id; None: all
     cut_to      the smallest width to which its cells may be cut, then ending in "…"; None: never cut
     keeps_end   its cells are cut in the middle, since they differ at their ends
-    drops_path  what its cells share up to a slash, such as an organization, is left out if there is no room
+    drops_path  the path up to its cells' last slash is left out if all share it and there is no room
     can_wrap    a cell may continue on the next line; only for the last column
     is_extra    the column is left out if there is no room
     style       the style of a cell, by its text
@@ -104,11 +103,12 @@ def _natural_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) ->
 
 def _without_paths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
     """Return the rows without the organization that all of a column share."""
-    begins = [
-        commonpath([cell.rpartition("/")[0] for cell in cells]) if column.drops_path else ""
+    paths = [
+        {cell[: cell.rfind("/") + 1] for cell in cells} if column.drops_path else {""}
         for column, cells in zip(columns, zip(*rows, strict=True), strict=False)
     ]
-    return [[cell.removeprefix(f"{begin}/") for cell, begin in zip(row, begins, strict=True)] for row in rows]
+    shared = [next(iter(some)) if len(some) == 1 else "" for some in paths]
+    return [[cell.removeprefix(path) for cell, path in zip(row, shared, strict=True)] for row in rows]
 
 
 def _print_row(console: Console, cells: Sequence[Text], widths: Sequence[int], *, can_wrap: bool) -> None:

@@ -47,6 +47,4 @@ def downgrade() -> None:
 
 def _run(script: str) -> None:
     """Run several statements as they are: a per cent sign in them means itself."""
-    connection = op.get_bind().connection.driver_connection
-    assert connection is not None  # noqa: S101 - tells mypy that we are connected
-    connection.execute(script)
+    op.get_bind().connection.cursor().execute(script)

@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_fetches_purpose_due_at"), "fetches", ["purpose", "due_at"])
     for kind, purpose in PURPOSE_OF_JOB.items():
         op.execute(_move_jobs(kind, purpose))
-    op.execute(f"DELETE FROM {_jobs()} WHERE {_kind()} IN ({_listed(ROW_JOBS)})")  # noqa: S608 - constants of ours
+    op.execute(f"DELETE FROM {_jobs()} WHERE {_kind()} IN ({_listed(ROW_JOBS)})")
 
 
 def downgrade() -> None:
@@ -65,7 +65,7 @@ def _move_jobs(kind: str, purpose: str) -> str:
         event_id, are_open = "CAST(args ->> 'subject_id' AS uuid)", "status IN ('todo', 'doing')"
         due_at = "min(coalesce(scheduled_at, now()))"
     return (
-        f"INSERT INTO fetches (event_id, purpose, due_at) SELECT {event_id}, '{purpose}', {due_at} FROM {_jobs()} "  # noqa: S608 - the same
+        f"INSERT INTO fetches (event_id, purpose, due_at) SELECT {event_id}, '{purpose}', {due_at} FROM {_jobs()} "
         f"WHERE {_kind()} = '{kind}' AND {are_open} GROUP BY {event_id} ON CONFLICT DO NOTHING"
     )
 

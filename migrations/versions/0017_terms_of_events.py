@@ -107,7 +107,7 @@ def downgrade() -> None:
     """Make the words and the indexes again, and store whole what is stored short."""
     for name, form in URL_FORMS.items():
         parts = (repr(part) if n % 2 == 0 else part for n, part in enumerate(re.split(r"[{}]", form)) if part)
-        op.execute(f"UPDATE events SET {name} = {' || '.join(parts)} WHERE {name} = '{USUAL_URL}'")  # noqa: S608 - ours
+        op.execute(f"UPDATE events SET {name} = {' || '.join(parts)} WHERE {name} = '{USUAL_URL}'")
     _restore_headers()
     op.create_table(
         "words",

@@ -21,7 +21,7 @@ SELECT id, lane, due_at FROM (
     ) AS place
     FROM notifications WHERE {WAITS}
 ) AS waiting WHERE place = 1
-"""  # noqa: S608 - constants of ours
+"""
 TURN = {
     "sqlite": (
         """
@@ -30,7 +30,7 @@ TURN = {
         WHERE id = soonest.subject_id AND state = 'pending' AND attempts = 0 AND next_attempt_at < soonest.run_at
         """,
         "DELETE FROM jobs WHERE kind = 'send'",
-        f"INSERT INTO jobs (kind, subject_id, lane, run_at) SELECT 'send', id, lane, due_at FROM ({HEADS})",  # noqa: S608 - the same
+        f"INSERT INTO jobs (kind, subject_id, lane, run_at) SELECT 'send', id, lane, due_at FROM ({HEADS})",
     ),
     "postgresql": (
         """
@@ -46,7 +46,7 @@ TURN = {
         INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, scheduled_at)
         SELECT 'send', 'do', lane, jsonb_build_object('kind', 'send', 'subject_id', id::text), due_at
         FROM ({HEADS}) AS head
-        """,  # noqa: S608 - the same
+        """,
     ),
 }
 

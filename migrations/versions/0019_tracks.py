@@ -181,7 +181,7 @@ def _write_anew(old: str, new: str, *, is_event_needed: bool) -> None:
         op.execute(f"DROP INDEX {index.split()[2]}")
     op.execute(definition)
     listed = ", ".join(columns)
-    op.execute(f"INSERT INTO notifications ({listed}) SELECT {listed} FROM notifications_before")  # noqa: S608 - names of our own
+    op.execute(f"INSERT INTO notifications ({listed}) SELECT {listed} FROM notifications_before")
     op.drop_table("notifications_before")
     for index in indexes:
         op.execute(index)

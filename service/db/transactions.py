@@ -19,7 +19,7 @@ Together with ``BUSY_TIMEOUT_MS`` it stays below the time that a webhook's sende
 
 _CALLS = "calls after the commit"
 DUE = "announces due deliveries"
-"""What connections of a store hold under this name is called after the commit of a due delivery."""
+"""Key in a connection's ``info``: the callback after a commit that made a delivery due."""
 
 Result = TypeVar("Result")
 

@@ -21,7 +21,7 @@ from service.routing.decide import follows_changes, hears_every_run
 from service.routing.match_keys import FACT_KEYS
 from service.store import heartbeats
 
-_OF_AN_EXAMPLE = re.compile(r"\bToken[A-C]\b|\b(?:IntegrationKey|ApiKey)\b|\bexample\.(?:com|net|org)\b")
+_OF_AN_EXAMPLE = re.compile(r"\bToken[A-C]\b|\bIntegrationKey@ApiKey\b|\bexample\.(?:com|net|org)\b")
 _IS_AN_EXAMPLE = "is an example's: put your own there"
 NEW_KEYS = FACT_KEYS | {"duration", "queue", "pr"}
 

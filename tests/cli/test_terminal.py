@@ -105,18 +105,20 @@ def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut(name: str)
         (["acme/web", "ajax/web"], ["acme/web", "ajax/web"]),
         (["acme/web", "–"], ["acme/web", "–"]),
         (["acme/web"], ["web"]),
+        (["/acme/web", "acme/web"], ["/acme/web", "acme/web"]),
+        (["gh/acme/web", "gh/acme/api"], ["web", "api"]),
     ],
 )
 def test_organization_that_all_share_is_left_out_where_there_is_no_room(projects: list[str], shown: list[str]) -> None:
-    columns = [Column(heading="project", cut_to=8, drops_path=True), Column(heading="id")]
-    rows = [(project, "3f2c8a52" * 3) for project in projects]
+    columns = [Column(heading="project", cut_to=12, drops_path=True), Column(heading="id")]
+    rows = [(project, "/3f2c8a5" * 3) for project in projects]
     wide, narrow = console(60), console(30)
 
     print_table(wide, columns, rows)
     print_table(narrow, columns, rows)
 
     assert [line.split()[0] for line in lines(wide)[1:]] == projects
-    assert [line.split()[0] for line in lines(narrow)[1:]] == shown
+    assert [line.split() for line in lines(narrow)[1:]] == [[project, "/3f2c8a5" * 3] for project in shown]
 
 
 def test_names_stay_legible_as_long_as_an_extra_column_can_be_left_out() -> None:
