@@ -30,10 +30,9 @@ ROUTE_COLUMNS = (
     Column(heading="receiver", cut_to=MIN_WIDTH),
     Column(heading="route", cut_to=MIN_WIDTH),
     Column(heading="messages"),
-    Column(heading="a day"),
-    Column(heading="new"),
-    Column(heading="gone"),
 )
+A_DAY = Column(heading="a day")
+NUMBERS = ("new", "gone", "refused")
 MESSAGE_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="channel", cut_to=MIN_WIDTH),
@@ -71,8 +70,9 @@ def backtest(
 
     The history is played on simulated time by the code that decides on live posts, with the silences that there were,
     reminders, digests, and what people did with incidents; nothing is sent. Each receiver and route is shown with its
-    messages, those that are new, and those that are gone. Paces of channels count; pauses that a channel asked for and
-    messages that it refused do not, as another day has others: the output names all that is left out.
+    messages, those that are new, and those that are gone; those that a channel refused at the time are counted apart.
+    Paces of channels count; pauses that a channel asked for do not, as another day has others: the output names all
+    that is left out. Counting begins with the first event on record; less than a day has no figure a day.
     """
     trial = _Trial(tried=load_for_trial(config), current=load_for_trial(None) if against is Against.CURRENT else None)
     found = with_store(lambda _, store: _backtest(store, trial, since, shows_progress=not as_json))
@@ -139,12 +139,8 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
 
 def _print(found: Json, against: Against) -> None:
     say(_headline(found))
-    rows = [
-        (one["receiver"], one["route"], one["messages"], _rate(one["a_day"]), one["new"], one["gone"])
-        for one in found["routes"]
-    ]
-    if rows:
-        print_table(ROUTE_COLUMNS, rows)
+    if found["routes"]:
+        _print_routes(found)
     other = "was sent" if against is Against.SENT else "the current routes send"
     for name, sentence in (("new", f"new, beside what {other}"), ("gone", f"gone, of what {other}")):
         if found[name]:
@@ -153,17 +149,36 @@ def _print(found: Json, against: Against) -> None:
     say(f"Included: {', '.join(found['included'])}. Not included: {', '.join(found['left_out'])}.")
 
 
+def _print_routes(found: Json) -> None:
+    """Print the routes.
+
+    Without rates where none is known, and without refused messages where there are none.
+    """
+    rates = [A_DAY] if found["a_day"] is not None else []
+    names = [name for name in NUMBERS if name != "refused" or found["refused"]]
+    rows = [
+        (
+            *(one["receiver"], one["route"], one["messages"]),
+            *(f"{one['a_day']:g}" for _ in rates),
+            *(one[name] for name in names),
+        )
+        for one in found["routes"]
+    ]
+    print_table((*ROUTE_COLUMNS, *rates, *(Column(heading=name) for name in names)), rows)
+    if found["refused"]:
+        say("refused: meant to be sent at the time too, and not taken by their channels")
+
+
 def _headline(found: Json) -> str:
     """Return the number of messages in the time that was measured."""
+    if found["history_since"] is None:
+        return "no event is on record: there is nothing to play, and nothing was sent"
     news = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in found["by_news"].items())
     days, rate = found["days"], found["a_day"]
-    time = f"{days:g} days, {rate:g} a day" if rate is not None else f"{24 * days:.1f} hours"
+    short = f"{24 * days:.1f} hours, too short a history for a figure a day"
+    time = f"{days:g} days, {rate:g} a day" if rate is not None else short
     counted = f"{found['messages']} messages" + (f" ({news})" if news else "")
     return f"{counted} in {time}; {found['judged']} of {found['events']} events judged, nothing was sent"
-
-
-def _rate(a_day: float | None) -> str:
-    return "" if a_day is None else f"{a_day:g}"
 
 
 def _row(message: Json) -> tuple[object, ...]:

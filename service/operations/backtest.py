@@ -56,9 +56,13 @@ class Played:
     history: History
 
     @property
-    def days(self) -> float:
-        """Return the days of the span that have a history."""
-        return (self.span.until - max(self.span.since, self.since or self.span.since)) / timedelta(days=1)
+    def measured(self) -> Span:
+        """Return the part of the span that has a history.
+
+        A digest before it would have told of nothing.
+        """
+        begin = self.span.until if self.since is None else max(self.span.since, self.since)
+        return Span(since=min(begin, self.span.until), until=self.span.until)
 
 
 async def replay_history(

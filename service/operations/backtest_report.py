@@ -1,7 +1,7 @@
 """The messages of a back-test, beside those that were sent or other routes send."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -31,7 +31,6 @@ INCLUDED = (
 LEFT_OUT = (
     "pauses that channels ask for",
     "what no route reaches of a shared cause",
-    "messages that a channel refused",
     "alarms of Roundsman's own",
 )
 
@@ -41,9 +40,13 @@ Place = tuple[str, str]
 
 @dataclass(kw_only=True)
 class Difference:
-    """The messages that only one side sent: their number, and the first of them."""
+    """The messages that only one side sent: their number, and the first of them.
+
+    refused   the number of those that the other side meant to send, and a channel did not take
+    """
 
     counts: Counter[Place] = field(default_factory=Counter)
+    refused: Counter[Place] = field(default_factory=Counter)
     examples: list[SentMessage] = field(default_factory=list)
 
     def add(self, one: SentMessage, *, is_known: bool) -> None:
@@ -79,12 +82,15 @@ class _Side:
                 self.news[one.news] += 1
                 self.days[one.sent_at.date()] += 1
 
-    async def beside(self, others: Collection[tuple[str, str]], span: Span) -> Difference:
-        """Return the messages that are not among others."""
-        found = Difference()
+    async def beside(self, other: "_Side", span: Span) -> Difference:
+        """Return the messages that another side did not send."""
+        found, refused = Difference(), await other.store.read(backtests.read_refused, span.until)
         async for page in _pages(self.store, span):
             for one in page:
-                found.add(one, is_known=one.key in others)
+                if one.key not in other.keys and one in refused:
+                    found.refused[one.receiver, one.route] += 1
+                else:
+                    found.add(one, is_known=one.key in other.keys)
         found.shorten()
         return found
 
@@ -93,27 +99,28 @@ async def compare(tried: Store, base: Store, played: Played) -> Json:
     """Return what was sent in one database, and how it differs from another.
 
     ``a_day`` is None for a history of less than a day; ``new`` and ``gone`` are the first messages that only the one or
-    only the other sent.
+    only the other sent; ``refused`` counts those that the other meant to send too, and that a channel did not take.
     """
-    span, ours, theirs = played.span, _Side(store=tried), _Side(store=base)
+    span, ours, theirs = played.measured, _Side(store=tried), _Side(store=base)
     await ours.read(span)
     await theirs.read(span)
-    new, gone = await ours.beside(theirs.keys, span), await theirs.beside(ours.keys, span)
+    new, gone = await ours.beside(theirs, span), await theirs.beside(ours, span)
     places = sorted(ours.counts.keys() | gone.counts.keys())
     return {
-        "since": rfc3339(span.since),
+        "since": rfc3339(played.span.since),
         "until": rfc3339(span.until),
         "history_since": rfc3339(played.since) if played.since else None,
-        "days": round(played.days, 2),
+        "days": round(span.days, 2),
         "events": played.events,
         "judged": played.judged,
         "messages": ours.counts.total(),
-        "a_day": _a_day(ours.counts.total(), played),
+        "refused": new.refused.total(),
+        "a_day": _a_day(ours.counts.total(), span),
         "by_news": {news.value: ours.news[news] for news in sorted(ours.news)},
         "acts": {verb: number for verb, number in played.history.counts.items() if number},
         "included": list(INCLUDED),
         "left_out": list(LEFT_OUT),
-        "routes": [_route(place, ours, new, gone) | {"a_day": _a_day(ours.counts[place], played)} for place in places],
+        "routes": [_route(place, ours, new, gone) | {"a_day": _a_day(ours.counts[place], span)} for place in places],
         "per_day": [{"day": day.isoformat(), "messages": ours.days[day]} for day in sorted(ours.days)],
         "new": await _examples(tried, new),
         "gone": await _examples(base, gone),
@@ -127,11 +134,12 @@ def _route(place: Place, ours: _Side, new: Difference, gone: Difference) -> Json
         "messages": ours.counts[place],
         "new": new.counts[place],
         "gone": gone.counts[place],
+        "refused": new.refused[place],
     }
 
 
-def _a_day(messages: int, played: Played) -> float | None:
-    return round(messages / played.days, 2) if played.days >= 1 else None
+def _a_day(messages: int, span: Span) -> float | None:
+    return round(messages / span.days, 2) if span.days >= 1 else None
 
 
 async def _pages(store: Store, span: Span) -> AsyncIterator[Sequence[SentMessage]]:

@@ -1,13 +1,14 @@
 """Stored history to play again, and the messages that were sent in it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal_column, or_, select, tuple_, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import (
@@ -27,9 +28,14 @@ from service.store.incidents import find_all as find_incidents
 from service.store.rows import to_action, to_delivery, to_event, to_notification
 
 FIRST_ID = UUID(int=0)
+MAX_REFUSED = 50_000
 ACTS_ON_INCIDENTS = ("take", "release", "classify", "mute")
 Mark = tuple[datetime, UUID]
 """The place in the history that was reached: when an event was received, and its id."""
+_FOLLOWING = REMINDERS | {News.FIXED}
+_MESSAGE_COLUMNS = ("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label")
+_GIVEN_UP = (NotificationState.DEAD, NotificationState.DISMISSED)
+_WAITING = (NotificationState.PENDING, NotificationState.SENDING)
 
 _IS_PENDING = (is_unsent, notifications.c.state == literal_column("'pending'"))  # as the index says it
 _NEXT_DUE_AT = select(func.min(notifications.c.next_attempt_at, type_=UtcDateTime)).where(*_IS_PENDING)
@@ -65,8 +71,9 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class SentMessage:
-    """A message that a channel accepted.
+    """A message that a channel accepted, or refused.
 
+    sent_at     the time at which it was accepted; of one that was refused, of its next attempt
     opened_by   the run that opened its incident, which has the same id in every database
     told        the topics of the news that it tells, if it tells several
     """
@@ -95,6 +102,26 @@ class SentMessage:
             parts = self.topic.split(":")
             return ":".join([parts[0], str(self.opened_by), *parts[2:]]), self.channel_key
         return self.topic, self.channel_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedMessages:
+    """The messages that channels did not take, and what was not told therefore.
+
+    keys        those of the messages
+    incidents   the runs that opened their incidents, each with a channel
+    """
+
+    keys: frozenset[tuple[str, str]] = frozenset()
+    incidents: frozenset[tuple[UUID, str]] = frozenset()
+
+    def __contains__(self, one: SentMessage) -> bool:
+        """Return whether a message is one of them.
+
+        A channel that took no red hears of no end, and of no reminder.
+        """
+        follows = one.news in _FOLLOWING and (one.opened_by, one.channel_key) in self.incidents
+        return follows or one.key in self.keys
 
 
 def count(transaction: Transaction, since: datetime, until: datetime, kinds: Collection[EventKind] = ()) -> int:
@@ -166,27 +193,51 @@ def read_sent(
 
     News that were told in another message are none; alarms of Roundsman's own are left out.
     """
-    names = ("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "sent_at")
+    rows = _read_messages(transaction, notifications.c.id > after, notifications.c.sent_at.between(*span), limit=limit)
+    return _with_topics(transaction, rows)
+
+
+def read_refused(transaction: Transaction, until: datetime) -> RefusedMessages:
+    """Return the messages that were due up to a time, and that no channel took."""
+    was_due = or_(notifications.c.attempts > 0, notifications.c.next_attempt_at <= until)
+    refused = or_(notifications.c.state.in_(_GIVEN_UP), and_(notifications.c.state.in_(_WAITING), was_due))
+    never_sent = (is_unsent, notifications.c.sent_at.is_(None), notifications.c.created_at <= until)
+    rows = _read_messages(transaction, *never_sent, refused, limit=MAX_REFUSED)
+    found = _with_topics(transaction, rows)
+    return RefusedMessages(
+        keys=frozenset(one.key for one in found),
+        incidents=frozenset((one.opened_by, one.channel_key) for one in found if one.opened_by),
+    )
+
+
+def _read_messages(
+    transaction: Transaction, *conditions: ColumnElement[bool], limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Return the messages that fulfill conditions, in the order of ids.
+
+    Alarms of Roundsman's own are none.
+    """
+    columns = [notifications.c[name] for name in (*_MESSAGE_COLUMNS, "news")]
+    at = func.coalesce(notifications.c.sent_at, notifications.c.next_attempt_at, type_=UtcDateTime).label("at")
     wanted = (
-        select(*(notifications.c[name] for name in names), notifications.c.news, incidents.c.opened_by)
+        select(*columns, at, incidents.c.opened_by)
         .outerjoin(incidents, incidents.c.id == notifications.c.incident_id)
-        .where(
-            notifications.c.id > after,
-            notifications.c.news != News.OPERATOR,
-            notifications.c.told_in.is_(None),
-            notifications.c.sent_at.between(*span),
-        )
+        .where(notifications.c.news != News.OPERATOR, notifications.c.told_in.is_(None), *conditions)
         .order_by(notifications.c.id)
         .limit(limit)
     )
-    rows = transaction.execute(wanted).mappings().all()
+    return [dict(row) for row in transaction.execute(wanted).mappings()]
+
+
+def _with_topics(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> Sequence[SentMessage]:
     told = _told_in(transaction, [row["id"] for row in rows if row["news"] == News.SUMMARY])
     return [
         SentMessage(
             news=News(row["news"]),
+            sent_at=row["at"],
             opened_by=row["opened_by"],
             told=tuple(told[row["id"]]),
-            **{name: row[name] for name in names},
+            **{name: row[name] for name in _MESSAGE_COLUMNS},
         )
         for row in rows
     ]

@@ -2,11 +2,15 @@
 
 import asyncio
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import Clock, a_house
+from service.clock import now_utc
+from service.errors import Permanent
+from tests.app_fixture import RED, Clock, a_house
 from tests.cli_runner import Terminal
 from tests.databases import database_of
 from tests.year.invented import NEW_YEAR, arrivals, invent_year
@@ -129,6 +133,64 @@ def test_a_file_that_is_not_there_is_blamed_on_the_option(terminal: Terminal) ->
 
     assert (said.code, said.err.strip()) == (2, "--config nosuch.yaml does not exist; name the roundsman.yaml to try")
     assert "ROUNDSMAN_CONFIG" not in said.err
+
+
+HOURS = timedelta(hours=3)
+WITH_DIGEST = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  crew: {channels: [json://crew.example.com]}
+routes:
+  - {name: main, match: {branch: main}, receiver: web, continue: true}
+  - {name: red, match: {transition: [broke, fixed]}, receiver: crew}
+digests:
+  - {name: daily, receiver: crew, cron: "0 HOUR * * *"}
+"""
+
+
+async def live_hours(folder: Path, routes: str) -> None:
+    """Live through a break and its end of which one channel takes nothing, some hours ago."""
+    clock = Clock(now=now_utc() - HOURS)
+    async with a_house(folder, routes, clock=clock) as house:
+        house.channels.plan["crew (json)"] = [Permanent("crew (json) answered 404")]
+        for number, status in enumerate(("failed", "success")):
+            run = replace(RED, status=status, number=700 + number, pushed_at=clock.now - timedelta(minutes=10))
+            await house.finish(run)
+            await house.drain(minutes=50)
+        assert house.channels.told == ["web (json)", "web (json)"]
+
+
+@pytest.mark.long
+def test_a_history_of_hours_counts_no_digest_before_it_and_refused_messages_apart(
+    terminal: Terminal, migrated: Path
+) -> None:
+    shutil.copy(migrated, terminal.folder / "roundsman.db")
+    routes = WITH_DIGEST.replace("HOUR", str((now_utc().hour + 12) % 24))
+    asyncio.run(live_hours(terminal.folder, routes))
+    terminal.configure(routes)
+    terminal.run("version")  # what was logged until now is not the command's
+
+    found = terminal.run("routes", "backtest", "--json").json
+    said = terminal.run("routes", "backtest")
+
+    assert (found["by_news"], found["new"], found["refused"]) == ({"broke": 2, "fixed": 2}, [], 2)
+    assert (found["a_day"], found["days"]) == (None, pytest.approx(HOURS / timedelta(days=1), abs=0.02))
+    assert "too short a history for a figure a day" in " ".join(said.out.split())
+    assert said.lines[1].split() == ["receiver", "route", "messages", "new", "gone", "refused"]
+    assert [line.split()[-3:] for line in said.lines if line.startswith(("crew", "web"))] == [
+        ["0", "0", "2"],
+        ["0", "0", "0"],
+    ]
+
+
+@pytest.mark.long
+def test_a_history_of_nothing_is_said(terminal: Terminal, migrated: Path) -> None:
+    shutil.copy(migrated, terminal.folder / "roundsman.db")
+    terminal.configure(WITH_DIGEST.replace("HOUR", "9"))
+
+    said = terminal.run("routes", "backtest")
+
+    assert said.lines[0] == "no event is on record: there is nothing to play, and nothing was sent"
 
 
 TESTS = """
