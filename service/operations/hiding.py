@@ -4,7 +4,7 @@ Secrets are hidden always; addresses, names of projects, people, channels and fo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -25,6 +25,8 @@ PASSWORD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*?:(.+)@")
 MIN_SECRET_PART = 12  # of a channel's URL: shorter parts, such as a room's name, are words of our sentences too
 IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 PLAIN = re.compile(r"<(receiver|route|organization|project) \d+>")
+KINDS = re.compile(r"\b(receiver|route|organization|project|channel|person)s?\b", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"<(.+?)(?: \d+)?>")
 NAMED_BY = r"['\"`/]|\b(?:receiver|route|organization|project|channel) "  # what stands before a name in our sentences
 EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+\.[a-zA-Z]{2,}")
 
@@ -47,16 +49,21 @@ class Hiding:
     """A filter of sentences.
 
     secrets   replaced by ``***`` wherever they occur
-    names     what stands for each private word; none: names are shown. One that is a plain word, such as a receiver
-              called leads, is hidden where it stands as a name: in quotes, in a slug, or after its kind
+    names     private words, each with what stands for it; None: names are shown. One that is a plain word, such as a
+              receiver called leads, is hidden where it stands as a name: in quotes, in a slug, or after its kind. One
+              that names several things, such as a route and a project, is called what the sentence calls it, else what
+              comes last
     """
 
-    def __init__(self, secrets: Iterable[str], names: Mapping[str, str] | None) -> None:
+    def __init__(self, secrets: Iterable[str], names: Iterable[tuple[str, str]] | None) -> None:
         self._secrets = re.compile(_any_of(filter(None, secrets)), re.IGNORECASE)
-        shown = {} if names is None else {one: word for one, word in names.items() if _is_private(one)}
-        self._names = {one.casefold(): word for one, word in shown.items()}
-        plain = _any_of(one for one, word in shown.items() if one.isalpha() and PLAIN.fullmatch(word))
-        other = _any_of(one for one, word in shown.items() if not (one.isalpha() and PLAIN.fullmatch(word)))
+        shown = [(one, word) for one, word in names or () if _is_private(one)]
+        self._names: dict[str, dict[str, str]] = {}
+        for one, word in shown:
+            self._names.setdefault(one.casefold(), {})[_kind(word)] = word
+        is_plain = {one: one.isalpha() and bool(PLAIN.fullmatch(word)) for one, word in shown}
+        plain = _any_of(one for one, is_word in is_plain.items() if is_word)
+        other = _any_of(one for one, is_word in is_plain.items() if not is_word)
         self._pattern = re.compile(rf"(?<!\w)(?:{other})(?!\w)", re.IGNORECASE)
         self._plain = re.compile(rf"(?:(?<!\w)(?:{plain})(?=/)|({NAMED_BY})(?:{plain})(?!\w))", re.IGNORECASE)
         self._hides_names = names is not None
@@ -67,14 +74,28 @@ class Hiding:
         if not self._hides_names:
             return sentence
         sentence = EMAIL.sub("<email>", sentence)
-        sentence = self._pattern.sub(lambda found: self._names[found[0].casefold()], sentence)
+        sentence = self._pattern.sub(lambda found: self._placeholder(found[0], found), sentence)
         sentence = self._plain.sub(self._replace_plain, sentence)
         without_urls = URL.sub(_hidden_url, sentence)
         return IPV6.sub(_hidden_ipv6, ADDRESS.sub(_hidden_address, without_urls))
 
     def _replace_plain(self, found: re.Match[str]) -> str:
         before = found[1] or ""
-        return f"{before}{self._names[found[0][len(before) :].casefold()]}"
+        return f"{before}{self._placeholder(found[0][len(before) :], found)}"
+
+    def _placeholder(self, name: str, found: re.Match[str]) -> str:
+        """Return what stands for a name.
+
+        By the kind of thing that the sentence named last before the name's end.
+        """
+        words = self._names[name.casefold()]
+        named = [kind[1].lower() for kind in KINDS.finditer(found.string, 0, found.end())]
+        return words.get(named[-1] if named else "", [*words.values()][-1])
+
+
+def _kind(placeholder: str) -> str:
+    """Return what a placeholder says that a name is, without its number."""
+    return PLACEHOLDER.sub(r"\1", placeholder)
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -110,18 +131,22 @@ def _hidden_ipv6(found: re.Match[str]) -> str:
 
 def hiding_for(config: Config, private: Private, *, shows_names: bool) -> Hiding:
     """Return the filter for the report of a configuration."""
-    names = None if shows_names else dict(_names(config, private))
-    return Hiding(_secrets(config), names)
+    return Hiding(_secrets(config), None if shows_names else _names(config, private))
 
 
 def _secrets(config: Config) -> Iterator[str]:
+    """Yield all secrets.
+
+    A part of a channel's URL that is the name of a receiver or route too, as a path may be, is none.
+    """
     for name in filter(is_secret, Settings.model_fields):
         value = getattr(config.settings, name)
         yield from value if isinstance(value, tuple) else [value or ""]
     for receiver in config.receivers.values():
         for channel in receiver.channels:
             yield channel.url
-            yield from (part for part in parts_of(channel.url) if len(part) >= MIN_SECRET_PART)
+            long = {part for part in parts_of(channel.url) if len(part) >= MIN_SECRET_PART}
+            yield from long - {name.casefold() for name in [*config.receivers, *(one.name for one in config.routes)]}
             yield from _passwords(channel.url)
     for url in (config.settings.database_url, config.settings.watchdog_url or "", *getproxies().values()):
         yield from _passwords(url)

@@ -201,3 +201,22 @@ def test_the_days_that_a_certificate_has_left_are_said() -> None:
 
     assert many.endswith("its certificate holds until 2026-06-10, 100 days")
     assert one.endswith("its certificate holds until 2026-03-03, 1 day: renew it")
+
+
+def test_a_name_of_several_things_is_hidden_as_what_it_names(operator: Terminal) -> None:
+    file = operator.folder / "roundsman.yaml"
+    alike = (
+        file.read_text().replace("  web:\n", "  build-notices:\n").replace("receiver: web", "receiver: build-notices")
+    )
+    same_path = alike.replace(
+        "- name: red\n    match: {status: [failed, error]}", "- name: web\n    match: {branch: main}"
+    )
+    address = next(line for line in same_path.splitlines() if "json://" in line).split("[")[1].rstrip("]")
+    file.write_text(same_path.replace(address, f"{address}/build-notices"))
+
+    said = operator.run("doctor", "--json")
+
+    whats = [one["what"] for one in said.json["findings"]]
+    assert "route '<route 1>'" in whats
+    assert "not tried for <channel 1>:" in sentence(said.json, "messages")
+    assert "***" not in said.out

@@ -88,6 +88,45 @@ def test_hosts_of_channels_are_named_by_a_number(folder: Path) -> None:
     assert said == "server <channel host 1>: <person 1> of <project 1> may not"
 
 
+ALIKE = """\
+receivers:
+  build-notices: {channels: ["json://ci.example.com:8099/build-notices/0123456789abcdef"]}
+  web: {channels: [json://web.example.com]}
+routes:
+  - {name: api, match: {branch: main}, receiver: web}
+  - {name: web-shop, match: {branch: next}, receiver: build-notices}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("not tried for build-notices (json)", "not tried for <channel 1>"),
+        ("receiver build-notices has 0123456789abcdef", "receiver <receiver 1> has ***"),
+        ("route 'api' leads to receiver web", "route '<route 1>' leads to receiver <receiver 2>"),
+        ("projects gh/acme/web, gh/acme/api", "projects <project 1>, <project 2>"),
+        ("route 'web-shop' of project web-shop", "route '<route 2>' of project <project 3>"),
+        (
+            "routes 'web-shop' and 'api' name project 'api'",
+            "routes '<route 2>' and '<route 1>' name project '<project 2>'",
+        ),
+        ("organization web-shop and route web-shop", "organization <organization 2> and route <route 2>"),
+    ],
+)
+def test_a_name_of_several_things_is_hidden_as_what_the_sentence_calls_it(
+    folder: Path, sentence: str, shown: str
+) -> None:
+    private = Private(projects=("gh/acme/web", "gh/acme/api", "gh/web-shop/web-shop"))
+
+    assert hiding_for(config_of(folder, ALIKE), private, shows_names=False)(sentence) == shown
+
+
+def test_names_that_are_shown_are_shown_where_a_path_is_called_the_same(folder: Path) -> None:
+    hide = hiding_for(config_of(folder, ALIKE), Private(), shows_names=True)
+
+    assert hide("build-notices (json) got 0123456789abcdef") == "build-notices (json) got ***"
+
+
 def test_a_name_that_is_a_plain_word_leaves_our_sentences_alone(folder: Path) -> None:
     private = Private(people=("ada",), projects=("gh/acme/api", "gh/settings/web-shop"))
     hide = hiding_for(config_of(folder), private, shows_names=False)
