@@ -10,6 +10,7 @@ RoundsmanError
 │   ├── TooManyRequests 429: too much at once; has a Retry-After
 │   │   └── TooManyGuesses  too many wrong credentials from one address
 │   └── BadRequest      any other 4xx, with its status
+│       └── AlreadyTaken    409: another person has the incident
 ├── Temporary     worth trying again later; may carry the time to wait
 │   └── NotBegun        the begin of an attempt could not be stored
 ├── Permanent     trying again will not help: a dead letter, for a person
@@ -116,6 +117,17 @@ class BadRequest(Rejected):
     def __init__(self, reason: str, *, status: int = 400, next_step: str | None = None) -> None:
         super().__init__(reason, next_step=next_step)
         self.status = status
+
+
+class AlreadyTaken(BadRequest):
+    """An incident that another person has: it is taken only in place of theirs.
+
+    holder   the name of the one who has it
+    """
+
+    def __init__(self, reason: str, *, holder: str, next_step: str | None = None) -> None:
+        super().__init__(reason, status=409, next_step=next_step)
+        self.holder = holder
 
 
 class Temporary(RoundsmanError):

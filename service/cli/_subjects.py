@@ -126,10 +126,13 @@ def _too_many() -> BadRequest:
     return BadRequest(f"more than {MAX_SUBJECTS} ids are named; nothing was done: act in parts")
 
 
-def confirm(question: str, *, is_confirmed: bool) -> None:
-    """Ask on the terminal before a bulk action. Raises BadRequest without a terminal."""
+def confirm(question: str, *, is_confirmed: bool, option: str = "--yes") -> None:
+    """Ask on the terminal before an action.
+
+    Raises BadRequest without a terminal, with the option that answers.
+    """
     if is_confirmed:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise BadRequest(f"{question} There is no terminal to ask on, and nothing was done: add --yes")
+        raise BadRequest(f"{question} There is no terminal to ask on, and nothing was done: add {option}")
     typer.confirm(question, abort=True, err=True)

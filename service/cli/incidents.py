@@ -12,10 +12,12 @@ from service.cli._event_text import format_time
 from service.cli._known_names import complete_branch, complete_project
 from service.cli._operator import operator, user_name
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
+from service.cli._subjects import confirm
 from service.cli._values import completion_of
 from service.cli.status import describe_definition, describe_mute, describe_taken
 from service.config.settings import Settings
 from service.db.database import Store
+from service.errors import AlreadyTaken
 from service.model import IncidentClass
 from service.operations import ids
 from service.operations.ids import Noun
@@ -101,15 +103,24 @@ def show_command(incident: IncidentId, as_json: AsJson = False) -> None:
 
 
 @incidents.command("take")
-def take_command(  # noqa: PLR0917 - one option each
+def take_command(  # noqa: PLR0913, PLR0917 - one option each
     incident: IncidentId,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who has it; you without it.")] = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="Until when: 2h, 1d12h or 2026-11-22T09:30:00Z.")] = "",
     note: Annotated[str, typer.Option(metavar="TEXT", help="What others should know.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Take it over from the one who has it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take an incident: reminders end, others see who has it."""
-    _act(incident, "take", as_json, by=by or user_name(), until=until, note=note)
+    """Take an incident: reminders end, others see who has it.
+
+    If another person has it, it asks first whether to take it over.
+    """
+    asked = {"by": by or user_name(), "until": until, "note": note}
+    try:
+        _act(incident, "take", as_json, **asked, replace=replace)
+    except AlreadyTaken as taken:
+        confirm(f"{taken.reason}. Take it over?", is_confirmed=False, option="--replace")
+        _act(incident, "take", as_json, **asked, replace=taken.holder)
 
 
 @incidents.command("release")
@@ -152,7 +163,7 @@ def mute_command(
     _act(incident, "mute", as_json, until=until, because=because)
 
 
-def _act(incident: str, verb: str, as_json: bool, **asked: str) -> None:
+def _act(incident: str, verb: str, as_json: bool, **asked: str | bool) -> None:
     async def do(_: Settings, store: Store) -> Json:
         _noun, incident_id = await ids.find(store, incident, Noun.INCIDENT)
         act = parse_act(verb, asked, who=operator(), now=store.clock())

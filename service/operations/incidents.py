@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.errors import BadRequest
+from service.errors import AlreadyTaken, BadRequest
 from service.model import Action, Incident, IncidentClass, Taken, Track
 from service.operations.json_shapes import Json, action_json, rfc3339
 from service.operations.operator_actions import MAX_REASON
@@ -24,7 +24,7 @@ OPEN, CLOSED = "open", "closed"
 STATES = (OPEN, CLOSED)
 FILTERS = ("project", "branch", "state")
 ACTS: Mapping[str, Sequence[str]] = {
-    "take": ("by", "until", "note"),
+    "take": ("by", "until", "note", "replace"),
     "release": ("because",),
     "classify": ("class", "fixed_by", "because"),
     "mute": ("until", "because"),
@@ -37,13 +37,17 @@ MAX_UNTIL = timedelta(days=90)
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """An act on an incident; ``values`` are its columns afterwards."""
+    """An act on an incident; ``values`` are its columns afterwards.
+
+    replaces   True: a take replaces that of any other person; a name: of this one alone
+    """
 
     verb: str
     who: str
     at: datetime
     reason: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    replaces: bool | str = False
 
 
 def parse_act(verb: str, asked: Mapping[str, object], *, who: str, now: datetime) -> Act:
@@ -54,7 +58,12 @@ def parse_act(verb: str, asked: Mapping[str, object], *, who: str, now: datetime
     require_known(asked, ACTS[verb], f"means nothing for {verb}")
     reason = _text(asked, "because", MAX_REASON) or _text(asked, "note", MAX_REASON)
     values = {"take": _take, "release": _release, "classify": _classify, "mute": _mute}[verb](asked, who, now)
-    return Act(verb=verb, who=who, at=now, reason=reason, values=values)
+    return Act(verb=verb, who=who, at=now, reason=reason, values=values, replaces=_replaces(asked))
+
+
+def _replaces(asked: Mapping[str, object]) -> bool | str:
+    written = asked.get("replace")
+    return written if isinstance(written, bool) else _text(asked, "replace", MAX_NAME) or False
 
 
 def require_known(asked: Mapping[str, object], known: Sequence[str], problem: str) -> None:
@@ -143,20 +152,46 @@ def act_on(transaction: Transaction, incident_id: UUID, act: Act) -> Json:
     """
     incident = incident_search.find(transaction, incident_id, for_update=True)
     _require_sense(incident, act)
+    replaced = _replaced(incident, act)
+    if replaced is not None and act.replaces not in {True, replaced.by}:
+        raise _already_taken(incident, replaced)
     values = {**act.values, "taken_fingerprint": incident.fingerprint} if act.verb == "take" else act.values
     incident_search.change(transaction, incident.id, values)
-    record = Action(verb=act.verb, subject_id=incident.id, who=act.who, at=act.at, reason=_on_record(act))
+    record = Action(verb=act.verb, subject_id=incident.id, who=act.who, at=act.at, reason=_on_record(act, replaced))
     actions.record(transaction, record)
     living_messages.order_edits(transaction, [incident.id], act.at)
     return _shape(transaction, incident_search.find(transaction, incident.id))
 
 
-def _on_record(act: Act) -> str | None:
+def _replaced(incident: Incident, act: Act) -> Taken | None:
+    """Return the take of another person that an act would end.
+
+    None if there is none, or its time is over.
+    """
+    taken = incident.taken
+    if act.verb != "take" or taken is None or (taken.until is not None and taken.until <= act.at):
+        return None
+    return None if taken.by.casefold() == str(act.values["taken_by"]).casefold() else taken
+
+
+def _already_taken(incident: Incident, taken: Taken) -> AlreadyTaken:
+    until = f", until {taken.until:%Y-%m-%d %H:%M} UTC" if taken.until else ""
+    since = f"since {taken.at:%Y-%m-%d %H:%M} UTC{until}"
+    return AlreadyTaken(
+        f"incident {incident.id} is taken by {taken.by}, {since}",
+        holder=taken.by,
+        next_step="say `replace` to take it over",
+    )
+
+
+def _on_record(act: Act, replaced: Taken | None) -> str | None:
     """Return what stands in the history of an act: for whom, until when, why."""
     until = act.values.get("taken_until") or act.values.get("muted_until")
     parts = []
     if act.verb == "take" and act.values["taken_by"] != act.who:
         parts.append(f"for {act.values['taken_by']}")
+    if replaced is not None:
+        parts.append(f"in place of {replaced.by}")
     if isinstance(until, datetime):
         parts.append("until it is fixed" if until == UNTIL_FIXED else f"until {until:%Y-%m-%d %H:%M} UTC")
     if act.verb == "mute" and until is None:

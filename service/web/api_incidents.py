@@ -56,7 +56,7 @@ class IncidentsApi:
         return JSONResponse(await self.store.snapshot(incidents.show_incident, to_id(request.path_params["id"])))
 
     async def take(self, request: Request) -> Response:
-        """Take an incident."""
+        """Take an incident; from another person only with `replace`."""
         return await self._act(request, "take")
 
     async def release(self, request: Request) -> Response:

@@ -3,12 +3,14 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.app_fixture import RED, RED_TO_WEB, a_house
+from tests.app_fixture import RED, RED_TO_WEB, a_house, environ
 from tests.cli_runner import Terminal
 from tests.sample_history import NOWHERE, Past, operator, past
+from tests.terminal_screens import on_screen
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 
@@ -109,6 +111,30 @@ def test_an_open_incident_is_taken_muted_and_released(
     assert "taken by Linh" in " ".join(said.out.split())
     assert terminal.run("incidents", "release", incident["id"]).code == 0
     assert terminal.run("incidents", "release", incident["id"]).code == 1
+
+
+@pytest.mark.long
+def test_the_take_of_another_is_replaced_when_the_person_says_so(
+    terminal: Terminal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.configure(RED_TO_WEB)
+    asyncio.run(_break(folder))
+    capsys.readouterr()  # the log of the service
+    [incident] = terminal.run("incidents", "list", "--state", "open", "--json").json["items"]
+    words = ("incidents", "take", incident["id"][:8], "--by")
+    terminal.run(*words, "Linh")
+
+    refused = terminal.run(*words, "Ada")
+    replaced = terminal.run(*words, "Ada", "--replace", "--json")
+    given: Any = environ(folder, RED_TO_WEB)
+    kept, taken = (on_screen(*words, "Priya", folder=folder, keys=f"{key}\n", **given) for key in "ny")
+
+    assert (refused.code, "is taken by Linh, since " in refused.err) == (2, True)
+    assert "add --replace" in " ".join(refused.err.split())
+    assert replaced.json["taken"]["by"] == "Ada"
+    assert (kept.code, taken.code) == (1, 0)
+    assert "is taken by Ada, since" in " ".join(kept.text.split())
+    assert "taken by Priya, " in " ".join(taken.text.split())
 
 
 async def _break(folder: Path) -> None:

@@ -166,7 +166,12 @@ BODIES: Mapping[str, Json] = {
     "POST /api/v1/views": {"properties": VIEW, "required": ["name", "query"]},
     "PATCH /api/v1/views/{id}": {"properties": VIEW},
     "POST /api/v1/incidents/{id}/take": {
-        "properties": {"by": optional(MAX_NAME), "until": _later(), "note": optional(MAX_REASON)}
+        "properties": {
+            "by": optional(MAX_NAME),
+            "until": _later(),
+            "note": optional(MAX_REASON),
+            "replace": {"type": ["boolean", "string", "null"], "maxLength": MAX_NAME},
+        }
     },
     "POST /api/v1/incidents/{id}/release": {"properties": {"because": optional(MAX_REASON)}},
     "POST /api/v1/incidents/{id}/classify": _classify(),

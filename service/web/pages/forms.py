@@ -57,9 +57,13 @@ def request_path(request: Request) -> str:
 
 
 def referring_path(request: Request) -> str | None:
-    """Return the path of the page that sent a form; None if the browser hides it."""
+    """Return the path and query of the page that sent a form.
+
+    None if the browser hides it: a bare ``/`` is what some leave of any page.
+    """
     try:
-        path = local_path(urlsplit(request.headers.get("referer", "")).path)
+        parts = urlsplit(request.headers.get("referer", ""))
     except ValueError:  # brackets without an IPv6 address
         return None
-    return None if path == "/" else path
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return None if local_path(path) == "/" else path

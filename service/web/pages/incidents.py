@@ -1,12 +1,13 @@
 """The page of incidents, and the forms to take, release, classify or mute one."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
-from service.errors import NotFound
+from service.errors import AlreadyTaken, BadRequest, NotFound
 from service.operations import incidents as operations
 from service.operations.incidents import STATES
 from service.operations.incidents_page import FILTERS, read_incidents
@@ -15,7 +16,7 @@ from service.operations.queries import to_id
 from service.operations.suggestions import suggest_branches, suggest_projects
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
-from service.web.pages.forms import read_form
+from service.web.pages.forms import local_path, read_form, referring_path
 
 PATH = "/incidents"
 NAMES = ("project", "branch", "state", "cursor")
@@ -40,7 +41,7 @@ async def show_json(context: PageContext, request: Request) -> Response:
 
 
 async def take(context: PageContext, request: Request) -> Response:
-    """Take an incident, and redirect back."""
+    """Take an incident, and redirect back; ask first if another person has it."""
     return await _act(context, request, "take")
 
 
@@ -60,11 +61,35 @@ async def mute(context: PageContext, request: Request) -> Response:
 
 
 async def _act(context: PageContext, request: Request, verb: str) -> Response:
+    """Do an act, and redirect to the page that sent its form.
+
+    A form that is refused comes back as it was filled in.
+    """
     who = await context.access.require_form(request)
-    incident_id = to_id(request.path_params["id"])
-    act = operations.parse_act(verb, await read_form(request), who=who, now=context.clock())
-    await context.store.write(operations.act_on, incident_id, act)
-    return context.redirect_back(request, "/incidents", "incident")
+    incident_id, form = to_id(request.path_params["id"]), await read_form(request)
+    back = form.pop("back", None)
+    page = local_path(back) if back else referring_path(request) or PATH
+    try:
+        act = operations.parse_act(verb, form, who=who, now=context.clock())
+        await context.store.write(operations.act_on, incident_id, act)
+    except BadRequest as refused:
+        if refused.status != BadRequest.status and not isinstance(refused, AlreadyTaken):
+            raise
+        return await _ask_again(context, request, refused, {"verb": verb, "typed": form, "back": page})
+    return context.redirect_with_notice(page, "incident")
+
+
+async def _ask_again(context: PageContext, request: Request, refused: BadRequest, form: Json) -> Response:
+    """Return the form as it was filled in, with the reason why it was refused."""
+    session = await context.access.require_session(request)
+    shown = await context.read(_read_one, to_id(request.path_params["id"]))
+    holder = refused.holder if isinstance(refused, AlreadyTaken) else None
+    shown |= {**form, "holder": holder, "problem": str(refused)}
+    return await context.render_page(request, session, "incident_act.html", status=refused.status, **shown)
+
+
+def _read_one(transaction: Transaction, incident_id: UUID) -> Json:
+    return {"incident": operations.show_incident(transaction, incident_id)}
 
 
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> Json:

@@ -1,5 +1,7 @@
 """The page of incidents: what is red, who has it, and the forms to say so."""
 
+import re
+from html import unescape
 from typing import Any
 
 import httpx
@@ -72,6 +74,55 @@ async def test_a_closed_incident_is_below_and_can_be_classified_alone(house: Hou
     assert "Closed lately" in text(shown)
     assert "/classify" in shown.text
     assert "/take" not in shown.text
+
+
+async def test_who_takes_what_another_has_is_asked_and_lands_where_the_person_was(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    await send(house, "take", by="Linh", note="looking into it")
+    incident = await one(house)
+    place, form = f"/builds/{event}?x=1", {"by": "Priya", "until": "2h"}
+
+    asked = await house.http.post(
+        f"/incidents/{incident['id']}/take", data=form, headers={"Referer": f"http://127.0.0.1:8000{place}"}
+    )
+    before = (await one(house))["taken"]["by"]
+    again = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', asked.text.partition('class="act"')[2]))
+    await send(house, "take", by="Ada", replace="Linh")
+    late = await house.http.post(f"/incidents/{incident['id']}/take", data=again)
+    done = await house.http.post(f"/incidents/{incident['id']}/take", data={**again, "replace": "Ada"})
+
+    assert (asked.status_code, before, late.status_code) == (409, "Linh", 409)
+    assert "Taken by Linh" in text(asked)
+    assert "Take it over from Linh" in text(asked)
+    assert again == {**form, "note": "", "back": place, "replace": "Linh"}
+    assert "Taken by Ada" in text(late)
+    assert (done.status_code, done.headers["location"]) == (303, place)
+    shown = (await house.http.get(f"/api/v1/incidents/{incident['id']}")).json()
+    assert shown["taken"]["by"] == "Priya"
+    assert "in place of Ada" in shown["actions"][-1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "typed", "problem"),
+    [
+        ("take", {"by": "Linh", "until": "2x", "note": "a & b"}, "'2x' is not a time"),
+        ("mute", {"until": "soon", "because": "the <runner>"}, "'soon' is not a time"),
+        ("classify", {"fixed_by": "two words", "because": "x"}, "is not a revision"),
+    ],
+)
+async def test_a_form_that_is_refused_comes_back_as_it_was_filled_in(
+    house: House, verb: str, typed: dict[str, str], problem: str
+) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    refused = await send(house, verb, **typed)
+
+    form = refused.text.partition('class="act"')[2]
+    values = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', form))
+    assert (refused.status_code, problem in text(refused)) == (400, True)
+    assert {name: unescape(values[name]) for name in typed} == typed
 
 
 @pytest.mark.long
