@@ -1,8 +1,9 @@
 """A page, or an answer of the API, is one transaction: all it shows is of one moment."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -11,6 +12,8 @@ from sqlalchemy import Connection, Engine, event
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping
+from service.web.pages.pages import PAGES as PAGES_BY_PATH
+from service.web.pages.pages import TWINS
 from tests.app_fixture import GREEN, MONDAY, RED, House
 from tests.web.test_api import asked
 
@@ -24,6 +27,10 @@ PAGES = (
     "/builds?since=someday",
     "/builds?actor=nobody",
 )
+UNREAD = ("/login", "/static", "/api", "/events", "/deliveries", "/builds/{id}", "/trigger", "/health/test")
+"""The beginnings of paths that are no page, or ask CircleCI, or need the id of another thing than a test."""
+CHECKING = "/health"
+"""The page that tries each part by itself, so that one that fails or is slow does not take the others along."""
 ANSWERS = (
     *("/api/v1/events", "/api/v1/events?q=acme&status=failed", "/api/v1/events?actor=nobody"),
     *("/api/v1/notifications", "/api/v1/dead-letters", "/api/v1/dead-letters?dismissed=true"),
@@ -66,32 +73,67 @@ async def expect_one_transaction(client: httpx.AsyncClient, path: str, *, sessio
     assert len(reads.alone) == session, (path, reads.alone)
 
 
+def path_of(route: str, named: Mapping[str, str]) -> str:
+    """The path of a route whose parameters are these."""
+    for name, value in named.items():
+        route = route.replace(name, value)
+    return route
+
+
+async def filled(house: House) -> str:
+    """The id of a build in a house that has a green one and a red one after it, whose tests are known."""
+    for run in (GREEN, replace(RED, number=GREEN.number + 1)):
+        house.pretend.run_finished(run)
+        await house.finish(run)
+        await house.drain()
+    event_id: str = (await asked(house))["items"][0]["id"]
+    return event_id
+
+
+async def a_test(house: House) -> str:
+    """The id of a test in its address."""
+    found = re.search(r'href="/tests/([0-9a-f-]{36})"', (await house.http.get("/tests")).text)
+    assert found
+    return found[1]
+
+
 async def log_in(house: House) -> None:
     house.http.cookies.set("roundsman", (await house.http.get("/builds")).request.headers["Cookie"].partition("=")[2])
 
 
 @pytest.mark.long
-async def test_each_page_is_one_transaction_beside_its_session(house: House) -> None:
-    house.pretend.run_finished(RED)
-    await house.finish(RED)
-    await house.finish(GREEN)
-    await house.drain()
-    event_id = (await asked(house))["items"][0]["id"]
+async def test_each_page_is_one_transaction_beside_its_session_and_can_stand_still(house: House) -> None:
+    build = await filled(house)
     waiting = await house.post(ping(WEB, sample_runs.clock(MONDAY, "08:30")))  # a delivery without an event
+    named = {"{id}": await a_test(house), "{name:path}": "acme/web"}
+    own = [path_of(path, named) for path in PAGES_BY_PATH if not path.startswith(UNREAD)]
     await log_in(house)
 
     for path in (
         *PAGES,
-        f"/builds/{event_id}",
+        *(one for one in own if one != CHECKING),
+        f"/builds/{build}",
         f"/builds/{waiting}",
-        "/dead-letters",
-        "/silences",
-        "/known-problems",
-        "/settings",
-        "/usage",
-        "/incidents",
+        "/projects/acme/web/build-and-test",
     ):
         await expect_one_transaction(house.http, path, session=True)
+    every = (*PAGES, *own)
+    plain = {path: (await house.http.get(path)).status_code for path in every}
+    still = {path: (await house.http.get(f"{path}{'&' if '?' in path else '?'}still=1")).status_code for path in every}
+
+    assert len(own) > 12
+    assert still == plain
+
+
+@pytest.mark.long
+async def test_each_twin_takes_what_stops_its_page(house: House) -> None:
+    build = await filled(house)
+    await log_in(house)
+    named = {"{name:path}": "acme/web", "/builds/{id}": f"/builds/{build}", "{id}": await a_test(house)}
+
+    answers = {path: await house.http.get(f"{path_of(path, named)}?still=1") for path in TWINS}
+
+    assert {path: answer.text for path, answer in answers.items() if answer.status_code != 200} == {}
 
 
 @pytest.mark.long

@@ -13,13 +13,19 @@ from service.web.parameters import single_valued_params
 MAX_CHARACTERS = 400
 
 
+def read_given(parameters: QueryParams) -> dict[str, str]:
+    """Return the parameters of a page but that every page has. Raises BadRequest for a repeated one."""
+    given = single_valued_params(parameters)
+    given.pop(NO_REFRESH_PARAMETER, None)
+    return given
+
+
 def read_asked(parameters: QueryParams, names: Collection[str]) -> dict[str, str]:
     """Return the parameters given, without empty ones. Raises BadRequest.
 
     names   those that the page has
     """
-    given = single_valued_params(parameters)
-    given.pop(NO_REFRESH_PARAMETER, None)
+    given = read_given(parameters)
     if unknown := next((name for name in given if name not in names), None):
         raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(names)}")
     cleaned = {name: clean(value).strip()[:MAX_CHARACTERS] for name, value in given.items()}

@@ -15,6 +15,7 @@ from service.operations.now import told_json
 from service.web.pages import build_addresses, builds, event
 from service.web.pages.build_addresses import Filters
 from service.web.pages.context import PageContext, redirect
+from service.web.pages.refresh import NO_REFRESH_PARAMETER
 from service.web.parameters import checked_params, single_valued_params
 
 CURSOR = "cursor"
@@ -40,7 +41,7 @@ async def show_build(context: PageContext, request: Request) -> Response:
 
 def _read_parameters(parameters: QueryParams) -> tuple[Filters, str]:
     """Return the filters and the cursor. Raises BadRequest for an unknown parameter."""
-    unknown = {name for name, _ in checked_params(parameters)} - {*queries.SEARCHABLE, CURSOR}
+    unknown = {name for name, _ in checked_params(parameters)} - {*queries.SEARCHABLE, CURSOR, NO_REFRESH_PARAMETER}
     if unknown:
         raise BadRequest(f"{min(unknown)!a} means nothing here; there are {', '.join((*queries.SEARCHABLE, CURSOR))}")
     cursors = parameters.getlist(CURSOR)

@@ -14,10 +14,10 @@ from service.operations.now import Asked, read_now
 from service.operations.queries import SEARCHABLE
 from service.operations.workflow_filter import WorkflowFilter, teams
 from service.web.pages import builds
+from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.mine import read_mine
-from service.web.pages.refresh import NO_REFRESH_PARAMETER, may_refresh
-from service.web.parameters import single_valued_params
+from service.web.pages.refresh import may_refresh
 
 PATH = "/"
 REFRESH_EVERY_S = 30
@@ -54,8 +54,7 @@ async def show_json(context: PageContext, request: Request) -> Response:
 
 def read_parameters(parameters: QueryParams, *, names: Mapping[str, str] = NAMES) -> tuple[dict[str, str], int]:
     """Return the filters given, and the number of the page. Raises BadRequest."""
-    given = single_valued_params(parameters)
-    given.pop(NO_REFRESH_PARAMETER, None)
+    given = read_given(parameters)
     page = given.pop("page", "") or "1"
     if unknown := next((name for name in given if name not in names), None):
         raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(names)} and page")

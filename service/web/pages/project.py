@@ -14,9 +14,9 @@ from service.operations.project_page import read_project
 from service.operations.workflow_page import OnBranch, read_workflow
 from service.store.filters import escaped
 from service.web.pages.addresses import BY_NAME, project_address, twin_of, workflow_address
+from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext
-from service.web.pages.refresh import NO_REFRESH_PARAMETER, may_refresh
-from service.web.parameters import single_valued_params
+from service.web.pages.refresh import may_refresh
 
 PARAMETERS = ("project", "workflow", "branch", "tags")
 
@@ -50,8 +50,7 @@ async def show_json(context: PageContext, request: Request) -> Response:
 
 def read_asked(request: Request) -> Asked:
     """Return the names that a request asks for. Raises BadRequest."""
-    given = single_valued_params(request.query_params)
-    given.pop(NO_REFRESH_PARAMETER, None)
+    given = read_given(request.query_params)
     if unknown := next((name for name in given if name not in PARAMETERS), None):
         raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(PARAMETERS)}")
     words: str = request.path_params["name"]

@@ -10,8 +10,8 @@ from service.errors import BadRequest
 from service.operations import settings_changes
 from service.operations.json_shapes import Json
 from service.operations.settings_changes import FILTERS, Wanted
+from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext
-from service.web.parameters import single_valued_params
 
 PATH = "/settings"
 
@@ -36,7 +36,7 @@ async def show_json(context: PageContext, request: Request) -> Response:
 
 def _asked(context: PageContext, request: Request) -> tuple[dict[str, str], Wanted, str | None]:
     """Return what an address asks for, as written and as meant. Raises BadRequest."""
-    given = {name: value for name, value in single_valued_params(request.query_params).items() if value.strip()}
+    given = {name: value for name, value in read_given(request.query_params).items() if value.strip()}
     cursor = given.pop("cursor", None)
     if unknown := next((name for name in given if name not in FILTERS), None):
         raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(FILTERS)} and cursor")

@@ -23,10 +23,10 @@ from service.operations.triggers import describe, find_definitions, to_parameter
 from service.store import names
 from service.text import clean
 from service.web.build_acts import as_refusal
+from service.web.pages.asked import read_given
 from service.web.pages.asked_acts import UNDER_WAY, once_of, split_reason
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.forms import read_form
-from service.web.parameters import single_valued_params
 
 FIELDS = ("project", "branch", "tag", "parameters", "definition")
 LIMITS = {"project": 500, "branch": 500, "tag": 500, "parameters": 8_000, "definition": 100}
@@ -36,7 +36,7 @@ MAX_SUGGESTED = 200
 async def show(context: PageContext, request: Request) -> Response:
     """Return the form; a project in the address has its pipelines listed."""
     session = await context.access.require_session(request)
-    given = single_valued_params(request.query_params)
+    given = read_given(request.query_params)
     written = _entered({name: clean(value) for name, value in given.items()})
     return await context.render_page(request, session, "trigger.html", **await _listed(context, written))
 

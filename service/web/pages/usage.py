@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from service.operations.kept_usage import FILTERS, read_usage, to_wanted
 from service.operations.usage_report import COLUMNS_OF
+from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext
-from service.web.parameters import single_valued_params
 
 PATH = "/usage"
 
@@ -29,4 +29,4 @@ async def show_json(context: PageContext, request: Request) -> Response:
 
 
 def _asked(request: Request) -> dict[str, str]:
-    return {name: value for name, value in single_valued_params(request.query_params).items() if value.strip()}
+    return {name: value for name, value in read_given(request.query_params).items() if value.strip()}
