@@ -12,6 +12,7 @@ from service.db.tables import Transaction
 from service.model import Insight, InsightKind, Question, slug_spellings
 from service.operations.json_shapes import Json, rfc3339
 from service.store import insights, runs
+from service.store.names import fold
 
 MAX_FLAKY = 20
 MAX_DAYS = 14
@@ -137,7 +138,7 @@ def flaky_tests(transaction: Transaction, project: str | None, ours: Mapping[Tes
 
 def _is_of(insight: Insight, project: str | None) -> bool:
     place = insight.question.place
-    return project is None or project in slug_spellings(place) or place.endswith(f"/{project}")
+    return project is None or project in slug_spellings(place) or fold(place).endswith(f"/{fold(project)}")
 
 
 def _facts(insight: Insight | None) -> Mapping[str, Any]:

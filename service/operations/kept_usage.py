@@ -9,7 +9,7 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.operations.json_shapes import Json
 from service.operations.usage_report import COLUMNS_OF, report_kept
-from service.store import usage
+from service.store import track_search, usage
 
 FILTERS = ("month", "group_by", "project")
 MAX_ROWS = 500
@@ -23,7 +23,7 @@ class Wanted:
 
     month      as ``2026-10``; None: the newest that is kept
     group_by   what has a row of its own: project, workflow or branch
-    project    a slug; None: all
+    project    a slug or a name; None: all
     """
 
     month: str | None = None
@@ -54,7 +54,7 @@ def read_usage(transaction: Transaction, wanted: Wanted, now: datetime) -> Json:
     """
     months = usage.kept_months(transaction)
     month = wanted.month or next(iter(months), f"{now:%Y-%m}")
-    slugs = (wanted.project,) if wanted.project else ()
+    slugs = track_search.spellings_of(transaction, wanted.project) if wanted.project else ()
     report = report_kept(transaction, usage.find_exports(transaction, month), by=wanted.group_by, slugs=slugs)
     items = sorted(report["items"], key=lambda one: -one["credits"])
     shown = {"items": items[:MAX_ROWS], "left_out": max(len(items) - MAX_ROWS, 0)}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from service.db.tables import Transaction
-from service.errors import NotFound
+from service.errors import BadRequest, NotFound
+from service.model import slug_spellings
 from service.operations.unknown_projects import describe_unknown
-from service.store import names, project_tracks
+from service.store import names, project_tracks, track_search
 from service.store.project_tracks import ProjectKey
 
 MAX_SPLITS = 12
@@ -51,6 +52,18 @@ def find_exact(transaction: Transaction, project: str, workflow: str | None) -> 
         raise NotFound(describe_unknown("project", project, names.find_similar(transaction, "project", project)))
     place = _place(found, workflow)
     return place if place.others else _require_workflow(transaction, place)
+
+
+def find_slug(transaction: Transaction, written: str) -> str:
+    """Return the short slug of the project that a slug or a name names.
+
+    The text itself if none is on record. Raises BadRequest for the name of several.
+    """
+    found = track_search.find_projects(transaction, written)
+    slugs = list(dict.fromkeys(slug_spellings(slug)[0] for slug in found))
+    if len(slugs) > 1:
+        raise BadRequest(f"{written!a} may be {' or '.join(slugs[:5])}; write the whole of it")
+    return slugs[0] if slugs else slug_spellings(written)[0]
 
 
 def split_name(written: str) -> Iterator[tuple[str, str | None]]:

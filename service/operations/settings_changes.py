@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import GuardChange, GuardSnapshot, slug_spellings
+from service.model import GuardChange, GuardSnapshot
 from service.operations.json_shapes import Json, rfc3339
+from service.operations.project_names import find_slug
 from service.operations.queries import require_limit
 from service.operations.time_filters import to_time
 from service.pipeline.keep_guards import OPAQUE
@@ -28,7 +29,7 @@ MAX_CHARACTERS = 400
 class Wanted:
     """The changes that are asked for.
 
-    of   the slug of a project, or of an organization with its projects; None: all
+    of   the slug or the name of a project, or the slug of an organization with its projects; None: all
     """
 
     of: str | None = None
@@ -44,7 +45,7 @@ def to_wanted(given: Mapping[str, Sequence[str]], now: datetime) -> Wanted:
     of, since = (clean(next(iter(given.get(name, ())), "").strip()) for name in FILTERS)
     if len(of) > MAX_CHARACTERS:
         raise BadRequest("of is longer than any slug; write one such as gh/acme/web or gh/acme")
-    return Wanted(of=slug_spellings(of)[0] if of else None, since=to_time(since, now) if since else None)
+    return Wanted(of=of or None, since=to_time(since, now) if since else None)
 
 
 def list_changes(
@@ -52,8 +53,8 @@ def list_changes(
 ) -> Json:
     """Return a page of changes, newest first: ``{"items": [...], "next": ...}``."""
     require_limit(limit)
-    beyond = to_sort_key(cursor) if cursor else None
-    found = guards.find_changes(transaction, since=wanted.since, scope=wanted.of, beyond=beyond, limit=limit + 1)
+    beyond, of = to_sort_key(cursor) if cursor else None, _scope(transaction, wanted.of)
+    found = guards.find_changes(transaction, since=wanted.since, scope=of, beyond=beyond, limit=limit + 1)
     shown = found[:limit]
     more = to_cursor(SortKey(at=shown[-1].at, id=shown[-1].id)) if len(found) > limit else None
     return {"items": [change_json(one) for one in shown], "next": more}
@@ -81,15 +82,15 @@ def show_settings(transaction: Transaction, wanted: Wanted, now: datetime, *, cu
     compared   the number of those that are compared; ``late`` those of them not looked at for more than a day
     lacking    the areas that the token may not read, with the reason
     """
-    page = list_changes(transaction, wanted, cursor=cursor)
-    known = [one for one in guards.find_snapshots(transaction) if _is_of(one.scope, wanted.of)]
+    page, of = list_changes(transaction, wanted, cursor=cursor), _scope(transaction, wanted.of)
+    known = [one for one in guards.find_snapshots(transaction) if _is_of(one.scope, of)]
     by_scope: dict[str, list[GuardSnapshot]] = defaultdict(list)
     for one in known:
         by_scope[one.scope].append(one)
     changes: dict[str, list[Json]] = defaultdict(list)
     for change in page["items"]:
         changes[change["of"]].append(change | {"noun": NOUNS[change["area"]]})
-    places = list(dict.fromkeys([*changes, *([wanted.of] if wanted.of in by_scope else [])]))
+    places = list(dict.fromkeys([*changes, *([of] if of in by_scope else [])]))
     names = _names(transaction, places)
     return {
         "places": [
@@ -129,6 +130,11 @@ def _lacking(known: Sequence[GuardSnapshot]) -> list[Json]:
         if one.lacking is not None:
             found[one.area.value.replace("_", " "), one.lacking].append(one.scope)
     return [{"area": area, "reason": reason, "of": scopes} for (area, reason), scopes in sorted(found.items())]
+
+
+def _scope(transaction: Transaction, of: str | None) -> str | None:
+    """Return the slug that changes are kept by. Raises BadRequest for two projects."""
+    return find_slug(transaction, of) if of else None
 
 
 def _is_of(scope: str, of: str | None) -> bool:

@@ -1,6 +1,6 @@
 """A report of the usage that is kept, with what it is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from service.db.database import Store
@@ -27,7 +27,7 @@ async def report_usage(store: Store, exports: Sequence[UsageExport], *, by: str,
 
 
 def report_kept(
-    transaction: Transaction, exports: Sequence[UsageExport], *, by: str, slugs: Sequence[str] = ()
+    transaction: Transaction, exports: Sequence[UsageExport], *, by: str, slugs: Collection[str] = ()
 ) -> Json:
     """Return the report in a transaction."""
     wanted = {spelling for slug in slugs for spelling in slug_spellings(slug)}
@@ -50,7 +50,7 @@ TOTALS = ("credits", "failed_credits", "rerun_credits", "runs", "known_runs", "j
 def _is_of(figure: UsageFigure, slugs: set[str]) -> bool:
     """Return whether a figure is of a project: by its slug, or else its name."""
     if figure.project_slug:
-        return figure.project_slug in slugs
+        return not slugs.isdisjoint((figure.project_slug, figure.project_slug.partition("/")[2]))
     return figure.project_name in {slug.rpartition("/")[2] for slug in slugs}
 
 

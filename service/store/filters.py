@@ -11,7 +11,8 @@ from service.db.tables import Transaction, decisions, events
 from service.errors import BadRequest
 from service.model import EventKind, Transition, slug_spellings
 from service.routing.match_keys import SEARCH_FILTERS
-from service.routing.patterns import compile_pattern
+from service.routing.patterns import compile_pattern, has_wildcards, unescape
+from service.store import track_search
 from service.store.names import MAX_LISTED, ON_RECORD, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
 from service.store.search_terms import Clause, actor_term, project_term, value_term, words_in
@@ -173,11 +174,19 @@ def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) ->
         return None
     found: dict[str, None] = {}
     for pattern in patterns:
-        some = expand(transaction, name, pattern)
+        some = _expand(transaction, name, pattern)
         if some is None:
             return None
         found |= dict.fromkeys(some)
     return list(found) if len(found) <= MAX_LISTED else None
+
+
+def _expand(transaction: Transaction, name: str, pattern: str) -> list[str] | None:
+    """Return the names that a pattern matches; a project may lack its organization."""
+    found = expand(transaction, name, pattern)
+    if name != "project" or found is None or has_wildcards(pattern):
+        return found
+    return list(dict.fromkeys([*found, *track_search.find_projects(transaction, unescape(pattern))]))
 
 
 def _add_people(transaction: Transaction, tests: Tests, parts: Sequence[str]) -> None:

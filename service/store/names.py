@@ -120,6 +120,13 @@ def find_same(transaction: Transaction, field: str, text: str) -> list[str]:
     return list(transaction.execute(_SAME, {"wanted": field, "spelled": fold(text)}).scalars())
 
 
+def find_ending(transaction: Transaction, field: str, text: str) -> list[str]:
+    """Return the names that end with a text, in any case; at most MAX_LISTED."""
+    folded = fold(text)
+    ending = _OF_FIELD.where(names.c.folded.endswith(folded, autoescape=True)).limit(MAX_LISTED)
+    return list(transaction.execute(ending, {"wanted": field}).scalars())
+
+
 def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | None:
     """Return the names that a pattern matches; None if more than MAX_LISTED.
 

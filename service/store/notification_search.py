@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, or_, select, tuple_, union_all
 
 from service.db.tables import Transaction, events, is_unsent, notifications, tracks
-from service.model import Notification, NotificationState, slug_spellings
+from service.model import Notification, NotificationState
+from service.store import track_search
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.store.rows import to_notification
 
@@ -45,7 +46,7 @@ def find_page(
 ) -> NotificationPage:
     """Return a page of matching notifications. Raises BadRequest for a foreign cursor."""
     beyond = to_sort_key(cursor) if cursor else None
-    stretches = [_stretch(value, wanted, beyond).limit(limit + 1).subquery() for value in _walked(wanted)]
+    stretches = [_stretch(transaction, value, wanted, beyond).limit(limit + 1).subquery() for value in _walked(wanted)]
     merged = union_all(*(select(stretch) for stretch in stretches)).subquery()
     newest = select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit + 1)
     found = [to_notification(row) for row in transaction.execute(newest).mappings()]
@@ -72,14 +73,14 @@ def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
     return [in_state]
 
 
-def _of_projects(projects: Sequence[str]) -> list[ColumnElement[bool]]:
+def _of_projects(transaction: Transaction, projects: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return the condition that notifications are of one of these projects.
 
     Those of jobs have no track: their event says the project.
     """
     if not projects:
         return []
-    slugs = [slug for one in projects for slug in slug_spellings(one)]
+    slugs = {slug for one in projects for slug in track_search.spellings_of(transaction, one)}
     own = select(tracks.c.id).where(or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(projects)))
     of_event = select(events.c.id).where(
         events.c.id == notifications.c.event_id,
@@ -104,10 +105,13 @@ def _any_of(column: Column[Any], values: Sequence[str]) -> list[ColumnElement[bo
 
 
 def _stretch(
-    walked: Sequence[ColumnElement[bool]], wanted: NotificationSearch, beyond: SortKey | None
+    transaction: Transaction,
+    walked: Sequence[ColumnElement[bool]],
+    wanted: NotificationSearch,
+    beyond: SortKey | None,
 ) -> Select[tuple[Any, ...]]:
     at, key = notifications.c.created_at, notifications.c.id
-    conditions = [*walked, *_of_projects(wanted.project)]
+    conditions = [*walked, *_of_projects(transaction, wanted.project)]
     if wanted.since is not None:
         conditions.append(at >= wanted.since)
     if wanted.until is not None:

@@ -9,10 +9,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
 from service.db.tables import Transaction, incidents, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
 from service.model import Color, slug_spellings
+from service.store import track_search
 from service.store.tracks import StoredTrack, to_stored
 
 MAX_PROJECTS = 10_000
 MAX_NAMED = 200
+MAX_MEANT = 4
 MAX_TRACKS = 2_000
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
 
@@ -42,7 +44,19 @@ class ProjectActivity:
 
 
 def find_named(transaction: Transaction, names: Collection[str]) -> Mapping[str, Sequence[ProjectKey]]:
-    """Return the projects that have one of these slugs or names, by that."""
+    """Return the projects that have one of these slugs or names, by that.
+
+    Where none has, a name may lack its organization, and be in any other case.
+    """
+    if found := _find_exactly(transaction, names):
+        return found
+    meant = {name: track_search.find_projects(transaction, name) for name in list(names)[:MAX_MEANT]}
+    known = _find_exactly(transaction, {slug for slugs in meant.values() for slug in slugs})
+    others = {name: [key for slug in slugs for key in known.get(slug, ())] for name, slugs in meant.items()}
+    return {name: list(dict.fromkeys(keys)) for name, keys in others.items() if keys}
+
+
+def _find_exactly(transaction: Transaction, names: Collection[str]) -> dict[str, list[ProjectKey]]:
     slugs = {spelling for name in names for spelling in slug_spellings(name)}
     wanted = (
         select(tracks.c.project_slug, tracks.c.project_name)

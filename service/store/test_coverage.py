@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Select, case, func, or_, select
 
 from service.db.tables import Transaction, details, runs, tracks
-from service.model import Color, Run, TestCoverage, slug_spellings
+from service.model import Color, Run, TestCoverage
+from service.store import track_search
 from service.store.test_list import TestFilter
 
 
@@ -26,7 +27,7 @@ def coverage_of(transaction: Transaction, wanted: TestFilter, *, since: datetime
     """Return the coverage of tests of the red runs that a list of tests is made of."""
     ids = select(tracks.c.id)
     if wanted.project is not None:
-        spellings = slug_spellings(wanted.project)
+        spellings = track_search.spellings_of(transaction, wanted.project)
         ids = ids.where(or_(tracks.c.project_slug.in_(spellings), tracks.c.project_name == wanted.project))
     if wanted.branch is not None:
         ids = ids.where(tracks.c.branch == wanted.branch)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, literal, or_, select, tuple_
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, runs, test_days, test_results, tests, tracks
-from service.model import slug_spellings
+from service.store import track_search
 from service.store.rows import Row
 
 _PLACE = (tests.c.last_failed_at, tests.c.id)
@@ -47,7 +47,9 @@ def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey 
 
     Jobs without tests are left out.
     """
-    listed = _wanted(select(tests), wanted, beyond).order_by(_PLACE[0].desc(), _PLACE[1].desc()).limit(limit)
+    listed = (
+        _wanted(transaction, select(tests), wanted, beyond).order_by(_PLACE[0].desc(), _PLACE[1].desc()).limit(limit)
+    )
     return transaction.execute(listed).mappings().all()
 
 
@@ -59,14 +61,16 @@ def find(transaction: Transaction, digest: UUID) -> Row | None:
 
 def count_beyond(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey, since: datetime) -> int:
     """Return the number of these tests after a place that failed since a time."""
-    counting = _wanted(select(func.count()).select_from(tests), wanted, beyond)
+    counting = _wanted(transaction, select(func.count()).select_from(tests), wanted, beyond)
     return int(transaction.execute(counting.where(tests.c.last_failed_at >= since)).scalar_one())
 
 
-def _wanted(selecting: Select[Any], wanted: TestFilter, beyond: TestKey | None) -> Select[Any]:
+def _wanted(
+    transaction: Transaction, selecting: Select[Any], wanted: TestFilter, beyond: TestKey | None
+) -> Select[Any]:
     listed = selecting.where(tests.c.name != "")
     if wanted.project is not None:
-        spellings = slug_spellings(wanted.project)
+        spellings = track_search.spellings_of(transaction, wanted.project)
         listed = listed.where(or_(tests.c.project_slug.in_(spellings), tests.c.project_name == wanted.project))
     if wanted.name is not None:
         listed = listed.where(tests.c.name == wanted.name)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from service.db.tables import Transaction, incidents, runs, tracks
 from service.model import USUAL_DEFAULTS, Color, default_branches, slug_spellings
@@ -17,20 +17,34 @@ MAX_TRACKS_EVERYWHERE = 10_000
 def find_projects(transaction: Transaction, written: str) -> list[str]:
     """Return the slugs of the projects with runs that a slug or a name names.
 
-    A name may lack its organization.
+    A name may lack its organization, and be in any case.
     """
     known = {written, *names.find_same(transaction, "project", written)}
     slugs = {spelling for one in known for spelling in slug_spellings(one)}
     tries = (
         tracks.c.project_slug.in_(slugs),
         tracks.c.project_name.in_(known),
-        tracks.c.project_name.endswith(f"/{written}", autoescape=True),
     )
     for is_named in tries:
-        some = select(tracks.c.project_slug).where(is_named, tracks.c.project_slug.is_not(None)).distinct()
-        if found := sorted(transaction.execute(some).scalars()):
+        if found := _slugs(transaction, is_named):
             return found
-    return []
+    ending = names.find_ending(transaction, "project", f"/{written}") if written else []
+    slugs = {spelling for one in ending for spelling in slug_spellings(one)}
+    return _slugs(transaction, or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(ending)))
+
+
+def spellings_of(transaction: Transaction, written: str) -> set[str]:
+    """Return every spelling of the slugs that a slug or a name names.
+
+    Those of the text itself if none is on record.
+    """
+    found = find_projects(transaction, written) or [written]
+    return {spelling for slug in found for spelling in slug_spellings(slug)}
+
+
+def _slugs(transaction: Transaction, is_named: ColumnElement[bool]) -> list[str]:
+    some = select(tracks.c.project_slug).where(is_named, tracks.c.project_slug.is_not(None)).distinct()
+    return sorted(transaction.execute(some).scalars())
 
 
 def all_projects(transaction: Transaction) -> list[str]:

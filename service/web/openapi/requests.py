@@ -47,7 +47,7 @@ SENTENCES: Mapping[str, str] = {
     "workflow": "the workflow's name",
     "group_by": "what has a row of its own",
     "month": "as 2026-10; the newest that is kept if left out",
-    "of": "the slug of a project, or of an organization with its projects",
+    "of": "the slug or the name of a project, or the slug of an organization with its projects",
 }
 STATES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/notifications": [str(one) for one in NotificationState],

@@ -14,7 +14,10 @@ MAX_CHARACTERS = 400
 
 
 def read_given(parameters: QueryParams) -> dict[str, str]:
-    """Return the parameters of a page but that every page has. Raises BadRequest for a repeated one."""
+    """Return the parameters of a page, without that which every page takes.
+
+    Raises BadRequest for a repeated one.
+    """
     given = single_valued_params(parameters)
     given.pop(NO_REFRESH_PARAMETER, None)
     return given

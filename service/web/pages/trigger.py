@@ -19,6 +19,7 @@ from service.model import slug_spellings
 from service.model.build_acts import Trigger
 from service.operations.build_acts import Recorder, find_acts
 from service.operations.json_shapes import action_json
+from service.operations.project_names import find_slug
 from service.operations.triggers import describe, find_definitions, to_parameters, trigger_pipeline
 from service.store import names
 from service.text import clean
@@ -54,7 +55,7 @@ async def ask(context: PageContext, request: Request) -> Response:
     written = _entered(await read_form(request))
     found: Sequence[PipelineDefinition] = ()
     try:
-        trigger = _read(written)
+        trigger = await _read(context, written)
         found = await as_refusal(find_definitions(context.acting.api, trigger.project))
         _check_choice(found, trigger)
     except (BadRequest, NotFound, Temporary) as error:
@@ -73,7 +74,7 @@ async def do(context: PageContext, request: Request) -> Response:
     form = await read_form(request)
     once = once_of(form)
     recorder = Recorder(store=context.store, clock=context.clock, who=who, id=once)
-    trigger = _read(_entered(form))
+    trigger = await _read(context, _entered(form))
     await as_refusal(trigger_pipeline(context.acting.api, trigger, recorder))
     return redirect(f"/trigger/{once}")
 
@@ -105,7 +106,7 @@ async def _listed(context: PageContext, written: Mapping[str, str]) -> dict[str,
     if not written["project"]:
         return shown
     try:
-        found = await as_refusal(find_definitions(context.acting.api, _slug(written["project"])))
+        found = await as_refusal(find_definitions(context.acting.api, await _slug(context, written["project"])))
     except (BadRequest, NotFound, Temporary) as error:
         return shown | {"problem": str(error)}
     return shown | {"definitions": found}
@@ -124,14 +125,14 @@ def _check_choice(found: Sequence[PipelineDefinition], trigger: Trigger) -> None
         raise BadRequest(f"{trigger.project} has no pipeline of this id; choose one of the list")
 
 
-def _read(written: Mapping[str, str]) -> Trigger:
+async def _read(context: PageContext, written: Mapping[str, str]) -> Trigger:
     """Return the pipeline that a form asks for. Raises BadRequest."""
     if too_long := next((name for name in FIELDS if len(written[name]) > LIMITS[name]), None):
         raise BadRequest(f"{too_long} may have {LIMITS[too_long]} characters; shorten it")
     if written["branch"] and written["tag"]:
         raise BadRequest("a pipeline runs on a branch or on a tag; leave one out")
     return Trigger(
-        project=_slug(written["project"]),
+        project=await _slug(context, written["project"]),
         branch=written["branch"] or None,
         tag=written["tag"] or None,
         parameters=to_parameters([line.strip() for line in written["parameters"].splitlines() if line.strip()]),
@@ -139,9 +140,10 @@ def _read(written: Mapping[str, str]) -> Trigger:
     )
 
 
-def _slug(project: str) -> str:
+async def _slug(context: PageContext, project: str) -> str:
+    """Return the slug of a project, by its name too. Raises BadRequest."""
     try:
-        return project_slug(project)
+        return project_slug(await context.store.snapshot(find_slug, project) if project else project)
     except ValueError as error:
         raise BadRequest(
             f"project: {error}" if project else "which project? Write its slug, like gh/acme/web"
