@@ -1,6 +1,6 @@
 """The parameters of pages that are lists, and the addresses that hold them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
@@ -33,6 +33,22 @@ def read_asked(parameters: QueryParams, names: Collection[str]) -> dict[str, str
         raise BadRequest(f"{unknown!a} means nothing here; there are {', '.join(names)}")
     cleaned = {name: clean(value).strip()[:MAX_CHARACTERS] for name, value in given.items()}
     return {name: value for name, value in cleaned.items() if value}
+
+
+def refusal(parse: Callable[[], object], given: Collection[str], names: Collection[str]) -> str | None:
+    """Return the reason why what a form asks for is refused; None if it is not.
+
+    The page then shows it beside what was typed. Raises BadRequest for parameters that no form of it sends.
+
+    names   those of the fields of the form
+    """
+    try:
+        parse()
+    except BadRequest as refused:
+        if not set(given) <= set(names):
+            raise
+        return str(refused)
+    return None
 
 
 def has_empty(parameters: QueryParams) -> bool:

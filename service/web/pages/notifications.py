@@ -11,7 +11,7 @@ from service.operations.json_shapes import Json
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.receiver_hints import find_hints
 from service.operations.suggestions import suggest_projects
-from service.web.pages.asked import address, has_empty, read_asked
+from service.web.pages.asked import address, has_empty, read_asked, refusal
 from service.web.pages.context import PageContext, redirect
 
 PATH = "/notifications"
@@ -31,8 +31,13 @@ async def show(context: PageContext, request: Request) -> Response:
     given = read_asked(request.query_params, (*SEARCHABLE, "cursor"))
     if has_empty(request.query_params):
         return redirect(address(PATH, given))
-    shown = await context.read(_read, context, given)
-    return await context.render_page(request, session, "notifications.html", **shown)
+    filters = {name: value for name, value in given.items() if name != "cursor"}
+    problem = refusal(lambda: to_search(filters, context.clock()), filters, SEARCHABLE)
+    shown = await context.read(_read, context, {} if problem else given)
+    if problem:
+        shown |= {"filters": dict.fromkeys(SEARCHABLE) | filters, "items": [], "older": None}
+    status = 400 if problem else 200
+    return await context.render_page(request, session, "notifications.html", status=status, problem=problem, **shown)
 
 
 async def show_json(context: PageContext, request: Request) -> Response:

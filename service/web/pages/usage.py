@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.operations.kept_usage import FILTERS, read_usage, to_wanted
 from service.operations.usage_report import COLUMNS_OF
-from service.web.pages.asked import read_given
+from service.web.pages.asked import read_given, refusal
 from service.web.pages.context import PageContext
 
 PATH = "/usage"
@@ -17,9 +17,11 @@ async def show(context: PageContext, request: Request) -> Response:
     """Return the page of usage."""
     session = await context.access.require_session(request)
     asked = _asked(request)
-    shown = await context.read(read_usage, to_wanted(asked), context.clock())
+    problem = refusal(lambda: to_wanted(asked), asked, FILTERS)
+    shown = await context.read(read_usage, to_wanted({} if problem else asked), context.clock())
     shown |= {"asked": dict.fromkeys(FILTERS, "") | asked, "query": urlencode(asked), "groupings": [*COLUMNS_OF]}
-    return await context.render_page(request, session, "usage.html", **shown)
+    status = 400 if problem else 200
+    return await context.render_page(request, session, "usage.html", status=status, problem=problem, **shown)
 
 
 async def show_json(context: PageContext, request: Request) -> Response:
