@@ -24,6 +24,7 @@ from service.circleci.webhook.signature import fingerprints_of
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config.channel_urls import fingerprint
 from service.config.configuration import Config
+from service.config.setting_values import named_tokens
 from service.config.settings import Settings
 from service.db.database import Store
 from service.health import Heartbeat, Readiness
@@ -326,6 +327,7 @@ def _access(settings: Settings, context: Context, clock: Clock) -> Access:
         store=context.store,
         metrics=context.metrics,
         read_token=settings.read_token,
+        operator_tokens=named_tokens(settings.operator_tokens),
         header_users=HeaderUsers(
             header=settings.user_header,
             groups_header=settings.groups_header,

@@ -12,6 +12,7 @@ from service.app.build_context import circleci
 from service.channels import AppriseChannels
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
+from service.config.setting_values import named_tokens
 from service.metrics import Metrics
 from service.operations.budget_check import check_budgets
 from service.operations.check_names import check_names
@@ -22,6 +23,7 @@ from service.operations.checks import (
     check_database,
     check_folder,
     check_hooks,
+    check_operators,
     check_port,
     check_public_url,
     check_routes,
@@ -79,6 +81,7 @@ async def find_all(config: Config) -> list[Finding]:
         hooks = await check_hooks(source, config.hooks, token, our_url=our_url)
     finally:
         await source.close()
+    here += check_operators([name for name, _ in named_tokens(settings.operator_tokens)])
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
     there += await check_provider(settings)

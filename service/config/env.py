@@ -11,13 +11,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.config.setting_values import PREFIX, SECRET_ADVICE
+from service.config.setting_values import PREFIX, SECRET_ADVICE, named_tokens
 from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 from service.text import describe_number_error
 
 _MIN_WEBHOOK_SECRET_CHARACTERS = 8
-_INVENTED = frozenset({"webhook_secrets", "admin_token", "read_token", "otlp_token"})  # secrets of our own making
+_INVENTED = frozenset(
+    {"webhook_secrets", "admin_token", "operator_tokens", "read_token", "otlp_token"}
+)  # secrets of our own making
 _PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions mark a value to fill in
 
 
@@ -73,9 +75,17 @@ def _token_problems(settings: Settings) -> Iterator[str]:
             f"{SECRET_ADVICE}"
         )
 
+    others = (settings.admin_token, settings.read_token, settings.circleci_token, settings.circleci_admin_token)
+    if {token for _, token in named_tokens(settings.operator_tokens)} & set(others):
+        yield (
+            f"{variable('operator_tokens')} has a token that is another token of ours, which opens more or less; "
+            f"{SECRET_ADVICE}"
+        )
+
 
 def _otlp_problems(settings: Settings) -> Iterator[str]:
-    others = (settings.admin_token, settings.read_token, settings.circleci_token, settings.circleci_admin_token)
+    others = [settings.admin_token, settings.read_token, settings.circleci_token, settings.circleci_admin_token]
+    others += [token for _, token in named_tokens(settings.operator_tokens)]
     if set(settings.otlp_token) & set(others):
         yield (
             f"{variable('otlp_token')} is the same as another token of ours, and CircleCI is told this one; "
@@ -136,7 +146,12 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     names = [variable(name) for name in Settings.model_fields]
     names += [f"{variable(name)}_FILE" for name in Settings.model_fields if is_secret(name)]
     for unknown in sorted(name for name in environ if name.startswith(PREFIX) and name not in names):
-        likely = get_close_matches(unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
+        own = unknown.removesuffix("_FILE")
+        likely = (
+            [own.removeprefix(PREFIX)]
+            if own in names
+            else get_close_matches(unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
+        )
         hint = f"did you mean {PREFIX}{likely[0]}?" if likely else "remove it, or see docs/configuration.md"
         yield f"{unknown} is not a setting; {hint}"
 

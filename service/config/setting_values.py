@@ -17,6 +17,7 @@ PREFIX = "ROUNDSMAN_"
 _MIN_ADMIN_TOKEN_CHARACTERS = 16
 _MIN_READ_TOKEN_CHARACTERS = 32  # a key of a signed address can be used to try tokens, away from every limit of ours
 _MIN_READ_TOKEN_VARIETY = 10
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 _EXAMPLE_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
 _MAX_NAME_BYTES = 255
@@ -150,6 +151,28 @@ def check_read_token(token: str) -> str:
     return token
 
 
+def check_operator_tokens(written: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tokens of operators, each with its name, that cannot be guessed."""
+    for number, one in enumerate(written, start=1):
+        name, mark, token = one.partition("=")
+        if not mark or not _TOKEN_NAME.fullmatch(name.strip()) or name.strip().lower() == "admin":
+            raise ValueError(
+                f"has no name for token {number}: write NAME=TOKEN, where NAME says in the record which program acts, "
+                "in up to 60 letters, digits, dots and dashes, and is not admin"
+            )
+        _check_token(token.strip(), f"has a token of {name.strip()} that ", "with it anyone could act as an operator")
+    tokens = [token for _, token in named_tokens(written)]
+    if len(set(tokens)) < len(tokens):
+        raise ValueError(f"has one token under two names, and the record tells them apart by it; {SECRET_ADVICE}")
+    return written
+
+
+def named_tokens(written: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the name and the token of each NAME=TOKEN."""
+    parts = (one.partition("=") for one in written)
+    return [(name.strip(), token.strip()) for name, _, token in parts]
+
+
 def check_otlp_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
     """Return tokens that cannot be guessed, and that a header can carry."""
     for number, token in enumerate(tokens, start=1):
@@ -158,10 +181,14 @@ def check_otlp_tokens(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_otlp_token(token: str, which: str) -> None:
+    _check_token(token, which, "with it anyone could send spans")
+
+
+def _check_token(token: str, which: str, danger: str) -> None:
     if len(token) < _MIN_READ_TOKEN_CHARACTERS or len(set(token)) < _MIN_READ_TOKEN_VARIETY:
         raise ValueError(
             f"{which}needs {_MIN_READ_TOKEN_CHARACTERS} characters, {_MIN_READ_TOKEN_VARIETY} of them different: "
-            f"with it anyone could send spans; {SECRET_ADVICE}"
+            f"{danger}; {SECRET_ADVICE}"
         )
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError(f"{which}has a character that no header carries; {SECRET_ADVICE}")

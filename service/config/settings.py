@@ -19,6 +19,7 @@ from service.config.setting_values import (
     check_database_url,
     check_host,
     check_networks,
+    check_operator_tokens,
     check_origin,
     check_otlp_tokens,
     check_port,
@@ -113,6 +114,15 @@ class Settings(BaseModel):
         description="Bearer token of the API and password of the pages, at least 16 characters. "
         "Without it `serve` makes one and keeps it in the file `admin-token` beside the database. "
         "It is required on Postgres, and if the pages are reachable from other machines.",
+    )
+    operator_tokens: Annotated[
+        tuple[str, ...], BeforeValidator(read_secrets), AfterValidator(check_operator_tokens)
+    ] = Field(
+        default=(),
+        repr=False,
+        description="Bearer tokens of programs that act, each written as NAME=TOKEN, separated by commas or line "
+        "breaks: with one a program has the role operator in the API, and is `api token of NAME` in the record. Each "
+        "is at least 32 characters; while one is replaced, both may stand here under one name.",
     )
     read_token: Annotated[str, AfterValidator(check_read_token)] | None = Field(
         default=None,

@@ -22,6 +22,7 @@ class CredentialKind(StrEnum):
     """The kind of credential that a user came in with."""
 
     ADMIN_TOKEN = "admin_token"  # noqa: S105 - no secret
+    OPERATOR_TOKEN = "operator_token"  # noqa: S105 - no secret
     READ_TOKEN = "read_token"  # noqa: S105 - no secret
     SIGNED_ADDRESS = "signed_address"
     LOGIN_LINK = "login_link"

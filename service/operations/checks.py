@@ -46,6 +46,12 @@ class Finding:
     sentence: str
 
 
+def check_operators(names: Sequence[str]) -> list[Finding]:
+    """Return a finding that names the programs that may act by a token of their own."""
+    sentence = f"{', '.join(dict.fromkeys(names))}: each may act as an operator in the API"
+    return [Finding(what="operator tokens", grade=Grade.OK, sentence=sentence)] if names else []
+
+
 def check_routes(routes: Iterable[Route]) -> list[Finding]:
     """Return a finding on each route that hears changes, not every run."""
     heard = "hears what broke and was fixed, each once; for every run, give its match a `transition` or `status`"

@@ -18,6 +18,7 @@ SECRETS = {
         "circleci_token",
         "circleci_admin_token",
         "admin_token",
+        "operator_tokens",
         "otlp_token",
         "read_token",
     ),
@@ -92,7 +93,9 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS - {"webhook_secrets", "otlp_token", "database_url", "watchdog_url"}))
+@pytest.mark.parametrize(
+    "name", sorted(SECRETS - {"webhook_secrets", "operator_tokens", "otlp_token", "database_url", "watchdog_url"})
+)
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from-a-mounted-file-of-32-letters\n")
 

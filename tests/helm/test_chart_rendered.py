@@ -76,6 +76,7 @@ def test_every_setting_reaches_the_service_and_numbers_stay_whole(render: Render
         "ROUNDSMAN_DATABASE_URL": "sqlite:////data/roundsman.db",
         "ROUNDSMAN_HOST": "::",
         "ROUNDSMAN_MAX_BODY_BYTES": "2097152",
+        "ROUNDSMAN_OPERATOR_TOKENS": "deploy-bot=example-operator-token-0123456789abcdef",
         "ROUNDSMAN_OTLP_TOKEN": "example-otlp-token-0123456789abcdef",
         "ROUNDSMAN_PORT": "8000",
         "ROUNDSMAN_PUBLIC_URL": "https://roundsman.example.com",

@@ -5,7 +5,7 @@ The origin of a request is checked too, so that a page of another site cannot ma
 request forgery).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -50,7 +50,8 @@ WRONG_CREDENTIAL = (
     "admin-token; `roundsman login-link` prints a link that needs none"
 )
 WRONG_API_CREDENTIAL = (
-    "this credential is not accepted: send Authorization: Bearer and the admin token, or ROUNDSMAN_READ_TOKEN to read"
+    "this credential is not accepted: send Authorization: Bearer and the admin token, one of "
+    "ROUNDSMAN_OPERATOR_TOKENS, or ROUNDSMAN_READ_TOKEN to read"
 )
 WRONG_KEY = (
     "the key of this address is not valid: it is of another address, or the read token has been replaced since; "
@@ -66,6 +67,7 @@ class Access:
     """Checks credentials and roles; returns the user, whose name is recorded.
 
     public_url      our address as browsers see it, if there is a proxy in front of us
+    operator_tokens   of programs, each with its name
     read_token      None: there is none, and no signed addresses
     header_users    those whom a proxy names; the rules for their roles are those of all users
     """
@@ -79,10 +81,12 @@ class Access:
         store: Store,
         metrics: Metrics,
         read_token: str | None = None,
+        operator_tokens: Sequence[tuple[str, str]] = (),
         header_users: HeaderUsers | None = None,
     ) -> None:
         self._admin_token = admin_token
         self._read_token = read_token
+        self._operator_tokens = operator_tokens
         self._header_users = header_users or HeaderUsers()
         self._signer = AddressSigner(read_token) if read_token else None
         self._public_url = public_url
@@ -104,7 +108,8 @@ class Access:
     async def require_user(self, request: Request) -> User:
         """Return the user of an API request, who has a token or a session.
 
-        A session and the read token may only read. Writing needs the admin token, which no browser sends by itself.
+        A session and the read token may only read. Writing needs a token of an operator or the admin, which no browser
+        sends by itself.
         Raises Unauthorized, TooManyGuesses or Forbidden.
         """
         self.check_origin(request)
@@ -296,17 +301,24 @@ class Access:
     def _require_token_of_api(self, request: Request) -> User:
         """Return the user for the token that the Authorization header has.
 
-        To read, it may be the read token. The admin token is not accepted as the password of Basic:
-        browsers keep that, and send it by themselves.
+        To read, it may be the read token. No other is accepted as the password of Basic: browsers keep that, and send
+        it by themselves.
         """
         credential = parse_credential(request)
         if credential is None:
             raise Unauthorized(WRONG_API_CREDENTIAL)  # not a guess: no token was given, or two
         if self._is_read_token(request, credential):
             return READER
+        if credential.is_bearer and (name := self._operator_of(request, credential.token)):
+            return User(name=f"api token of {name}", role=AccessRole.OPERATOR, kind=CredentialKind.OPERATOR_TOKEN)
         if not credential.is_bearer or not self._is_accepted(request, credential.token, self._admin_token, door="api"):
             self._refuse(request, credential.token, door="api", sentence=WRONG_API_CREDENTIAL)
         return ADMIN
+
+    def _operator_of(self, request: Request, given: bytes) -> str | None:
+        """Return the name of the operator's token that this is, if it is one."""
+        names = [name for name, token in self._operator_tokens if self._is_accepted(request, given, token, door="api")]
+        return names[0] if names else None
 
     def _is_read_token(self, request: Request, credential: Credential) -> bool:
         return self._read_token is not None and self._is_accepted(

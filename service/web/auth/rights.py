@@ -134,6 +134,8 @@ def check_right(user: User, right: Right) -> None:
     needed = f"this needs the role {right.role} ({right.sentence})"
     if user.kind is CredentialKind.READ_TOKEN:
         raise Forbidden(f"the read token only reads, and {needed}", next_step="send the admin token")
+    if user.kind is CredentialKind.OPERATOR_TOKEN:
+        raise Forbidden(f"{needed}, and {user.name} has the role {user.role}", next_step="send the admin token")
     raise Forbidden(
         f"{needed}, and {user.name} has the role {user.role}",
         next_step="ask an admin for it: ROUNDSMAN_OPERATORS and ROUNDSMAN_ADMINS name who has which",
