@@ -20,6 +20,7 @@ from service.operations.checks import (
     Finding,
     Grade,
     check_clock,
+    check_connections,
     check_database,
     check_folder,
     check_hooks,
@@ -35,13 +36,13 @@ from service.operations.group_checks import check_groups
 from service.operations.hold_check import check_holds
 from service.operations.hook_addresses import HOOK_PATH
 from service.operations.oidc_check import check_provider
-from service.web.server.server import listen
+from service.web.server.server import connection_shortage, listen
 
-STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
+STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WARNING: "yellow", Grade.WRONG: "red"}
 
 
 def check(
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too, as in CI.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too, which `serve` logs.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether `serve` would start, without starting it.
@@ -57,8 +58,12 @@ def check(
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
         _print_findings(config, findings)
-    if any(finding.grade is Grade.WRONG for finding in findings) or (strict and config.warnings):
+    if _has(findings, Grade.WRONG) or (strict and (config.warnings or _has(findings, Grade.WARNING))):
         raise typer.Exit(1)
+
+
+def _has(findings: Sequence[Finding], grade: Grade) -> bool:
+    return any(finding.grade is grade for finding in findings)
 
 
 async def _find(config: Config) -> list[Finding]:
@@ -75,6 +80,7 @@ async def find_all(config: Config) -> list[Finding]:
         here.append(
             check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")
         )
+    here += check_connections(connection_shortage())
     try:
         token = await check_token(source, has_token=settings.circleci_token is not None)
         our_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
@@ -99,9 +105,10 @@ def _print_findings(config: Config, findings: list[Finding]) -> None:
     say(*_verdict(config.warnings, findings))
 
 
-def _verdict(warnings: Sized, findings: Sequence[Finding]) -> tuple[str, str]:
+def _verdict(of_config: Sequence[str], findings: Sequence[Finding]) -> tuple[str, str]:
     """Return how many things are wrong, and the style of the line."""
     wrong = [finding for finding in findings if finding.grade is Grade.WRONG]
+    warnings = [*of_config, *(finding for finding in findings if finding.grade is Grade.WARNING)]
     style = STYLES[Grade.WRONG if wrong else Grade.NOTE if warnings else Grade.OK]
     return f"{_counted(wrong, 'thing')} wrong, {_counted(warnings, 'warning')}", style
 

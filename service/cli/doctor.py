@@ -69,8 +69,9 @@ def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
         for line in _wrapped(finding):
             say(line, STYLES[finding.grade])
-    counts = [sum(one.grade is grade for one in findings) for grade in (Grade.WRONG, Grade.NOTE)]
-    say(f"{counts[0]} wrong, {counts[1]} to note, {len(findings)} looked at")
+    wrong = sum(one.grade is Grade.WRONG for one in findings)
+    noted = sum(one.grade in {Grade.NOTE, Grade.WARNING} for one in findings)
+    say(f"{wrong} wrong, {noted} to note, {len(findings)} looked at")
 
 
 def _wrapped(finding: Finding) -> list[str]:

@@ -13,7 +13,9 @@ def check_budgets(config: Config, *, has_exports: bool) -> Iterator[Finding]:
     """
     if not config.budgets:
         return
+    grade = Grade.WARNING
     if config.operators is None:
+        grade = Grade.NOTE  # it is a choice: the page of usage shows them
         sentence = "no one is told of one that is spent; name a receiver under `operators:`"
     elif config.settings.circleci_token is None:
         sentence = "usage is not fetched: set ROUNDSMAN_CIRCLECI_TOKEN and ROUNDSMAN_CIRCLECI_ADMIN_TOKEN"
@@ -24,4 +26,4 @@ def check_budgets(config: Config, *, has_exports: bool) -> Iterator[Finding]:
         sentence = f"usage is fetched once a day, with the token of an organization admin{whose}"
         yield Finding(what="budgets", grade=Grade.OK, sentence=sentence)
         return
-    yield Finding(what="budgets", grade=Grade.NOTE, sentence=sentence)
+    yield Finding(what="budgets", grade=grade, sentence=sentence)

@@ -26,11 +26,15 @@ _IS_AN_EXAMPLE = "is an example's: put your own there"
 NEW_KEYS = FACT_KEYS | {"duration", "queue", "pr"}
 
 
+LACKING_DETAILS = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor"
+
+
 class Grade(StrEnum):
     """The severity of a finding, for the operator who wants to start the service."""
 
     OK = "ok"
     NOTE = "note"  # it works, but there is something to know
+    WARNING = "warning"  # it works in part; `serve` logs it as a warning too, and `check --strict` fails
     WRONG = "wrong"
 
 
@@ -137,7 +141,7 @@ async def check_clock(database_url: str) -> Iterable[Finding]:
         await store.close()
     if store.clock.is_off:
         sentence = f"{store.clock.comparison}; have it set by NTP: logs are dated by it, all else by the database's"
-        return [Finding(what="clock", grade=Grade.NOTE, sentence=sentence)]
+        return [Finding(what="clock", grade=Grade.WARNING, sentence=sentence)]
     return [Finding(what="clock", grade=Grade.OK, sentence="it agrees with the database's")]
 
 
@@ -146,12 +150,18 @@ def _revision_finding(at: str | None, name: Path | str, *, is_server: bool) -> F
     if at == newest_revision():
         grade, sentence = Grade.OK, f"{name} is up to date"
     elif is_server and is_workable(at):
-        grade, sentence = Grade.NOTE, f"{name} is a newer release's, at revision {at}; run that release"
+        grade, sentence = Grade.WARNING, f"{name} is a newer release's, at revision {at}; run that release"
     elif not is_older(at):
         sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
     elif not is_server:
         grade, sentence = Grade.OK, f"{name} will be brought up to date at the next start"
     return Finding(what="database", grade=grade, sentence=sentence)
+
+
+def check_connections(shortage: str | None) -> Iterable[Finding]:
+    """Yield a finding if the process may hold few connections; ``shortage`` is why."""
+    if shortage is not None:
+        yield Finding(what="connections", grade=Grade.WARNING, sentence=shortage)
 
 
 def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
@@ -183,8 +193,7 @@ def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD)
 async def check_token(source: CircleCI, *, has_token: bool) -> Finding:
     """Check that CircleCI accepts our token."""
     if not has_token:
-        sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
-        return Finding(what="CircleCI token", grade=Grade.NOTE, sentence=sentence)
+        return Finding(what="CircleCI token", grade=Grade.NOTE, sentence=LACKING_DETAILS)
     try:
         owner = await source.me()
     except (Temporary, Permanent) as error:

@@ -24,7 +24,7 @@ ADMIN = {"ROUNDSMAN_CIRCLECI_ADMIN_TOKEN": "another-token"}
     [
         (OPERATORS, {}, True, []),
         (BUDGETS, {}, True, ["note: no one is told of one that is spent; name a receiver under `operators:`"]),
-        (OPERATORS + BUDGETS, {}, False, ["note: usage is not fetched: a CircleCI Server writes no exports of it"]),
+        (OPERATORS + BUDGETS, {}, False, ["warning: usage is not fetched: a CircleCI Server writes no exports of it"]),
         (OPERATORS + BUDGETS, {}, True, ["ok: usage is fetched once a day, with the token of an organization admin"]),
         (
             OPERATORS + BUDGETS,

@@ -113,9 +113,7 @@ async def test_no_token_is_allowed_and_costs_details(pretend: FakeCircleCI) -> N
     finding = await of_token(pretend, None)
 
     assert finding.grade is Grade.NOTE
-    assert finding.sentence == (
-        "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
-    )
+    assert finding.sentence == ("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
     assert not pretend.calls
 
 
@@ -247,14 +245,14 @@ async def test_a_database_of_a_newer_release_is_wrong(folder: Path) -> None:
     assert finding.sentence.endswith("is of another release, at revision 9999; run that release, or restore a backup")
 
 
-async def test_a_server_s_database_of_a_newer_release_is_worth_a_note(server: Server, template: str) -> None:
+async def test_a_server_s_database_of_a_newer_release_is_a_warning(server: Server, template: str) -> None:
     url = server.new_database(template)
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
     finding = await check_database(url)
 
-    assert finding.grade is Grade.NOTE
+    assert finding.grade is Grade.WARNING
     assert finding.sentence == "Postgres is a newer release's, at revision 9999; run that release"
 
 

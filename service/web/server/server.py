@@ -78,12 +78,21 @@ def listener_url(listener: socket.socket) -> str:
 
 def find_limits() -> Limits:
     """Return limits with as many connections as the open-files limit allows."""
-    descriptors = raise_descriptor_limit()
-    connections = max_connections(descriptors)
-    if connections < MAX_CONNECTIONS:
-        reason = f"this process may open {descriptors} files; let it open more (ulimit -n, LimitNOFILE)"
-        log.warning("few connections are possible", connections=connections, reason=reason)
+    connections = max_connections(raise_descriptor_limit())
+    if shortage := connection_shortage():
+        log.warning("few connections are possible", connections=connections, reason=shortage)
     return Limits(max_connections=connections)
+
+
+def connection_shortage() -> str | None:
+    """Return the reason why few connections are possible; None if there can be enough.
+
+    The limit of this process is raised as far as it may.
+    """
+    descriptors = raise_descriptor_limit()
+    if max_connections(descriptors) >= MAX_CONNECTIONS:
+        return None
+    return f"this process may open {descriptors} files; let it open more (ulimit -n, LimitNOFILE)"
 
 
 @asynccontextmanager
