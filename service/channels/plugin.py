@@ -1,9 +1,11 @@
 """Apprise's plugins: created from a URL, without retries and waits of their own."""
 
 import re
+from difflib import get_close_matches
 from uuid import UUID
 
 import apprise
+from apprise.manager_plugins import NotificationManager
 
 from service.channels.apprise_capture import capture, install_hooks, no_throttle
 from service.channels.budget import Budget
@@ -15,6 +17,7 @@ from service.channels.plain_text import plain_text_for, replace_html_to_text
 from service.channels.registry import find_service
 from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
 from service.channels.slack import register_slack_plugin
+from service.channels.slack_bot import url as slack_bot_url
 from service.errors import Permanent
 from service.message import (
     Form,
@@ -43,6 +46,9 @@ ASSET = apprise.AppriseAsset(
     pgp_autogen=False,
     pem_autogen=False,
 )
+
+OTHER_WORDS = {"http": "json", "https": "jsons", "smtp": "mailto", "smtps": "mailtos", "teams": "workflows"}
+"""The schemes that Apprise has for what people write, where no letters tell."""
 
 install_hooks()  # at import, because a module is imported once
 install_answer_limits()
@@ -88,7 +94,18 @@ def check(url: str) -> str | None:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://", url)
     if scheme is None:
         return "this is not an Apprise URL: it has no scheme like slack:// in front"
+    written, known = scheme[1].lower(), _schemes()
+    if written not in known:
+        likely = [OTHER_WORDS[written]] if written in OTHER_WORDS else get_close_matches(written, known, n=1)
+        hint = f"did you mean {likely[0]}://?" if likely else "appriseit.com/services lists them all"
+        return f"no service has URLs that begin with {scheme[1]}://; {hint}"
     return f"Apprise does not understand this {scheme[1]}:// URL: compare it with appriseit.com/services"
+
+
+def _schemes() -> list[str]:
+    """Return what URLs of channels begin with."""
+    every = NotificationManager().schemas()  # type: ignore[no-untyped-call] # reason: Apprise has no types there
+    return sorted({*every, slack_bot_url.KIND})
 
 
 def _problem(plugin: apprise.NotifyBase) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -65,24 +65,28 @@ def fingerprint(receivers: Iterable[Receiver]) -> str:
     return sha256(repr(every).encode()).hexdigest()[:8]
 
 
-def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) -> tuple[Channel, ...]:
+def channels(
+    receiver: str, addresses: Iterable[Address], keys: dict[str, str], *, place: Callable[[int], str] = lambda _: ""
+) -> tuple[Channel, ...]:
     """Return the channels of a receiver, each with its key and label.
 
-    keys   the key of each URL so far, which this function adds to: an address has one key in all receivers
+    keys    the key of each URL so far, which this function adds to: an address has one key in all receivers
+    place   returns the file and line of an address by its number, from 0
 
     The key is made of the text as written, so it stays when the secret behind it is replaced. An address that the
     receiver names twice becomes one channel.
     """
     made: dict[str, Channel] = {}
     seen: Counter[str] = Counter()
-    for address in addresses:
+    for number_of_address, address in enumerate(addresses):
         key = keys.setdefault(address.url, sha256(address.written.encode()).hexdigest()[:16])
         if key in made:
             continue
         name = address.name or address.kind
         seen[name] += 1
         number = f" {seen[name]}" if seen[name] > 1 else ""
-        made[key] = Channel(key=key, label=f"{receiver} ({name}{number})", kind=address.kind, url=address.url)
+        label = f"{receiver} ({name}{number})"
+        made[key] = Channel(key=key, label=label, kind=address.kind, url=address.url, place=place(number_of_address))
     return tuple(made.values())
 
 

@@ -4,7 +4,7 @@ All problems are reported at once, each as ``file:line: place claim; next step``
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
     operators = shape.operators.receiver if shape.operators else None
     people = to_people(shape.people)
     own = {person.receiver: shape.people[name].channels for name, person in zip(shape.people, people, strict=True)}
+    owners = {person.receiver: ("people", name) for name, person in zip(shape.people, people, strict=True)}
     addresses = {name: receiver.channels for name, receiver in shape.receivers.items()} | {
         name: found for name, found in own.items() if found
     }
@@ -251,8 +252,9 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         used.add(seal_copies.receiver)
     return Contents(
         receivers={
-            name: _receiver(name, channels(name, found, keys), shape.receivers.get(name))
+            name: _receiver(name, channels(name, found, keys, place=place), shape.receivers.get(name))
             for name, found in addresses.items()
+            for place in [_places(document, owners.get(name, ("receivers", name)))]
         },
         people=people,
         routes=routes,
@@ -270,6 +272,11 @@ def _contents(shape: FileShape, document: Document) -> Contents:
             *author_warnings(document, routes, has_channels=any(own.values())),
         ),
     )
+
+
+def _places(document: Document, owner: YamlPath) -> Callable[[int], str]:
+    """Return a function that returns the file and line of a channel by its number."""
+    return lambda number: document.place((*owner, "channels", number))
 
 
 def _receiver(name: str, own: tuple[Channel, ...], shape: ReceiverShape | None) -> Receiver:

@@ -59,11 +59,13 @@ class Document:
         """
         while path and isinstance(path[-1], int) and path not in self.lines:
             path = path[:-1]  # one value stood where a list may stand
-        known = path
-        while known not in self.lines:
-            known = known[:-1]
-        place = format_path(path, self._name_of(path[:2]))
-        return f"{self.name}:{self.lines[known]}: {place} {claim}"
+        return f"{self.place(path)}: {format_path(path, self._name_of(path[:2]))} {claim}"
+
+    def place(self, path: YamlPath) -> str:
+        """Return the file and line of a path, or of the nearest one around it."""
+        while path not in self.lines:
+            path = path[:-1]
+        return f"{self.name}:{self.lines[path]}"
 
     def text_problem(self, path: YamlPath, claim: str) -> str:
         """Return the same about a single value where lines are wanted.

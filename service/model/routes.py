@@ -15,12 +15,14 @@ class Channel:
     label   its name for people: ``web-team (slack)``
     kind    the scheme of its URL: ``slack``, ``mailto``, ``json`` ...
     url     an Apprise URL with its secrets: never shown, logged or stored
+    place   the file and line where it stands: ``roundsman.yaml:4``; empty for one that stands in no file
     """
 
     key: str
     label: str
     kind: str
     url: str = field(repr=False)
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,7 +262,7 @@ async def _examine(channel: Channel, channels: AppriseChannels, finding: Finding
     if examined is None:
         return finding
     grade = Grade.WRONG if examined.is_wrong else Grade.NOTE if examined.is_less else Grade.OK
-    return Finding(what=finding.what, grade=grade, sentence=examined.sentence)
+    return Finding(what=finding.what, grade=grade, sentence=_placed(channel, grade, examined.sentence))
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels) -> Iterable[Finding]:
@@ -272,4 +272,9 @@ def check_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels)
             wrong, doubt = channels.check(channel.url), _OF_AN_EXAMPLE.search(channel.url)
             grade = Grade.WRONG if wrong else Grade.NOTE if doubt else Grade.OK
             sentence = wrong or (f"understood; {doubt[0]} {_IS_AN_EXAMPLE}" if doubt else "understood")
-            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=sentence)
+            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=_placed(channel, grade, sentence))
+
+
+def _placed(channel: Channel, grade: Grade, sentence: str) -> str:
+    """Return a sentence with the line of the channel before it, unless all is well."""
+    return f"{channel.place}: {sentence}" if channel.place and grade is not Grade.OK else sentence

@@ -370,7 +370,9 @@ async def test_no_secret_is_written_to_any_log(net: HttpEnd, caplog: pytest.LogC
 
 
 async def test_a_url_that_apprise_does_not_understand_needs_a_person() -> None:
-    with pytest.raises(Permanent, match=r"slak.*: .* does not understand this slak:// URL"):
+    with pytest.raises(
+        Permanent, match=r"slak.*: no service has URLs that begin with slak://; did you mean slack://\?"
+    ):
         await sent("slak://T1/FakeSlackToken")
 
 
@@ -384,6 +386,9 @@ async def test_a_url_that_apprise_does_not_understand_needs_a_person() -> None:
         ("slack://fake!", "Apprise does not understand this slack:// URL: compare it with appriseit.com/services"),
         ("json://[fake", "Apprise does not understand this json:// URL: compare it with appriseit.com/services"),
         ("gnome://[fake", "Apprise does not understand this gnome:// URL: compare it with appriseit.com/services"),
+        ("slak://fake/fake/fake", "no service has URLs that begin with slak://; did you mean slack://?"),
+        ("https://fake.example.com", "no service has URLs that begin with https://; did you mean jsons://?"),
+        ("qqqqq://fake", "no service has URLs that begin with qqqqq://; appriseit.com/services lists them all"),
         ("fake-token-alone", "this is not an Apprise URL: it has no scheme like slack:// in front"),
         ("", "this is not an Apprise URL: it has no scheme like slack:// in front"),
     ],
