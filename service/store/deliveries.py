@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
+from sqlalchemy import Integer, LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
 
 from service.db.columns import UtcDateTime, is_any
 from service.db.tables import Transaction, deliveries, is_unsettled
@@ -106,18 +106,22 @@ _is_due = and_(
 )
 _FIRST_NEW = select(deliveries.c.id).where(*_is_kept, deliveries.c.due_at.is_(None)).limit(1)
 _FIRST_TIMED = select(deliveries.c.id).where(*_is_kept, _is_due).limit(1)
+# Postgres expects few kept rows, for it counts a table when all are settled, and would read and sort a whole backlog to
+# find its oldest. Of a limit that it cannot see it expects a tenth of the rows, and so goes by the order of an index.
+_AT_MOST = select(bindparam("at_most", type_=Integer)).scalar_subquery()
 _CLAIM_TIMED = (
     select(deliveries)
-    .where(*_is_kept, _is_due)
+    # only kept rows have a time; asked for the state like this, it does not go through all of them for those few
+    .where(deliveries.c.state.concat("") == DeliveryState.KEPT, _is_due)
     .order_by(deliveries.c.due_at)
-    .limit(bindparam("at_most"))
+    .limit(_AT_MOST)
     .with_for_update(skip_locked=True)
 )
 _CLAIM_NEW = (
     select(deliveries)
-    .where(*_is_kept, deliveries.c.due_at.is_(None))
+    .where(*_is_kept, case((deliveries.c.due_at.is_(None), True), else_=False))
     .order_by(deliveries.c.received_at)
-    .limit(bindparam("at_most"))
+    .limit(_AT_MOST)
     .with_for_update(skip_locked=True)
 )
 _SETTLE = (
