@@ -22,7 +22,7 @@ NO_SERVICE = "no service has URLs that begin with"
 WRONG = [
     f"channel web (slak): roundsman.yaml:5: {NO_SERVICE} slak://; did you mean slack://?",
     f"channel ops (qqqqq): roundsman.yaml:6: {NO_SERVICE} qqqqq://; appriseit.com/services lists them all",
-    f"channel Ada Example (malto): roundsman.yaml:10: {NO_SERVICE} malto://; did you mean mailto://?",
+    f"channel author:Ada Example (malto): roundsman.yaml:10: {NO_SERVICE} malto://; did you mean mailto://?",
 ]
 
 

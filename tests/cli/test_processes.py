@@ -82,8 +82,8 @@ def test_a_channel_that_cannot_be_told_is_said_at_the_start_without_its_secret(t
     warnings = [line["event"] for line in served.log if line["level"] == "warning"]
     assert [warning for warning in warnings if warning.startswith("channel ")] == [
         (
-            "channel web (slack): roundsman.yaml:3: Apprise does not understand this slack:// URL: compare it with "
-            "appriseit.com/services"
+            f"channel web (slack): {tmp_path}/roundsman.yaml:3: Apprise does not understand this slack:// URL: "
+            "compare it with appriseit.com/services"
         )
     ]
     assert "an-invented-token" not in str(served.log)
