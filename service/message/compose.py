@@ -122,7 +122,7 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
     yield _for_block(facts.mentions)
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
-    marks = marks_of(facts.red.tests, event.happened_at)
+    marks = marks_of(facts.red, event.happened_at)
     are_missing = any(missing.want is DetailKind.TESTS for missing in details.missing)
     yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing, marks=marks)
     yield from map(step_block, [job for job in details.jobs or () if job.step])

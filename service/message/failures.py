@@ -6,7 +6,7 @@ from itertools import chain
 
 from service.message.blocks import Aside, Block, Line, Words, link, untrusted
 from service.message.status_text import FAILED_STATUSES, clock_time, duration_suffix, status_words
-from service.model import FailedTest, JobReport, TestFailure, TestReport
+from service.model import FailedTest, JobReport, RedFacts, TestFailure, TestReport
 
 MAX_JOBS = 10
 MAX_TESTS = 10
@@ -57,13 +57,23 @@ def step_block(job: JobReport) -> Block:
     return Block(heading=("The log of ", *name, " ends"), lines=tuple(untrusted(line, 300) for line in step.lines))
 
 
-def marks_of(tests: Sequence[FailedTest], at: datetime) -> Marks:
-    """Return the words on failed tests of a run that ended then."""
-    return {(one.test.suite, one.test.name): words for one in tests if (words := _mark(one, at))}
+def marks_of(red: RedFacts, at: datetime) -> Marks:
+    """Return the words on failed tests of a run that ended then.
+
+    None of a run of which no test learns: nearly all of it failed, or its job was cut off.
+    """
+    tests = () if red.remark else red.tests
+    return {(one.test.suite, one.test.name): words for one in tests if (words := mark_of(one, at))}
 
 
-def _mark(one: FailedTest, at: datetime) -> str:
-    words = ["new"] if one.is_new else []
+def mark_of(one: FailedTest, at: datetime) -> str:
+    """Return the words on a failed test, which do not contradict each other.
+
+    A likely flaky test that passed before the run is not new: it fails again.
+    """
+    words = []
+    if one.is_new:
+        words.append("new" if one.flaky is None else "failing again")
     if one.failing_since is not None:
         words.append(f"failing since {clock_time(one.failing_since, at)}, in {one.failing_runs} runs")
     if one.flaky is not None:

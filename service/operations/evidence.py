@@ -88,7 +88,8 @@ def _of_tests(transaction: Transaction, event: Event, run: Run, observed: Sequen
                 claim=Claim.LIKELY_FLAKY, words=f"likely flaky: {one.failed.flaky}", results=results, test=name
             )
         if one.failed.is_new:
-            words = "new: it passed at the last run before this one"
+            lead = "new" if one.failed.flaky is None else "failing again"
+            words = f"{lead}: it passed at the last run before this one"
             yield Support(claim=Claim.NEW, words=words, results=_results(one.earlier[-1:]), test=name)
         if one.failed.failing_since is not None:
             yield _failing(one, event, name)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
+
+import pytest
 
 from service.message import compose
 from service.model import (
@@ -39,6 +42,46 @@ def test_a_test_is_new_or_failing_since_or_likely_flaky() -> None:
     assert f"{failed.test.name} (failing since " in text_of(RedFacts(tests=(since,)))
     assert ", in 3 runs; likely flaky: " + evidence + ")" in text_of(RedFacts(tests=(replace(since, flaky=evidence),)))
     assert f"{failed.test.name} (" not in text_of(RedFacts())
+
+
+EVIDENCE = "7 of its last 9 fails were contradicted at the same commit"
+REMARK = "412 of 415 tests failed"
+SAID = "failing since 09:42 UTC, in 3 runs"
+
+WORDS = {
+    # passed before, failed before or unknown; likely flaky or not; a run of which no test learns or not
+    ("passed", False, False): "new",
+    ("passed", True, False): f"failing again; likely flaky: {EVIDENCE}",
+    ("failed", False, False): SAID,
+    ("failed", True, False): f"{SAID}; likely flaky: {EVIDENCE}",
+    ("unknown", False, False): "",
+    ("unknown", True, False): f"likely flaky: {EVIDENCE}",
+    ("passed", False, True): "",
+    ("passed", True, True): "",
+    ("failed", False, True): "",
+    ("failed", True, True): "",
+    ("unknown", False, True): "",
+    ("unknown", True, True): "",
+}
+
+
+def test_the_list_of_combinations_is_whole() -> None:
+    assert {*WORDS} == {*product(("passed", "failed", "unknown"), (False, True), (False, True))}
+
+
+@pytest.mark.parametrize(("before", "is_flaky", "is_guarded"), WORDS)
+def test_each_combination_of_what_is_known_of_a_test_has_its_words(
+    before: str, is_flaky: bool, is_guarded: bool
+) -> None:
+    failed = FailedTest(test=first_failure(), is_new=before == "passed", flaky=EVIDENCE if is_flaky else None)
+    failed = replace(failed, failing_since=AT - timedelta(hours=1), failing_runs=3) if before == "failed" else failed
+
+    said = text_of(RedFacts(tests=(failed,), remark=REMARK if is_guarded else None))
+
+    words = WORDS[before, is_flaky, is_guarded]
+    assert (f"{failed.test.name} ({words})" in said) == bool(words)
+    assert (f"{failed.test.name} (" in said) == bool(words)
+    assert ("no test learns from this run" in said) == is_guarded
 
 
 def test_what_is_red_elsewhere_too_is_said() -> None:
