@@ -1,7 +1,7 @@
 """The contents of a digest: what broke, was fixed, is red, is flaky and slow."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
@@ -102,32 +102,57 @@ def _is(event: Event, color: Color) -> bool:
 
 
 def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
-    """Return the paragraphs of a digest."""
+    """Return the paragraphs of a digest.
+
+    A track stands in one of them: as red now, else as often green after reruns, else as fixed, else as broken.
+    """
     zone = ZoneInfo(timezone)
-    fixed = facts.with_transition(Transition.FIXED)
+    broke, fixed = facts.with_transition(Transition.BROKE), facts.with_transition(Transition.FIXED)
+    times = Counter(map(_track, broke))
+    red, reruns = {_track(event) for event, _ in facts.red_now}, _often_rerun(facts)
+    said = red | {track for track, some in reruns.items() if len(some) == sum(_track(one) == track for one in fixed)}
+    ends = _by_track(event for event in fixed if _track(event) not in said)
+    begins = _by_track(event for event in broke if _track(event) not in said | ends.keys())
     return [
         _rate(facts),
+        *_changes(broke, fixed),
         *(["There were more runs than a digest reads: the oldest are left out."] if facts.is_partial else []),
         *([f"Times are in {timezone}."] if facts.red_now else []),
-        *_section("Red now", [_red_line(event, incident, now, zone) for event, incident in facts.red_now]),
+        *_section("Red now", [_red_line(*one, now, zone) + _often(times[_track(one[0])]) for one in facts.red_now]),
         *(
             [f"and {facts.reds_left_out} more branches are red, which were not looked at"]
             if facts.reds_left_out
             else []
         ),
-        *_section("Broke", [place_of(event) for event in facts.with_transition(Transition.BROKE)]),
-        *_section("Fixed", [_fixed_line(event, facts) for event in fixed], _time_to_fix(fixed)),
+        *_section("Broke", [place_of(some[-1]) for some in begins.values()]),
+        *_section("Fixed", [_fixed_line(some, facts) for some in ends.values()]),
         *_section("Flaky tests", [_flaky_line(one) for one in facts.flaky]),
         *_tests_left_out(facts),
-        *_section("Green after a rerun of the same commit, more than once", list(_rerun_lines(facts))),
+        *_section("Green after a rerun of the same commit, more than once", list(_rerun_lines(reruns, facts))),
         *_slow_sections(facts),
         *_section("As CircleCI counts once a day, on default branches", facts.insights),
     ]
 
 
-def _section(title: str, lines: Sequence[str], remark: str = "") -> Iterator[str]:
+def _track(event: Event) -> object:
+    """Return what tells a track from others."""
+    return event.run.track_id if event.run and event.run.track_id is not None else place_of(event)
+
+
+def _by_track(some: Iterable[Event]) -> dict[object, list[Event]]:
+    found: dict[object, list[Event]] = defaultdict(list)
+    for event in some:
+        found[_track(event)].append(event)
+    return found
+
+
+def _often(times: int) -> str:
+    return f", broke {times} times" if times > 1 else ""
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
-        yield f"{title}: {len(lines)}{remark}"
+        yield f"{title}: {len(lines)}"
         yield from (f"- {line}" for line in lines[:MAX_LINES])
     if len(lines) > MAX_LINES:
         yield f"and {len(lines) - MAX_LINES} more"
@@ -190,15 +215,30 @@ def _fix_time(event: Event) -> timedelta | None:
     return event.happened_at - since if since else None
 
 
-def _time_to_fix(fixed: Sequence[Event]) -> str:
+def _changes(broke: Sequence[Event], fixed: Sequence[Event]) -> Iterator[str]:
+    """Yield how often something broke and was fixed, and how fast."""
     taken = [time.total_seconds() for event in fixed if (time := _fix_time(event)) is not None]
-    return f", half of them within {age(timedelta(seconds=median(taken)))}" if len(taken) > 1 else ""
+    fast = f", half of them within {age(timedelta(seconds=median(taken)))}" if len(taken) > 1 else ""
+    if broke or fixed:
+        yield f"{_counted(len(broke), 'break')}, {_counted(len(fixed), 'fix', 'fixes')}{fast}."
 
 
-def _fixed_line(event: Event, facts: DigestFacts) -> str:
-    time, incident = _fix_time(event), _closed(event, facts)
-    by_rerun = ", by a rerun of the same commit" if incident and incident.closed_because is Closing.RERUN else ""
-    return f"{place_of(event)} after {age(time)}{by_rerun}" if time is not None else f"{place_of(event)}{by_rerun}"
+def _counted(number: int, noun: str, nouns: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def _fixed_line(ends: Sequence[Event], facts: DigestFacts) -> str:
+    """Return the last end of a track's red, and how many there were."""
+    event = ends[-1]
+    time, by_rerun = _fix_time(event), ", by a rerun of the same commit" if _is_by_rerun(event, facts) else ""
+    times = f" {len(ends)} times, the last" if len(ends) > 1 else ""
+    after = f" after {age(time)}" if time is not None else ""
+    return f"{place_of(event)}{times}{after}{by_rerun}"
+
+
+def _is_by_rerun(event: Event, facts: DigestFacts) -> bool:
+    incident = _closed(event, facts)
+    return incident is not None and incident.closed_because is Closing.RERUN
 
 
 def _closed(event: Event, facts: DigestFacts) -> Incident | None:
@@ -213,36 +253,40 @@ def _flaky_line(test: FlakyTest) -> str:
     return ", ".join(parts)
 
 
-def _rerun_lines(facts: DigestFacts) -> Iterator[str]:
-    """Yield the workflows of which reruns turned green, more often than once.
+def _often_rerun(facts: DigestFacts) -> dict[object, list[Event]]:
+    """Return the runs by which reruns turned tracks green, of those with several.
 
     A single one may be chance.
     """
-    counts: dict[str, int] = defaultdict(int)
-    runs: dict[str, int] = defaultdict(int)
-    links: dict[str, str] = {}
+    ends = _by_track(one for one in facts.with_transition(Transition.FIXED) if _is_by_rerun(one, facts))
+    return {track: some for track, some in ends.items() if len(some) > 1}
+
+
+def _rerun_lines(reruns: Mapping[object, Sequence[Event]], facts: DigestFacts) -> Iterator[str]:
+    """Yield the workflows of which reruns turned green, more often than once."""
+    runs: dict[object, int] = defaultdict(int)
+    links: dict[object, str] = {}
     for event in reversed(facts.runs):
-        runs[place_of(event)] += any(_is(event, color) for color in (Color.GREEN, Color.RED))
+        runs[_track(event)] += any(_is(event, color) for color in (Color.GREEN, Color.RED))
         if _is(event, Color.RED) and event.workflow.url:
-            links[place_of(event)] = event.workflow.url
-        incident = _closed(event, facts)
-        if event.run and event.run.transition is Transition.FIXED and incident:
-            counts[place_of(event)] += incident.closed_because is Closing.RERUN
-    for place, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        if count > 1:
-            link = f", the last failure: {links[place]}" if place in links else ""
-            yield f"{place}, {count} of {runs[place]} runs{link}"
+            links[_track(event)] = event.workflow.url
+    for track, some in sorted(reruns.items(), key=lambda one: (-len(one[1]), place_of(one[1][0]))):
+        link = f", the last failure: {links[track]}" if track in links else ""
+        yield f"{place_of(some[0])}, {len(some)} of {runs[track]} runs{link}"
 
 
 def _slow_sections(facts: DigestFacts) -> Iterator[str]:
-    """Yield the slowest workflows, and those that take longer than in the time before."""
-    slowest = [f"{one.place}, usually {duration(one.usual_ms)} ({one.runs} green runs)" for one in facts.usual]
-    yield from _section("Slowest", slowest[:MAX_SLOWEST])
-    slowing = sorted((one for one in facts.usual if one.is_slowing), key=lambda one: (-one.gain_ms, one.place))
-    yield from _section(
-        "Slowing",
-        [
-            f"{one.place}, usually {duration(one.usual_ms)}, {duration(one.before_ms or 0)} the time before"
-            for one in slowing
-        ],
-    )
+    """Yield the slowest workflows, and others that take longer than before."""
+    slowest = [
+        f"{one.place}, usually {duration(one.usual_ms)} ({one.runs} green runs){_before(one) if one.is_slowing else ''}"
+        for one in facts.usual[:MAX_SLOWEST]
+    ]
+    yield from _section("Slowest", slowest)
+    slowing = [one for one in facts.usual[MAX_SLOWEST:] if one.is_slowing]
+    slowing.sort(key=lambda one: (-one.gain_ms, one.place))
+    lines = [f"{one.place}, usually {duration(one.usual_ms)}{_before(one)}" for one in slowing]
+    yield from _section("Slowing too" if any(one.is_slowing for one in facts.usual[:MAX_SLOWEST]) else "Slowing", lines)
+
+
+def _before(one: SlowWorkflow) -> str:
+    return f", {duration(one.before_ms or 0)} the time before"

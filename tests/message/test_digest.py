@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from service.message.digest import DigestFacts, FlakyTest, SlowWorkflow, digest_lines
-from service.model import Color, Event, RunState, Transition
+from service.model import Closing, Color, Event, Incident, RunState, Transition
 from tests.example_events import FAILED
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
+OPEN = Incident(id=uuid4(), track_id=1, opened_by=uuid4(), opened_at=NOW, last_red=uuid4(), streak=1)
 
 
 def a_run(color: Color, minutes: int, *, red_for: timedelta | None = None) -> Event:
@@ -27,17 +28,17 @@ def test_workflows_that_take_longer_than_the_week_before_are_slowing() -> None:
         SlowWorkflow(place="deploy", usual_ms=1_200_000, runs=9, before_ms=1_140_000),
         SlowWorkflow(place="build", usual_ms=720_000, runs=5, before_ms=480_000),
         SlowWorkflow(place="lint", usual_ms=700_000, runs=5, before_ms=60_000),
-        SlowWorkflow(place="docs", usual_ms=60_000, runs=5),
+        SlowWorkflow(place="docs", usual_ms=600_000, runs=5, before_ms=60_000),
+        SlowWorkflow(place="site", usual_ms=60_000, runs=5),
     ]
 
     assert lines(DigestFacts(usual=usual))[1:] == [
         "Slowest: 3",
         "- deploy, usually 20m 00s (9 green runs)",
-        "- build, usually 12m 00s (5 green runs)",
-        "- lint, usually 11m 40s (5 green runs)",
-        "Slowing: 2",
-        "- lint, usually 11m 40s, 1m 00s the time before",
-        "- build, usually 12m 00s, 8m 00s the time before",
+        "- build, usually 12m 00s (5 green runs), 8m 00s the time before",
+        "- lint, usually 11m 40s (5 green runs), 1m 00s the time before",
+        "Slowing too: 1",
+        "- docs, usually 10m 00s, 1m 00s the time before",
     ]
 
 
@@ -60,8 +61,8 @@ def test_how_fast_it_was_fixed_stands_with_its_number() -> None:
 
     told = lines(DigestFacts(runs=ends))
 
-    assert told[1] == "Fixed: 3, half of them within 38 min"
-    assert told[2].endswith(" after 5 h")
+    assert told[1:3] == ["0 breaks, 3 fixes, half of them within 38 min.", "Fixed: 1"]
+    assert told[3].endswith(" 3 times, the last after 10 min")
 
 
 def test_a_flaky_job_without_tests_and_one_that_fails_seldom() -> None:
@@ -91,3 +92,35 @@ def test_share_of_green_runs_is_compared_where_there_were_runs_before() -> None:
 
     assert alone == "50 % of 2 runs were green."
     assert lines(facts)[0] == "50 % of 2 runs were green, 100 % the time before."
+
+
+def on_track(track_id: int, transition: Transition, minute: int) -> Event:
+    event = a_run(Color.RED if transition is Transition.BROKE else Color.GREEN, 1)
+    assert event.run
+    since = NOW - timedelta(minutes=minute + 10)
+    run = replace(event.run, track_id=track_id, transition=transition, since=since, incident_id=uuid4())
+    workflow = replace(event.workflow, name=f"track-{track_id}")
+    return replace(event, run=run, workflow=workflow, happened_at=NOW - timedelta(minutes=minute))
+
+
+def test_a_track_stands_in_one_part_alone() -> None:
+    """1 is red now, 2 was fixed twice, 3 broke and expired, 4 is often green after reruns."""
+    broke = [on_track(track, Transition.BROKE, 90 - track) for track in (1, 1, 2, 2, 3, 4, 4)]
+    fixed = [on_track(track, Transition.FIXED, 50 - track) for track in (1, 2, 2, 4, 4)]
+    red = replace(OPEN, opened_at=NOW - timedelta(minutes=89))
+    reruns = {one.run.incident_id: replace(OPEN, closed_because=Closing.RERUN) for one in fixed[3:] if one.run}
+    facts = DigestFacts(
+        runs=[*reversed(fixed), *reversed(broke)],
+        red_now=[(broke[1], red)],
+        closed={one: incident for one, incident in reruns.items() if one},
+    )
+
+    said = lines(facts)
+
+    parts = [line.partition(":")[0] for line in said if not line.startswith("- ")]
+    assert parts[1] == "7 breaks, 5 fixes, half of them within 10 min."
+    assert parts[3:] == ["Red now", "Broke", "Fixed", "Green after a rerun of the same commit, more than once"]
+    for track in range(1, 5):
+        assert sum(f"track-{track}" in line for line in said) == 1, track
+    assert any(line.endswith("not taken, broke 2 times") for line in said)
+    assert any("track-2 2 times, the last after 10 min" in line for line in said)
