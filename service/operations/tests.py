@@ -3,10 +3,10 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
@@ -16,6 +16,7 @@ from service.operations.judged_tests import ListedTest, TestState, judge_tests
 from service.operations.queries import require_limit
 from service.routing.flakes import RATE_AGE
 from service.store import test_list
+from service.store.rows import Row
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter, TestKey
 
@@ -40,11 +41,30 @@ class TestSearch:
     __test__ = False
 
 
+class Judged(Protocol):
+    """A judged test."""
+
+    @property
+    def states(self) -> tuple[TestState, ...]:
+        """Return its states."""
+
+
+TestT = TypeVar("TestT", bound=Judged)
+
+
 @dataclass(frozen=True, kw_only=True)
-class FoundTests:
+class Judging(Generic[TestT]):
+    """A way to judge tests by their rows, and their order among the flaky ones."""
+
+    judge: Callable[[Transaction, Sequence[Row], TestFilter, datetime], Sequence[TestT | None]]
+    order: Callable[[TestT], tuple[float, float, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundTests(Generic[TestT]):
     """A page of tests; ``left_out`` counts those that were not looked at."""
 
-    items: Sequence[ListedTest]
+    items: Sequence[TestT]
     next: str | None = None
     left_out: int = 0
 
@@ -75,17 +95,30 @@ def list_tests(
 
 def find_tests(
     transaction: Transaction, now: datetime, search: TestSearch, *, limit: int, cursor: str | None
-) -> FoundTests:
+) -> FoundTests[ListedTest]:
     """Return one page of tests as ``list_tests`` does. Raises BadRequest."""
+    return find_judged(transaction, now, search, LISTED, limit=limit, cursor=cursor)
+
+
+def find_judged(  # noqa: PLR0913 - a page of a search, and the way to judge
+    transaction: Transaction,
+    now: datetime,
+    search: TestSearch,
+    judging: Judging[TestT],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> FoundTests[TestT]:
+    """Return one page of tests, judged in this way. Raises BadRequest."""
     require_limit(limit)
     wanted, state = search.wanted, search.state
     if state is TestState.FLAKY:
-        return _find_flaky(transaction, now, wanted, limit=limit, cursor=cursor)
+        return _find_flaky(transaction, now, wanted, judging, limit=limit, cursor=cursor)
     beyond = _to_key(cursor) if cursor else None
-    items: list[ListedTest] = []
+    items: list[TestT] = []
     for _ in range(MAX_STRIDES):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
-        for row, judged in zip(rows, judge_tests(transaction, rows, wanted, now), strict=True):
+        for row, judged in zip(rows, judging.judge(transaction, rows, wanted, now), strict=True):
             beyond = TestKey(last_failed_at=row["last_failed_at"], id=row["id"])
             if judged is not None and (state is None or state in judged.states):
                 items.append(judged)
@@ -98,46 +131,56 @@ def find_tests(
     return FoundTests(items=items, next=_to_cursor(beyond) if beyond else None)
 
 
-def _find_flaky(
-    transaction: Transaction, now: datetime, wanted: TestFilter, *, limit: int, cursor: str | None
-) -> FoundTests:
+def _find_flaky(  # noqa: PLR0913 - as find_judged
+    transaction: Transaction,
+    now: datetime,
+    wanted: TestFilter,
+    judging: Judging[TestT],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> FoundTests[TestT]:
     """Return one page of the flaky list, the tests that flip most often first.
 
     It is made of the tests that failed lately; ``left_out`` counts those that were not looked at.
     """
     beyond = _to_place(cursor) if cursor else None
-    found, rest = all_flaky(transaction, now, wanted)
-    left = [one for one in found if beyond is None or flaky_order(one) > beyond]
-    following = _write_cursor(flaky_order(left[limit - 1])) if len(left) > limit else None
+    found, rest = all_flaky(transaction, now, wanted, judging)
+    left = [one for one in found if beyond is None or judging.order(one) > beyond]
+    following = _write_cursor(judging.order(left[limit - 1])) if len(left) > limit else None
     return FoundTests(items=left[:limit], next=following, left_out=rest)
 
 
-def all_flaky(
+def all_flaky(  # noqa: PLR0913 - as find_judged
     transaction: Transaction,
     now: datetime,
     wanted: TestFilter,
+    judging: Judging[TestT],
     *,
     stride: int = STRIDE,
     strides: int = MAX_FLAKY_STRIDES,
-) -> tuple[list[ListedTest], int]:
+) -> tuple[list[TestT], int]:
     """Return the flaky tests in the order of their list, and the number not looked at."""
-    found: list[ListedTest] = []
+    found: list[TestT] = []
     beyond: TestKey | None = None
     since = now - RATE_AGE
     for _ in range(strides):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=stride)
-        judged = judge_tests(transaction, rows, wanted, now)
+        judged = judging.judge(transaction, rows, wanted, now)
         found += [one for one in judged if one is not None and TestState.FLAKY in one.states]
         if len(rows) < stride or rows[-1]["last_failed_at"] < since:
-            return sorted(found, key=flaky_order), 0
+            return sorted(found, key=judging.order), 0
         beyond = TestKey(last_failed_at=rows[-1]["last_failed_at"], id=rows[-1]["id"])
     rest = test_list.count_beyond(transaction, wanted, beyond=beyond, since=since) if beyond else 0
-    return sorted(found, key=flaky_order), rest
+    return sorted(found, key=judging.order), rest
 
 
 def flaky_order(test: ListedTest) -> tuple[float, float, int]:
     """Return the place of a test in the list of flaky ones."""
     return (*test.flakiness.order, test.row["id"])
+
+
+LISTED = Judging(judge=judge_tests, order=flaky_order)
 
 
 def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:

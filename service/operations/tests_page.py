@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
 from service.db.tables import Transaction
 from service.operations import circleci_says
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.judged_tests import TestState
-from service.operations.shown_tests import JudgedTests, ShownTest, to_shown
-from service.operations.tests import STRIDE, TestSearch, find_tests
+from service.operations.shown_tests import JudgedTests, ShownTest
+from service.operations.tests import STRIDE, Judging, TestSearch, find_judged
 from service.operations.unknown_projects import describe_unknown
 from service.routing.flakes import RATE_AGE
 from service.store import names, run_history, test_list, track_search
@@ -51,6 +52,10 @@ class TestsCache:
         self._read: dict[TestFilter, tuple[datetime, Json]] = {}
         self._judged = JudgedTests()
 
+    def read_state(self, transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None) -> Json:
+        """Return one page of the tests of a state. Raises BadRequest for a foreign cursor."""
+        return read_state(transaction, now, search, cursor, judged=self._judged)
+
     def read(self, transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
         """Return what ``read_tests`` does, at most CACHED_FOR old."""
         at, page = self._read.get(wanted, (None, {}))
@@ -84,10 +89,13 @@ def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter, judg
     }
 
 
-def read_state(transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None) -> Json:
+def read_state(
+    transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None, *, judged: JudgedTests
+) -> Json:
     """Return one page of the tests of a state. Raises BadRequest for a foreign cursor."""
-    found = find_tests(transaction, now, search, limit=PAGE_SIZE, cursor=cursor)
-    items = [to_shown(one, now) for one in found.items]
+    judging = Judging(judge=judged.judge, order=attrgetter("order"))
+    found = find_judged(transaction, now, search, judging, limit=PAGE_SIZE, cursor=cursor)
+    items = found.items
     costs = _costs(transaction, {one.id: one.wasted for one in items})
     return _frame(transaction, now, search.wanted) | {
         "circleci": circleci_says.flaky_tests(transaction, search.wanted.project),

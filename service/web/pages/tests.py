@@ -11,7 +11,7 @@ from service.operations.one_test import read_test
 from service.operations.queries import to_id
 from service.operations.suggestions import suggest_branches, suggest_projects
 from service.operations.tests import TestSearch, to_state
-from service.operations.tests_page import SECTIONS, read_state
+from service.operations.tests_page import SECTIONS
 from service.store.test_list import TestFilter
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
@@ -68,7 +68,7 @@ def _rows(transaction: Transaction, context: PageContext, given: Mapping[str, st
     state = to_state([given["state"]] if "state" in given else [])
     if state is None:
         return context.tests.read(transaction, now, wanted)
-    return read_state(transaction, now, TestSearch(wanted=wanted, state=state), given.get("cursor"))
+    return context.tests.read_state(transaction, now, TestSearch(wanted=wanted, state=state), given.get("cursor"))
 
 
 def _row(transaction: Transaction, context: PageContext, test_id: str) -> Json:
