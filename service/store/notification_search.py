@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, or_, select, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Select, false, or_, select, tuple_, union_all
 
 from service.db.tables import Transaction, events, is_unsent, notifications, tracks
 from service.model import Notification, NotificationState
-from service.store import track_search
+from service.store import names, track_search
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.store.rows import to_notification
 
@@ -80,6 +80,11 @@ def _of_projects(transaction: Transaction, projects: Sequence[str]) -> list[Colu
     """
     if not projects:
         return []
+    if not any(
+        names.find_same(transaction, "project", one) or names.find_ending(transaction, "project", f"/{one}")
+        for one in projects
+    ):
+        return [false()]  # no event is of them: all notifications would be read to find none
     slugs = {slug for one in projects for slug in track_search.spellings_of(transaction, one)}
     own = select(tracks.c.id).where(or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(projects)))
     of_event = select(events.c.id).where(

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from service.db.tables import Transaction, incidents, runs, tracks
-from service.model import USUAL_DEFAULTS, Color, default_branches, slug_spellings
+from service.model import USUAL_DEFAULTS, Closing, Color, default_branches, slug_spellings
 from service.store import names
 from service.store.tracks import StoredTrack, to_stored
 
@@ -29,6 +29,8 @@ def find_projects(transaction: Transaction, written: str) -> list[str]:
         if found := _slugs(transaction, is_named):
             return found
     ending = names.find_ending(transaction, "project", f"/{written}") if written else []
+    if not ending:
+        return []  # SQLite reads every track for an empty list
     slugs = {spelling for one in ending for spelling in slug_spellings(one)}
     return _slugs(transaction, or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(ending)))
 
@@ -109,14 +111,20 @@ def green_since(transaction: Transaction, track_ids: Collection[int]) -> Mapping
 
     It is the end of the run that ended the last red, or of the first green run that was not deleted.
     """
+    by_green = case((incidents.c.closed_because != Closing.EXPIRED, incidents.c.closed_at))
     ended = (
-        select(incidents.c.track_id, func.max(incidents.c.closed_at).label("at"))
+        select(incidents.c.track_id, func.max(incidents.c.closed_at).label("at"), func.max(by_green).label("green_at"))
         .where(incidents.c.track_id.in_(track_ids), incidents.c.merged_into.is_(None))
         .group_by(incidents.c.track_id)
     )
-    last_reds = {row.track_id: row.at for row in transaction.execute(ended)}
-    found = {track_id: _first_green(transaction, track_id, last_reds.get(track_id)) for track_id in track_ids}
-    return {track_id: at for track_id, at in found.items() if at is not None}
+    last_reds = {row.track_id: row for row in transaction.execute(ended)}
+    # the end of the green run is on record where one ended the last red; only the others need a look at their runs
+    found = {track_id: row.at for track_id, row in last_reds.items() if row.at is not None and row.at == row.green_at}
+    for track_id in set(track_ids) - found.keys():
+        last_red = last_reds.get(track_id)
+        if (at := _first_green(transaction, track_id, last_red.at if last_red else None)) is not None:
+            found[track_id] = at
+    return found
 
 
 def _first_green(transaction: Transaction, track_id: int, since: datetime | None) -> datetime | None:
