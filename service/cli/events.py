@@ -39,7 +39,7 @@ from service.operations.unknown_projects import unknown_projects
 from service.routing.match_key import SearchFilter
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
-from service.store import notifications
+from service.store import incident_search, notifications, runs
 from service.store.filters import Search
 from service.terminal import Column
 
@@ -74,7 +74,7 @@ events = Group("Look up what was built.")
 
 
 EventId = Annotated[
-    str, typer.Argument(metavar="EVENT", help="Its id, or that of one of its notifications; 8 digits do.")
+    str, typer.Argument(metavar="EVENT", help="Its id, or that of a notification or an incident of it; 8 digits do.")
 ]
 
 
@@ -254,9 +254,12 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
 
 def _look_up(event_id: str) -> Any:
     async def look(_: Settings, store: Store) -> Any:
-        noun, found = await ids.find(store, event_id, Noun.EVENT, Noun.NOTIFICATION)
+        noun, found = await ids.find(store, event_id, Noun.EVENT, Noun.NOTIFICATION, Noun.INCIDENT)
         if noun is Noun.NOTIFICATION:
             found = _event_of(await store.read(notifications.find, found))
+        if noun is Noun.INCIDENT:
+            red = (await store.read(incident_search.find, found)).last_red
+            found = (await store.read(runs.find_all, [red]))[red].event_id
         return await store.snapshot(queries.show_event, found)
 
     return with_store(look)

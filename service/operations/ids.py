@@ -66,6 +66,17 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
     return found[0]
 
 
+async def find_id(store: Store, text: str, noun: Noun) -> UUID:
+    """Return the id that a whole id or its first digits name.
+
+    No row is looked for by a whole one. Raises BadRequest or NotFound as ``find`` does.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        return (await find(store, text, noun))[1]
+
+
 async def _not_found(store: Store, text: str, digits: str, nouns: Collection[Noun]) -> str:
     """Return the sentence about an id of none of these kinds."""
     missing = f"there is no {' or '.join(nouns).replace('_', ' ')} {text}"

@@ -18,6 +18,7 @@ from service.metrics import Metrics
 from service.model import KnownProblem
 from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
+from service.operations.ids import Noun, find_id
 from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
 from service.web.api_build_acts import BuildActsApi
@@ -107,7 +108,7 @@ class Api:
     async def event(self, request: Request) -> Response:
         """Return all records of one event."""
         await self.access.require(request)
-        event_id = queries.to_id(request.path_params["id"])
+        event_id = await find_id(self.store, request.path_params["id"], Noun.EVENT)
         return JSONResponse(await self.store.snapshot(queries.show_event, event_id))
 
     async def dead_letters(self, request: Request) -> Response:
@@ -133,28 +134,28 @@ class Api:
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""
         who = await self.access.require(request)
-        delivery_id = queries.to_id(request.path_params["id"])
+        delivery_id = await find_id(self.store, request.path_params["id"], Noun.DELIVERY)
         await operator_actions.replay(self.store, delivery_id, who=who, at=self.clock())
         return JSONResponse({"delivery": str(delivery_id), "replay": "enqueued"}, status_code=202)
 
     async def resend(self, request: Request) -> Response:
         """Send a notification again."""
         who = await self.access.require(request)
-        notification_id = queries.to_id(request.path_params["id"])
+        notification_id = await find_id(self.store, request.path_params["id"], Noun.NOTIFICATION)
         await operator_actions.resend(self.store, self.jobs, notification_id, who=who, at=self.clock())
         return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Dismiss a delivery that was not understood; ``?because=`` gives a reason."""
         who, because = await self.access.require(request), _reason_param(request.query_params)
-        delivery_id = queries.to_id(request.path_params["id"])
+        delivery_id = await find_id(self.store, request.path_params["id"], Noun.DELIVERY)
         await operator_actions.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Dismiss a notification that could not be sent; ``?because=`` gives a reason."""
         who, because = await self.access.require(request), _reason_param(request.query_params)
-        notification_id = queries.to_id(request.path_params["id"])
+        notification_id = await find_id(self.store, request.path_params["id"], Noun.NOTIFICATION)
         await operator_actions.dismiss_notification(
             self.store, notification_id, who=who, at=self.clock(), because=because
         )

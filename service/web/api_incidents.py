@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.operations import incidents, status
-from service.operations.queries import to_id
+from service.operations.ids import Noun, find_id
 from service.web.auth.access import Access
 from service.web.json_body import read_object
 from service.web.parameters import page_params, single_valued_params
@@ -53,7 +53,8 @@ class IncidentsApi:
     async def show(self, request: Request) -> Response:
         """Return one incident, with the acts of people on it."""
         await self.access.require(request)
-        return JSONResponse(await self.store.snapshot(incidents.show_incident, to_id(request.path_params["id"])))
+        incident_id = await find_id(self.store, request.path_params["id"], Noun.INCIDENT)
+        return JSONResponse(await self.store.snapshot(incidents.show_incident, incident_id))
 
     async def take(self, request: Request) -> Response:
         """Take an incident; from another person only with `replace`."""
@@ -74,7 +75,7 @@ class IncidentsApi:
     async def _act(self, request: Request, verb: str) -> Response:
         """Do an act; its fields are the JSON object in the body, which may be left out."""
         who = await self.access.require(request)
-        incident_id = to_id(request.path_params["id"])
+        incident_id = await find_id(self.store, request.path_params["id"], Noun.INCIDENT)
         asked = await read_object(request, may_be_empty=True)
         act = incidents.parse_act(verb, asked, who=who, now=self.clock())
         return JSONResponse(await self.store.write(incidents.act_on, incident_id, act))

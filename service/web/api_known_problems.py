@@ -12,7 +12,7 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.model import KnownProblem
 from service.operations import known_problems
-from service.operations.queries import to_id
+from service.operations.ids import Noun, find_id
 from service.web.auth.access import Access
 from service.web.json_body import read_object
 from service.web.parameters import page_params
@@ -65,6 +65,7 @@ class KnownProblemsApi:
     async def close(self, request: Request) -> Response:
         """Close a known problem; the first failure that matches it reopens it."""
         who = await self.access.require(request)
-        problem_id, now = to_id(request.path_params["id"]), self.clock()
+        problem_id = await find_id(self.store, request.path_params["id"], Noun.KNOWN_PROBLEM)
+        now = self.clock()
         closed = await self.store.write(known_problems.close, problem_id, who=who, now=now)
         return JSONResponse(known_problems.problem_json(closed, now))

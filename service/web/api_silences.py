@@ -12,7 +12,7 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.model import KnownProblem
 from service.operations import silences
-from service.operations.queries import to_id
+from service.operations.ids import Noun, find_id
 from service.queue.base import JobQueue
 from service.store import silences as rows
 from service.web.auth.access import Access
@@ -76,13 +76,13 @@ class SilencesApi:
     async def show(self, request: Request) -> Response:
         """Return one silence."""
         await self.access.require(request)
-        silence = await self.store.read(rows.find, to_id(request.path_params["id"]))
+        silence = await self.store.read(rows.find, await find_id(self.store, request.path_params["id"], Noun.SILENCE))
         return JSONResponse(silences.silence_json(silence, self.clock()))
 
     async def expire(self, request: Request) -> Response:
         """End a silence now."""
         user, now = await self.access.require_user(request), self.clock()
-        silence_id = to_id(request.path_params["id"])
+        silence_id = await find_id(self.store, request.path_params["id"], Noun.SILENCE)
         if (await self.store.read(rows.find, silence_id)).who != user.name:
             check_right(user, RIGHTS["silences_of_others"])
         ended = await silences.expire(self.store, self.jobs, silence_id, who=user.name, now=now)

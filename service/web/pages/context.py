@@ -23,7 +23,7 @@ from service.operations.operator_actions import MAX_REASON
 from service.operations.tests_page import TestsCache
 from service.operations.week_figures import WeeksCache
 from service.queue.base import JobQueue
-from service.store import dead_counts, default_tracks
+from service.store import default_tracks
 from service.store.changes import read_page_state
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
@@ -45,7 +45,7 @@ class PageLimits:
 
     dead_letters      on one page, and in one act on all of a group
     scan_limits       the number of entries read for one page of builds, in steps
-    count_timeout_s   for the number of dead letters on an error page
+    count_timeout_s   for the counts of the navigation on an error page
     """
 
     dead_letters: int = 50
@@ -143,14 +143,6 @@ class PageContext:
     def redirect_back(self, request: Request, page: str, notice: str) -> Response:
         """Redirect to the page that sent the form, or to ``page``, and set its notice."""
         return self.redirect_with_notice(referring_path(request) or page, notice)
-
-    async def count_dead_letters(self) -> int:
-        """Return the number of all dead letters."""
-        return await self.store.snapshot(_count_dead_letters)
-
-
-def _count_dead_letters(transaction: Transaction) -> int:
-    return sum(dead_counts.count_dead_letters(transaction).values())
 
 
 Endpoint = Callable[[PageContext, Request], Awaitable[Response]]

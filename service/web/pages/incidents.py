@@ -9,11 +9,13 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import AlreadyTaken, BadRequest, NotFound
 from service.operations import incidents as operations
+from service.operations.ids import Noun, find_id
 from service.operations.incidents import STATES
 from service.operations.incidents_page import FILTERS, read_incidents
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
 from service.operations.suggestions import suggest_branches, suggest_projects
+from service.store import incident_search
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.forms import local_path, read_form, referring_path
@@ -38,6 +40,14 @@ async def show_json(context: PageContext, request: Request) -> Response:
     await context.access.require(request)
     given = read_asked(request.query_params, NAMES)
     return JSONResponse(await context.store.snapshot(read_incidents, given, context.clock()))
+
+
+async def show_one(context: PageContext, request: Request) -> Response:
+    """Redirect to the page of an incident's last red build."""
+    await context.access.require_session(request)
+    incident_id = await find_id(context.store, request.path_params["id"], Noun.INCIDENT)
+    incident = await context.store.read(incident_search.find, incident_id)
+    return redirect(f"/builds/{incident.last_red}")
 
 
 async def take(context: PageContext, request: Request) -> Response:
@@ -66,7 +76,8 @@ async def _act(context: PageContext, request: Request, verb: str) -> Response:
     A form that is refused comes back as it was filled in.
     """
     who = await context.access.require_form(request)
-    incident_id, form = to_id(request.path_params["id"]), await read_form(request)
+    incident_id = await find_id(context.store, request.path_params["id"], Noun.INCIDENT)
+    form = await read_form(request)
     back = form.pop("back", None)
     page = local_path(back) if back else referring_path(request) or PATH
     try:
@@ -75,14 +86,18 @@ async def _act(context: PageContext, request: Request, verb: str) -> Response:
     except BadRequest as refused:
         if refused.status != BadRequest.status and not isinstance(refused, AlreadyTaken):
             raise
-        return await _ask_again(context, request, refused, {"verb": verb, "typed": form, "back": page})
+        return await _ask_again(
+            context, request, incident_id, refused=refused, form={"verb": verb, "typed": form, "back": page}
+        )
     return context.redirect_with_notice(page, "incident")
 
 
-async def _ask_again(context: PageContext, request: Request, refused: BadRequest, form: Json) -> Response:
+async def _ask_again(
+    context: PageContext, request: Request, incident_id: UUID, *, refused: BadRequest, form: Json
+) -> Response:
     """Return the form as it was filled in, with the reason why it was refused."""
     session = await context.access.require_session(request)
-    shown = await context.read(_read_one, to_id(request.path_params["id"]))
+    shown = await context.read(_read_one, incident_id)
     holder = refused.holder if isinstance(refused, AlreadyTaken) else None
     shown |= {**form, "holder": holder, "problem": str(refused)}
     return await context.render_page(request, session, "incident_act.html", status=refused.status, **shown)

@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from service.db.tables import Transaction
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
 from service.web.pages import (
     act_link,
@@ -69,6 +71,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/dead-letters": dead_letters.show,
     "/silences": silences.show,
     "/incidents": incidents.show,
+    "/incidents/{id}": incidents.show_one,
     "/known-problems": known_problems.show,
     "/notifications": notifications.show,
     "/health": health.show,
@@ -156,25 +159,32 @@ class Pages:
     async def error_page(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
         """Return an error page with a sentence and a link back, also for unknown paths.
 
-        With a signed cookie it has the navigation. Dead letters are counted only for errors of the client, and in
-        limited time: the database may be the cause of the others.
+        With a signed cookie it has the navigation, whose counts are read only for errors of the client, and in limited
+        time: the database may be the cause of the others.
         """
         session = self.context.access.probable_user(request)
-        count = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
+        is_counted = session is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
+        counts = await self._counts_if_possible() if is_counted else {}
         heading = HEADINGS.get(status, "This did not work")
         response = self.context.render(
-            "error.html", session, status=status, dead_letter_count=count, heading=heading, problem=sentence
+            "error.html",
+            session,
+            status=status,
+            **{"dead_letter_count": 0, **counts},
+            heading=heading,
+            problem=sentence,
         )
         response.headers.update(headers)
         return response
 
-    async def _count_if_possible(self) -> int:
+    async def _counts_if_possible(self) -> dict[str, Any]:
+        """Return what the navigation shows, without the version: the page does not change."""
         try:
             async with asyncio.timeout(self.context.limits.count_timeout_s):
-                return await self.context.count_dead_letters()
+                return await self.context.read(_nothing) | {"version": None}
         except (Temporary, TimeoutError) as error:
-            log.warning("dead letters were not counted", reason=str(error) or "timeout")
-            return 0
+            log.warning("the counts of the navigation were not read", reason=str(error) or "timeout")
+            return {}
 
     def _bare(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         """Return an endpoint whose errors are answered as those of the API are."""
@@ -209,3 +219,7 @@ class Pages:
             return redirect(login_path(request_path(request)))
         page = referring_path(request) or "/builds"
         return self.context.redirect_with_notice(page, "nothing", to=login_path(page))
+
+
+def _nothing(_transaction: Transaction) -> dict[str, Any]:
+    return {}

@@ -289,7 +289,9 @@ async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(hou
 
     assert page.status_code == 400
     assert ">Dead letters</a>" in page.text
-    assert [(line["event"], line["reason"]) for line in talk.lines] == [("dead letters were not counted", "timeout")]
+    assert [(line["event"], line["reason"]) for line in talk.lines] == [
+        ("the counts of the navigation were not read", "timeout")
+    ]
 
 
 async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:

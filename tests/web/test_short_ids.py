@@ -1,0 +1,66 @@
+"""The first digits of an id, as messages and lists show them: taken by the API, the pages and the commands."""
+
+import re
+
+import pytest
+
+from tests.app_fixture import RED, House
+from tests.web.test_api import asked
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+BROWSER = {"Accept": "text/html"}
+
+
+async def test_api_takes_the_first_digits_of_an_incident_an_event_and_a_notification(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    event = (await asked(house))["items"][0]
+    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+    [told] = (await house.http.get("/api/v1/notifications")).json()["items"]
+
+    shown = await house.http.get(f"/api/v1/incidents/{incident['id'][:8]}")
+    taken = await house.http.post(f"/api/v1/incidents/{incident['id'][:8].upper()}/take", json={"by": "linh"})
+    one = await house.http.get(f"/api/v1/events/{event['id'][:13]}")
+    resent = await house.http.post(f"/api/v1/notifications/{told['id'][:8]}/resend")
+
+    assert (shown.json()["id"], one.json()["id"]) == (incident["id"], event["id"])
+    assert (taken.status_code, taken.json()["taken"]["by"]) == (200, "linh")
+    assert resent.json()["notification"] == told["id"]
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "sentence"),
+    [
+        ("1234567", 400, "'1234567' is not an id; ids look like"),
+        ("deadbeef", 404, "there is no incident deadbeef; ids are in `roundsman incidents list`"),
+        ("what", 400, "'what' is not an id"),
+    ],
+)
+async def test_what_is_the_beginning_of_no_id_is_refused(
+    house: House, written: str, status: int, sentence: str
+) -> None:
+    answer = await house.http.get(f"/api/v1/incidents/{written}")
+
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(sentence)
+
+
+async def test_address_of_an_incident_leads_to_its_last_red_build(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+    await house.http.get("/builds")  # logged in
+
+    pages = [await house.http.get(f"/incidents/{incident['id'][:digits]}") for digits in (8, 36)]
+    nowhere = await house.http.get("/incidents/deadbeef", headers=BROWSER)
+    build = await house.http.get(pages[0].headers["location"])
+    counts = [
+        re.findall(r">(?:Now|Dead letters)[^<]*<|class=\"is-[a-z]+\" aria-hidden", page.text.partition("</nav>")[0])
+        for page in (build, nowhere)
+    ]
+
+    assert [page.headers["location"] for page in pages] == [f"/builds/{RED.workflow_id}"] * 2
+    assert (build.status_code, nowhere.status_code) == (200, 404)
+    assert counts[0] == counts[1]
+    assert counts[0][0] == ">Now (1)<"
