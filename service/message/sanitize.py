@@ -6,6 +6,8 @@ from urllib.parse import quote, urlsplit
 from service.text import ANSI, replace_control_chars
 
 MAX_URL_LENGTH = 500
+HOST = r"[A-Za-z0-9.-]+(:[0-9]+)?"
+USUAL_URL = re.compile(f"https?://{HOST}(/[!-~]*)?")
 
 
 def one_line(text: str | None, max_length: int = 200) -> str:
@@ -41,8 +43,10 @@ def safe_url(url: str | None) -> str | None:
 
 def is_web_url(url: str) -> bool:
     """Tell whether a URL is http or https, with a host and without credentials."""
+    if USUAL_URL.fullmatch(url):  # to take an address apart takes ten times as long, and nearly all are like this
+        return True
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that are no IPv6 address
         return False
-    return parts.scheme in {"http", "https"} and bool(re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", parts.netloc))
+    return parts.scheme in {"http", "https"} and bool(re.fullmatch(HOST, parts.netloc))

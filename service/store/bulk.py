@@ -13,6 +13,8 @@ from service.db.tables import Transaction
 from service.text import clean
 
 NAMED = ":([a-z_]+)"
+MAYBE_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])")
+"""NUL or a surrogate in JSON: that of a pair is half of a character, and does no harm."""
 
 
 class BulkInsert:
@@ -94,12 +96,18 @@ def replacing(table: Table, *keys: str, kept: Sequence[str] = ()) -> str:
 
 
 def json_rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as the JSON text that Postgres makes a set of records from."""
-    return json.dumps([{name: _cleaned(value) for name, value in row.items()} for row in rows], default=_json_default)
+    """Return rows as the JSON text that Postgres makes a set of records from.
+
+    The check before the driver does not look into JSON: a text in need of it is cleaned here.
+    """
+    written = json.dumps(rows, default=_json_default)
+    if not MAYBE_UNSTORABLE.search(written):
+        return written
+    cleaned = [{name: _cleaned(value) for name, value in row.items()} for row in rows]
+    return json.dumps(cleaned, default=_json_default)
 
 
 def _cleaned(value: object) -> object:
-    """Clean a text: the check before the driver does not look into JSON."""
     return clean(value) if isinstance(value, str) else value
 
 

@@ -18,7 +18,7 @@ from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
 from service.store.bulk import BulkInsert, json_rows
 from service.store.cursors import SortKey
-from service.store.rows import Row, delivery_row, to_delivery
+from service.store.rows import Row, delivery_row, plain_rows, to_delivery
 
 Key = tuple[str, str]
 """The source of a delivery, and what the source calls the event."""
@@ -181,9 +181,9 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Cl
     it was set, counts as due.
     """
     due = {"now": now, "latest": now + MAX_PAUSE, "at_most": limit}
-    rows = list(transaction.execute(_CLAIM_TIMED, due).mappings())
+    rows = list(plain_rows(transaction.execute(_CLAIM_TIMED, due)))
     if len(rows) < limit:
-        rows += transaction.execute(_CLAIM_NEW, {"at_most": limit - len(rows)}).mappings()
+        rows += plain_rows(transaction.execute(_CLAIM_NEW, {"at_most": limit - len(rows)}))
     return [ClaimedDelivery(id=row["id"], read=partial(to_delivery, row)) for row in rows]
 
 

@@ -69,26 +69,30 @@ def fold(text: str) -> str:
     return to_nfc(to_nfc(text).casefold())
 
 
-def names_of(row: Row) -> list[tuple[str, str, str]]:
-    """Return field, folded name and name of all that an event is found by, in order."""
-    found = {
-        (field, fold(name), name)
-        for field in ON_RECORD
-        for name in SPELLINGS[field](row)
-        if name and len(name) <= MAX_CHARACTERS
-    }
-    return sorted(one for one in found if len(one[1]) <= MAX_FOLDED)
+def names_of(rows: Iterable[Row]) -> dict[tuple[str, str, str], datetime]:
+    """Return all that events are found by, in order, each with its last time.
+
+    A name is field, folded name and name. Most events have the names of others, and to fold one takes long.
+    """
+    seen: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        for spelling in _spellings_of(row):
+            seen[spelling] = max(row["received_at"], seen.get(spelling, row["received_at"]))
+    found = sorted((field, fold(name), name) for field, name in seen)
+    return {one: seen[one[0], one[2]] for one in found if len(one[1]) <= MAX_FOLDED}
+
+
+def _spellings_of(row: Row) -> Iterable[tuple[str, str]]:
+    return (
+        (field, name) for field in ON_RECORD for name in SPELLINGS[field](row) if name and len(name) <= MAX_CHARACTERS
+    )
 
 
 def put(transaction: Transaction, rows: Iterable[Row]) -> None:
     """Insert the names of events, and update the time of those not seen lately."""
-    seen: dict[tuple[str, str, str], datetime] = {}
-    for row in rows:
-        for key in names_of(row):
-            seen[key] = max(row["received_at"], seen.get(key, row["received_at"]))
-    if seen:
+    if seen := names_of(rows):
         # in the order of the key: two workers that put the same names must not wait for each other crosswise
-        named = [{**dict(zip(_KEY, key, strict=True)), "seen_at": seen[key]} for key in sorted(seen)]
+        named = [{**dict(zip(_KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()]
         _UPSERT(transaction, named, stale=max(seen.values()) - FRESH_FOR)
 
 

@@ -162,7 +162,7 @@ def put(connection: Connection, some: Sequence[Row], seen: Names, *, has_bodies:
     if is_sqlite:
         load(connection, "event_terms", [{"rowid": row["place"], "terms": spelled(terms_of(row))} for row in some])
     for row in some:
-        for field, folded, name in names_of(row):
+        for field, folded, name in names_of([row]):
             seen[field, folded, name] = row["received_at"]
 
 
