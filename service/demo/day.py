@@ -131,6 +131,11 @@ def _evening(on: date) -> tuple[Act, ...]:
         _ended(
             "shop-api: a person without access to the production secrets: unauthorized", day_runs.api_unauthorized(on)
         ),
+        Act(
+            at=clock(on, "17:22"),
+            line="WAITS: web's deploy to production waits for an approval. Approve it yourself on the page Now",
+            runs=(day_runs.web_deploy_held(on),),
+        ),
         _ended("shop-api nightly could not even start: error", day_runs.api_nightly(on)),
         Act(at=clock(on, DIGEST_AT) + timedelta(seconds=1), line="DIGEST: the day in one message, for the leads"),
     )

@@ -198,6 +198,22 @@ async def digest(readback: Readback, day: date) -> str:
     return f"one message to leads at {DIGEST_AT} UTC: {figures}"
 
 
+async def held(readback: Readback, day: date) -> str:
+    """Check the message of the approval that a run waits for."""
+    run = day_runs.web_deploy_held(day)
+    job = run.jobs[-1].name
+    card = readback.card("release-crew", f"acme/web main: {job} of {run.workflow} waits for approval")
+    require("/builds/" in card.text, "the message has no link to its page")
+    return "one message to release-crew; approve it on the page Now, and it goes on"
+
+
+async def figures(readback: Readback, _day: date) -> str:
+    """Check CircleCI's own figures."""
+    found = await readback.get("insights", project="gh/acme/web")
+    require(bool(found["workflows"]), "no workflow has figures")
+    return f"CircleCI's figures of {len(found['workflows'])} workflows of web: `roundsman insights gh/acme/web`"
+
+
 CHECKS: Mapping[str, Check] = {
     "broke": broke,
     "taken": taken,
@@ -206,5 +222,7 @@ CHECKS: Mapping[str, Check] = {
     "flaky": flaky,
     "storm, canceled": canceled,
     "storm, red": many_red,
+    "waits": held,
+    "insights": figures,
     "digest": digest,
 }

@@ -30,6 +30,7 @@ from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
 from service.demo.play import Act, AnswerCounts, Scene, narrator, play
 from service.demo.shown import Readback, print_shown, show_all
 from service.demo.visitors import finish_runs
+from service.demo.waiting import look_for_approvals
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
@@ -51,6 +52,7 @@ TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
 # a day passes in a minute
 FAST_RETRIES = RetryPolicy(min_pause=timedelta(seconds=1), details_timeout=timedelta(seconds=20))
 SETTLE_WITHIN_S = 30.0
+EVENING = 17  # from this hour on CircleCI is asked for its own figures of the day
 POLL_INTERVAL_S = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
 
@@ -109,7 +111,8 @@ async def run(
                 return INTERRUPTED if once else 0
             if not once:
                 await _print_next_steps(console, stage)
-                going_on = asyncio.create_task(finish_runs(stage.pretend, stage.sender.send))
+                look = partial(look_for_approvals, stage.service)
+                going_on = asyncio.create_task(finish_runs(stage.pretend, stage.sender.send, look=look))
                 await asked
                 await _cancel(going_on)
     return 0 if await playing else 1
@@ -142,7 +145,7 @@ async def _play(console: Console, stage: Stage, script: Script) -> bool:
         narrate=narrator(console),
         api=stage.api,
         move_to=stage.clock.move_to,
-        settle=partial(_settle, stage.service),
+        settle=partial(_settle, stage),
     )
     tally = await play(script.acts(day), scene, pace=script.pace)
     agrees = await _print_summary(console, stage, tally)
@@ -158,13 +161,17 @@ def _story_day() -> date:
     return now_utc().date() - timedelta(days=1)
 
 
-async def _settle(service: Service) -> None:
-    """Have digests planned that are due, and wait until there is nothing left to do.
+async def _settle(stage: Stage) -> None:
+    """Have all done that is due by the clock, and wait until nothing is left to do.
 
-    The service looks once a minute whether a digest is due; here a minute is the whole day.
+    The service looks once a minute for approvals, CircleCI's figures and digests; here a minute is the whole day.
     """
-    await service.pipeline.plan_digests()
-    await _wait_until_settled(service)
+    for run in [one for one in stage.pretend.runs if one.status == "on_hold"]:
+        await look_for_approvals(stage.service, run)
+    if stage.clock().hour >= EVENING:
+        await stage.service.pipeline.ask_projects()
+    await stage.service.pipeline.plan_digests()
+    await _wait_until_settled(stage.service)
 
 
 async def _explain(stage: Stage, event_id: str) -> str:

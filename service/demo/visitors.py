@@ -16,11 +16,17 @@ LASTS_S = 4.0  # long enough to be seen running, short enough to wait for
 
 
 async def finish_runs(
-    pretend: FakeCircleCI, send: Callable[[Post], Awaitable[Answer]], *, lasts_s: float = LASTS_S
+    pretend: FakeCircleCI,
+    send: Callable[[Post], Awaitable[Answer]],
+    *,
+    look: Callable[[Run], Awaitable[None]],
+    lasts_s: float = LASTS_S,
 ) -> None:
     """Have CircleCI end and post what is begun from now on, until canceled.
 
     What runs turns green after ``lasts_s`` seconds; what is canceled is posted as such.
+
+    look   has Roundsman see that an approval which a run waited for was given
     """
     posted = {run.workflow_id for run in pretend.runs if not run.is_unfinished}
     while True:
@@ -31,6 +37,7 @@ async def finish_runs(
             ended = _ended(next(one for one in pretend.runs if one.workflow_id == run.workflow_id), now_utc())
             pretend.run_finished(ended)
             await send(Post.of(workflow_completed(ended)))
+            await look(ended)
 
 
 def _ended(run: Run, at: datetime) -> Run:

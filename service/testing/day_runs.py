@@ -166,3 +166,20 @@ def api_unauthorized(on: date) -> Run:
 def api_nightly(on: date) -> Run:
     """Return a scheduled run with an invalid configuration."""
     return replace(sample_runs.api_nightly(on), number=878)
+
+
+def web_deploy_held(on: date) -> Run:
+    """Return a run that waits for a person to approve the deploy."""
+    built = JobRun(name="build", number=14_990, lasts_s=50)
+    approval = JobRun(name="approve-production", status="on_hold", is_approval=True, starts_s=50, lasts_s=0)
+    return replace(
+        sample_runs.web_main_fixed(on),
+        number=1494,
+        workflow="deploy-production",
+        status="on_hold",
+        subject="Deploy the vouchers",
+        pushed_at=clock(on, "17:20"),
+        waited_s=0,
+        attempt=1,
+        jobs=(built, approval),
+    )

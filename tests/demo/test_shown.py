@@ -14,7 +14,18 @@ from service.testing import day_runs, sample_runs
 from service.testing.inbox import Card
 
 MONDAY = date(2026, 3, 2)
-NAMES = ["broke", "taken", "still red", "fixed", "flaky", "storm, canceled", "storm, red", "digest"]
+NAMES = [
+    "broke",
+    "taken",
+    "still red",
+    "fixed",
+    "flaky",
+    "storm, canceled",
+    "storm, red",
+    "waits",
+    "insights",
+    "digest",
+]
 
 
 def readback(answer: Callable[[httpx.Request], httpx.Response], *cards: Card) -> Readback:

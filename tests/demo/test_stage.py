@@ -73,9 +73,11 @@ TOLD = [
     ("16:40", "on-call broke dead"),
     ("16:51", "api-team fixed"),
     ("17:10", "api-team run"),
+    ("17:20", "release-crew run"),  # the approval that is waited for
     ("23:30", "api-team broke"),
 ]
 MORNING = Script(acts=lambda on: acts_of_the_day(on)[:5], pace=0)  # ends with the first red build
+WAITING = Script(acts=lambda on: [one for one in acts_of_the_day(on) if one.line.startswith("WAITS")], pace=0)
 TOO_LARGE = Post(event_type="ping", body=b" " * 2**22)
 REFUSED = Script(acts=lambda on: [Act(at=clock(on, "08:30"), line="a post that is too large", posts=(TOO_LARGE,))])
 
@@ -96,9 +98,9 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     said = audience.getvalue().splitlines()
     assert [line for line in said if "MISSING" in line] == []
     # what broke of one cause is told in one message, as far as it waits when a third project breaks
-    assert re.fullmatch("received 65, rejected 2, duplicates 1, notifications sent 2[0-6], dead letters 3", said[-12])
-    assert said[-11] == "All as the script says."
-    assert [line.partition("  ")[0] for line in said[-9:-1]] == list(CHECKS)
+    assert re.fullmatch("received 65, rejected 2, duplicates 1, notifications sent 2[1-7], dead letters 3", said[-14])
+    assert said[-13] == "All as the script says."
+    assert [line.partition("  ")[0] for line in said[-11:-1]] == list(CHECKS)
     assert said[-1] == "The day showed all that it was to show."
     assert code == 0
     assert "within 15 minutes\nhttp://127.0.0.1:" in audience.getvalue()
@@ -152,6 +154,30 @@ async def test_rerun_that_a_visitor_asks_for_ends_green_and_is_told(tmp_path: Pa
     assert await playing == 0
     assert said.startswith(b"rerun: done; new workflow ")
     assert "web-team | acme/web main fixed after" in audience.getvalue()
+
+
+@pytest.mark.long
+async def test_approval_that_a_visitor_gives_lets_the_run_go_on_and_is_told(tmp_path: Path) -> None:
+    audience = Audience("until you press Ctrl-C")
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False, script=WAITING))
+    await asyncio.wait_for(audience.heard.wait(), timeout=120)
+    [waits] = re.findall(r"/builds/([0-9a-f-]{36})#why", audience.getvalue())
+    env = f". {tmp_path / 'fresh' / 'demo.env'}"
+
+    listing = await asyncio.create_subprocess_exec(
+        "sh", "-c", f'{env} && "$0" holds --json', str(ROUNDSMAN), stdout=asyncio.subprocess.PIPE
+    )
+    waiting, _ = await listing.communicate()
+    asking = await asyncio.create_subprocess_exec(
+        "sh", "-c", f'{env} && "$0" approve {waits} --yes', str(ROUNDSMAN), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asking.communicate()
+    await audience.hear("was approved")
+    os.kill(os.getpid(), signal.SIGINT)
+
+    assert await playing == 0
+    assert b"approve-production" in waiting
+    assert said.startswith(b"approve: done")
 
 
 @pytest.mark.long
