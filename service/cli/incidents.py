@@ -19,6 +19,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import AlreadyTaken
 from service.model import IncidentClass
+from service.model.same_names import mark_of, tell_apart
 from service.operations import ids
 from service.operations.ids import Noun
 from service.operations.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
@@ -76,7 +77,8 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
         print_json(page)
         return
     if page["items"]:
-        print_table(COLUMNS, [_row(one, now) for one in page["items"]])
+        marks = tell_apart((one["project_name"], one["project"]) for one in page["items"])
+        print_table(COLUMNS, [_row(one, now, mark_of(marks, one["project"])) for one in page["items"]])
     else:
         say("; ".join(["no incidents", *unknown]))
     if page["next"]:
@@ -177,7 +179,7 @@ def _act(incident: str, verb: str, as_json: bool, **asked: str | bool) -> None:
         say(line)
 
 
-def _row(one: Any, now: datetime) -> tuple[Any, ...]:
+def _row(one: Any, now: datetime, mark: str) -> tuple[Any, ...]:
     taken = one["taken"]["by"] if one["taken"] else None
     state = "muted" if is_muted(one, now) else one["state"]
     opened = format_time(one["opened_at"]).removesuffix(" UTC")
@@ -185,7 +187,7 @@ def _row(one: Any, now: datetime) -> tuple[Any, ...]:
         one["id"],
         state,
         opened,
-        one["project_name"] or one["project"],
+        f"{one['project_name'] or one['project']}{mark}",
         one["branch"],
         f"{one['workflow'] or ''}{describe_definition(one)}" or None,
         one["streak"],

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import median
 from uuid import UUID
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.message.status_text import age, duration
 from service.model import Closing, Color, Event, Incident, Transition
+from service.model.same_names import mark_of, tell_apart
 from service.text import percent
 
 MAX_LINES = 10
@@ -107,6 +108,7 @@ def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
     A track stands in one of them: as red now, else as often green after reruns, else as fixed, else as broken.
     """
     zone = ZoneInfo(timezone)
+    facts = _told_apart(facts)
     broke, fixed = facts.with_transition(Transition.BROKE), facts.with_transition(Transition.FIXED)
     times = Counter(map(_track, broke))
     red, reruns = {_track(event) for event, _ in facts.red_now}, _often_rerun(facts)
@@ -132,6 +134,25 @@ def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
         *_slow_sections(facts),
         *_section("As CircleCI counts once a day, on default branches", facts.insights),
     ]
+
+
+def _told_apart(facts: DigestFacts) -> DigestFacts:
+    """Return the facts with projects of one name called so that they differ."""
+    events = [*facts.runs, *(event for event, _ in facts.red_now)]
+    marks = tell_apart((event.project_name, event.project.slug) for event in events)
+    if not marks:
+        return facts
+    return replace(
+        facts,
+        runs=[_marked(event, marks) for event in facts.runs],
+        red_now=[(_marked(event, marks), incident) for event, incident in facts.red_now],
+    )
+
+
+def _marked(event: Event, marks: Mapping[str, str]) -> Event:
+    mark = mark_of(marks, event.project.slug)
+    name = f"{event.project.name}{mark}" if event.project.name else None
+    return replace(event, project=replace(event.project, name=name)) if mark else event
 
 
 def _track(event: Event) -> object:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import AlreadyTaken, BadRequest, NotFound
+from service.model.same_names import mark_of, tell_apart
 from service.operations import incidents as operations
 from service.operations.ids import Noun, find_id
 from service.operations.incidents import STATES
@@ -110,6 +111,10 @@ def _read_one(transaction: Transaction, incident_id: UUID) -> Json:
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> Json:
     shown, state = read_incidents(transaction, given, context.clock()), given.get("state")
     filters = {name: given.get(name) for name in FILTERS}
+    items = [one for part in STATES if shown[part] for one in shown[part]["items"]]
+    marks = tell_apart((one["project_name"], one["project"]) for one in items)
+    for one in items:
+        one["mark"] = mark_of(marks, one["project"])
     following = (shown[state] or {}).get("next") if state else None
     return {
         "hints": shown["hints"],

@@ -1,0 +1,37 @@
+"""Names that several projects have, told apart by their slugs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from service.model.events import slug_spellings
+
+MAX_DIGITS = 8
+
+
+def tell_apart(projects: Iterable[tuple[str | None, str | None]]) -> Mapping[str, str]:
+    """Return what stands behind the name of a project, by its slug.
+
+    Only where another of these has the name too: the prefix of its slug (``gh``), or the first digits of its id where
+    that is the same.
+
+    projects   the name and the slug of each; one without either cannot be told apart
+    """
+    slugs: dict[str, dict[str, str]] = defaultdict(dict)
+    for name, slug in projects:
+        if name and slug:
+            slugs[name].setdefault(slug_spellings(slug)[0], slug)
+    alike = [list(some) for some in slugs.values() if len(some) > 1]
+    return {slug: words for some in alike for slug, words in zip(some, _marks(some), strict=True)}
+
+
+def mark_of(marks: Mapping[str, str], slug: str | None) -> str:
+    """Return the words behind a name, in brackets; empty where none are needed."""
+    words = marks.get(slug_spellings(slug)[0]) if slug else None
+    return f" ({words})" if words else ""
+
+
+def _marks(slugs: list[str]) -> list[str]:
+    prefixes = [slug.partition("/")[0] for slug in slugs]
+    if len({*prefixes}) == len(slugs):
+        return prefixes
+    return [f"{slug.partition('/')[0]} {slug.rpartition('/')[2][:MAX_DIGITS]}" for slug in slugs]
