@@ -27,7 +27,17 @@ PAGES = (
     "/builds?since=someday",
     "/builds?actor=nobody",
 )
-UNREAD = ("/login", "/static", "/api", "/events", "/deliveries", "/builds/{id}", "/trigger", "/health/test")
+UNREAD = (
+    "/login",
+    "/static",
+    "/api",
+    "/events",
+    "/deliveries",
+    "/builds/{id}",
+    "/incidents/{id}",
+    "/trigger",
+    "/health/test",
+)
 """The beginnings of paths that are no page, or ask CircleCI, or need the id of another thing than a test."""
 CHECKING = "/health"
 """The page that tries each part by itself, so that one that fails or is slow does not take the others along."""
