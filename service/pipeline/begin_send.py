@@ -53,10 +53,10 @@ def begin(
     transaction: Transaction, context: Context, claim: Claim, notification_id: UUID, *, now: datetime
 ) -> Begun | None:
     """Record the begin of an attempt; None if there is nothing to send now."""
-    if not _is_held(transaction, claim, notification_id):
+    if not is_held(transaction, claim, notification_id):
         return None
     notification = notifications.find(transaction, notification_id)
-    if (begun := _begin(transaction, context, notification, now)) is None:
+    if (begun := begin_held(transaction, context, notification, now)) is None:
         enqueue_heads(transaction, context.jobs, [notification], now)
     return begun
 
@@ -65,7 +65,7 @@ def begin_failed(
     transaction: Transaction, context: Context, claim: Claim, notification_id: UUID, *, now: datetime
 ) -> tuple[Notification, Attempt] | None:
     """Begin an attempt that has failed already; None if none was due."""
-    if not _is_held(transaction, claim, notification_id):
+    if not is_held(transaction, claim, notification_id):
         return None
     notification = notifications.find(transaction, notification_id)
     attempt = None
@@ -77,7 +77,7 @@ def begin_failed(
     return notification, attempt
 
 
-def _is_held(transaction: Transaction, claim: Claim, notification_id: UUID) -> bool:
+def is_held(transaction: Transaction, claim: Claim, notification_id: UUID) -> bool:
     """Return whether the job is ours; if not, its lane is another worker's too."""
     if is_held := claim(transaction):
         return is_held
@@ -85,7 +85,11 @@ def _is_held(transaction: Transaction, claim: Claim, notification_id: UUID) -> b
     return False
 
 
-def _begin(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> Begun | None:
+def begin_held(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> Begun | None:
+    """Record the begin of an attempt; None if it is not to be sent now.
+
+    The caller holds the job of the lane.
+    """
     if not _may_begin(transaction, context, notification, now):
         return None
     is_unknown = context.channel(notification.channel_key) is None

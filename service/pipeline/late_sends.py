@@ -52,6 +52,11 @@ class LateSends:
         """Forget an attempt: its result is recorded."""
         self._attempts.pop(notification_id, None)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Return whether the process ends: nothing new is to begin."""
+        return self._ends_at is not None
+
     def stop(self, *, grace: timedelta) -> None:
         """Let the late sends end within a grace time that begins now."""
         if self._ends_at is None:

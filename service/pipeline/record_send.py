@@ -22,12 +22,19 @@ from service.store import notifications, summaries, told
 
 RECORD_RETRY_S = 1.0
 Result = TypeVar("Result")
+Accept = Callable[[Begun, str], Awaitable[Begun | None]]
 
 log = structlog.get_logger()
 
 
-async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun) -> None:
-    """Await a send and record its outcome. Raises StillSending if it is not known yet."""
+async def record_outcome(
+    sending: Awaitable[str], context: Context, begun: Begun, *, accept: Accept | None = None
+) -> Begun | None:
+    """Await a send and record its outcome. Raises StillSending if it is not known yet.
+
+    accept   records a success instead; returns the next attempt of the lane, which is under way then
+    """
+    following = None
     try:
         receipt = await sending
     except StillSending:
@@ -38,11 +45,25 @@ async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun
     except (Temporary, Permanent) as error:
         await handle_failure(context, begun.notification, begun.attempt, error, living=begun.message.living)
     else:
-        await retry_until_stored(lambda: context.store.write(record_accepted, context, begun, receipt))
+        if accept is not None:
+            following = await accept(begun, receipt)
+        else:
+            await store_accepted(context, begun, receipt)
         _log_attempt(context, begun.notification, begun.attempt, outcome=Outcome.SENT)
+    return following
 
 
-def record_accepted(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
+async def store_accepted(context: Context, begun: Begun, receipt: str) -> None:
+    """Record a success, and leave the lane to its next message."""
+    await retry_until_stored(lambda: context.store.write(_record_accepted, context, begun, receipt))
+
+
+def _record_accepted(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
+    put_accepted(transaction, context, begun, receipt)
+    enqueue_heads(transaction, context.jobs, [begun.notification], context.clock())
+
+
+def put_accepted(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
     """Record that a channel accepted a message, and what it knows now."""
     now, notification = context.clock(), begun.notification
     record_told(transaction, receipt)
@@ -53,7 +74,6 @@ def record_accepted(transaction: Transaction, context: Context, begun: Begun, re
     if begun.color is not None and notification.track_id is not None:
         told.put(transaction, (notification.track_id, notification.channel_key), begun.color, now)
     record_members(transaction, notification, now)
-    enqueue_heads(transaction, context.jobs, [begun.notification], now)
 
 
 async def handle_failure(

@@ -1,4 +1,4 @@
-"""Send a notification: each queue job makes one attempt and records its outcome."""
+"""Send a notification, then those that wait in its lane; record each outcome."""
 
 from collections.abc import Awaitable
 from uuid import UUID
@@ -8,45 +8,58 @@ import structlog
 from service.channels import StillSending
 from service.errors import NotBegun, Permanent, Temporary
 from service.model import Channel, Notification
-from service.pipeline.begin_send import Begun, begin, begin_failed
+from service.pipeline.begin_send import Begun, begin_failed
 from service.pipeline.context import Context
 from service.pipeline.leases import lease, renew_while
+from service.pipeline.next_send import Turn
 from service.pipeline.record_send import handle_failure, record_outcome, retry_until_stored
 from service.queue.claims import current_claim
+from service.queue.handlers import run_guarded
 from service.store import notifications
 
 log = structlog.get_logger()
 
 
 async def send(context: Context, notification_id: UUID) -> None:
-    """Attempt to send a notification once; a failure leads to a retry or dead letter.
+    """Attempt to send a notification once, then those that wait in its lane.
 
-    Run in the channel's lane, one job at a time, and only while the job is this worker's: one that was frozen may find
-    its job given to another.
+    A failure leads to a retry or dead letter, and ends the turn. Run in the channel's lane, one job at a time, and only
+    while the job is this worker's: one that was frozen may find its job given to another.
     """
-    claim, now = current_claim(), context.clock()
-    try:
-        begun = await context.store.write(begin, context, claim, notification_id, now=now)
-    except Temporary as error:
-        context.unsure_begins.add((notification_id, now))
-        raise NotBegun(error.sentence, detail=error.detail, retry_after_s=error.retry_after_s) from error
-    context.unsure_begins.difference_update([one for one in context.unsure_begins if one[0] == notification_id])
+    turn = Turn(context)
+    begun = await turn.begin(notification_id)
     if begun is not None:
-        await _send_and_record(context, begun)
+        begun = await _send_and_record(context, turn, begun)
+    while begun is not None:
+        begun = await _go_on(context, turn, begun)
 
 
-async def _send_and_record(context: Context, begun: Begun) -> None:
+async def _go_on(context: Context, turn: Turn, begun: Begun) -> Begun | None:
+    """Send what has begun after another message: its error is not that of the job."""
+    following: list[Begun | None] = []
+
+    async def attempt() -> None:
+        following.append(await _send_and_record(context, turn, begun))
+
+    error = await run_guarded("send", attempt())
+    if error is not None:
+        await fail_send(context, begun.notification.id, error)
+    return following[0] if following else None
+
+
+async def _send_and_record(context: Context, turn: Turn, begun: Begun) -> Begun | None:
     notification, attempt = begun.notification, begun.attempt
     context.late_sends.note(attempt)
     try:
-        await record_outcome(_send_to_channel(context, begun), context, begun)
+        following = await record_outcome(_send_to_channel(context, begun), context, begun, accept=turn.accept)
     except StillSending as late:
         await retry_until_stored(lambda: context.store.write(lease, context, attempt, notification))
         log.info("a send outlasts its job", notification=str(notification.id), reason=str(late))
-        ending = record_outcome(late.outcome(), context, begun)
+        ending = _record_late(context, begun, late.outcome())
         context.late_sends.add(attempt, _await_late_send(context, begun, ending))
-    else:
-        context.late_sends.forget(notification.id)
+        return None
+    context.late_sends.forget(notification.id)
+    return following
 
 
 async def _send_to_channel(context: Context, begun: Begun) -> str:
@@ -63,6 +76,10 @@ def _channel(context: Context, notification: Notification) -> Channel:
             "put it back and resend, or replay the delivery to tell the channels of today"
         )
     return channel
+
+
+async def _record_late(context: Context, begun: Begun, outcome: Awaitable[str]) -> None:
+    await record_outcome(outcome, context, begun)
 
 
 async def _await_late_send(context: Context, begun: Begun, ending: Awaitable[None]) -> None:

@@ -1,7 +1,7 @@
 """The job queue: what the service asks of either engine.
 
 A job is enqueued in the transaction of the rows it is about, and carries ids only. After a crash it may run twice: its
-handler finds the work settled and leaves it. One job is one attempt; a retry is a new job at a time of its handler's.
+handler finds the work settled and leaves it. A retry is a new job at a time of its handler's.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -22,8 +22,9 @@ from sqlalchemy import (
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, is_unsent, notifications
-from service.model import Backlog, LaneHead, NotificationState
+from service.model import Backlog, LaneHead, Notification, NotificationState
 from service.queue import lanes
+from service.store.rows import to_notification
 
 LANE: ColumnElement[str] = func.coalesce(notifications.c.server_lane, notifications.c.channel_key)
 # as literals: SQLite infers from nothing else that the index of the lanes has such rows
@@ -56,6 +57,16 @@ def find(transaction: Transaction, lane: str, now: datetime) -> LaneHead | None:
     return LaneHead(subject_id=found.id, due_at=due_at, opens_at=found.opens_at)
 
 
+def find_next(transaction: Transaction, lane: str, now: datetime, *, under_way: UUID) -> Notification | None:
+    """Return the first message that is due in a lane; None if the lane is closed.
+
+    under_way   the message that is being sent there; None is returned if another one is too
+    """
+    asked = {**lanes.asked_at(lane, now), "under_way": under_way}
+    found = transaction.execute(_NEXT, asked).mappings().first()
+    return None if found is None else to_notification(found)
+
+
 def _first(state: ColumnElement[str], order: Column[datetime], *conditions: ColumnElement[bool]) -> ScalarSelect[UUID]:
     """Return the query for the first message of a lane in a state."""
     return (
@@ -79,6 +90,18 @@ _HEAD = select(
         _first(_PENDING, notifications.c.created_at, notifications.c.next_attempt_at <= _DUE_BY),
         _first(_PENDING, notifications.c.next_attempt_at),
     )
+)
+
+_IS_SENDING_ANOTHER = select(notifications.c.id).where(
+    _IS_IN_LANE, notifications.c.state == _SENDING, notifications.c.id != bindparam("under_way")
+)
+_NEXT = select(notifications).where(
+    notifications.c.id
+    == _first(
+        _PENDING, notifications.c.created_at, notifications.c.next_attempt_at <= bindparam("now", type_=UtcDateTime)
+    ),
+    ~_IS_SENDING_ANOTHER.correlate(None).exists(),
+    ~lanes.OPENS_AT.exists(),
 )
 
 # each lane with a message that waits: found one after the other by an index, however many messages each has
