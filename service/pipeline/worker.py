@@ -23,6 +23,8 @@ from service.pipeline.steps import Pipeline
 from service.queue.handlers import run_guarded
 from service.store import deliveries, fetches
 
+AWAITED = frozenset({FetchPurpose.DECISION, FetchPurpose.MESSAGE})  # a message waits for what these ask
+
 log = structlog.get_logger()
 
 
@@ -34,6 +36,7 @@ class WorkerLimits:
     retry              the pause after an error
     max_fetches        fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
     max_test_fetches   those of tests that no message needs
+    max_test_wait      for which these give way to fetches that messages wait for
     burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end
     lease_margin       a claim of a fetch outlasts the time limit of its calls by this
     grace              at the end, for the fetches that run
@@ -43,6 +46,7 @@ class WorkerLimits:
     retry: float = 1.0
     max_fetches: int = 16
     max_test_fetches: int = 2
+    max_test_wait: float = 5.0
     burst_batch: int = 10
     lease_margin: float = 30.0
     grace: float = 10.0
@@ -70,6 +74,7 @@ class RowWorker:
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._are_fetches_left = False
+        self._tests_begun_at = 0.0  # by the event loop's clock
         self._running: dict[asyncio.Task[None], Fetch] = {}
 
     def wake(self) -> None:
@@ -203,7 +208,7 @@ class RowWorker:
         self._are_fetches_left = False
         for purpose in await context.store.read(fetches.due_purposes, context.clock()):
             most = self._limits.max_test_fetches if purpose is FetchPurpose.TESTS else self._limits.max_fetches
-            may_ask = purpose is not FetchPurpose.TESTS or context.source.has_room
+            may_ask = purpose is not FetchPurpose.TESTS or self._may_ask_for_tests(claimed)
             room = most - begun[purpose] if may_ask else 0
             if room > 0 and await self._committer.wait_for_idle():
                 room = 1
@@ -211,6 +216,14 @@ class RowWorker:
             found = await context.store.write(self._claim, purpose, room) if room > 0 else ()
             self._are_fetches_left |= len(found) >= room
             claimed += found
+        if any(fetch.purpose is FetchPurpose.TESTS for fetch in claimed):
+            self._tests_begun_at = asyncio.get_running_loop().time()
+
+    def _may_ask_for_tests(self, claimed: Sequence[Fetch]) -> bool:
+        """Return whether no message waits for an answer; for ever they do not give way."""
+        is_awaited = any(fetch.purpose in AWAITED for fetch in (*claimed, *self._running.values()))
+        waits = asyncio.get_running_loop().time() - self._tests_begun_at < self._limits.max_test_wait
+        return self._pipeline.context.source.has_room and not (is_awaited and waits)
 
     async def _end_leases(self) -> None:
         context = self._pipeline.context

@@ -248,6 +248,25 @@ async def test_fetches_for_decisions_have_the_first_claim(house: House) -> None:
     assert await store.read(fetches.due_purposes, NINE) == list(FetchPurpose)
 
 
+@pytest.mark.parametrize(("max_test_wait", "begun"), [(3600.0, 1), (0.0, 2)])
+async def test_tests_give_way_to_what_messages_wait_for_but_not_for_ever(
+    house: House, max_test_wait: float, begun: int
+) -> None:
+    store = house.service.context.store
+    worker = worker_of(house, WorkerLimits(max_test_wait=max_test_wait))
+    await store.write(fetches.request, [UUID(int=1)], FetchPurpose.TESTS, due_at=NINE)
+    await asyncio.gather(*await worker.start_fetches())  # the wait counts from these
+    for number, purpose in enumerate((FetchPurpose.TESTS, FetchPurpose.MESSAGE)):
+        await store.write(fetches.request, [UUID(int=number)], purpose, due_at=NINE)
+
+    tasks = await worker.start_fetches()
+    await asyncio.gather(*tasks)
+    left = await worker.start_fetches()
+    await asyncio.gather(*left)
+
+    assert [len(tasks), len(tasks) + len(left)] == [begun, 2]
+
+
 @pytest.mark.long
 async def test_fetch_that_outlasts_the_grace_time_is_given_back(folder: Path) -> None:
     hanging = Gate()
