@@ -42,7 +42,10 @@ class TestSearch:
 
 
 class Judged(Protocol):
-    """A judged test."""
+    """A judged test.
+
+    A protocol because a test that a page keeps has less than one of a list, and its module imports this one.
+    """
 
     @property
     def states(self) -> tuple[TestState, ...]:
