@@ -21,6 +21,7 @@ from tests.mutants.reach import Reach, read_reach
 ROOT = Path(__file__).parents[2]
 COPIED = ("service", "tests", "migrations", "docs", "helm", "pyproject.toml", "README.md", "roundsman.example.yaml")
 TIMEOUT_S = 240.0
+REACH_TIMEOUT_S = 3600.0  # of all tests of a folder, with coverage, on a machine that does other work too
 OUTPUT = "output"
 RUN = ("-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
 COVERED = ("--cov=service", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
@@ -66,7 +67,7 @@ def modules(only: str | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def is_killed(tree: Path, *arguments: str, **environ: str) -> bool | None:
+def is_killed(tree: Path, *arguments: str, timeout_s: float = TIMEOUT_S, **environ: str) -> bool | None:
     """Run tests; return whether one fails, None when they do not end in time."""
     environ = {**os.environ, "PYTHONPATH": str(tree), **environ}
     command = (sys.executable, *RUN, *arguments)
@@ -75,7 +76,7 @@ def is_killed(tree: Path, *arguments: str, **environ: str) -> bool | None:
         subprocess.Popen(command, cwd=tree, env=environ, stdout=out, stderr=out, start_new_session=True) as running,
     ):
         try:
-            status = running.wait(TIMEOUT_S)
+            status = running.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
@@ -94,7 +95,8 @@ def reach_of(tree: Path, folders: tuple[str, ...]) -> Reach:
     The bytecode that this run leaves is used by all others: a changed module is newer than its own.
     """
     data = tree / "reach.data"
-    if is_killed(tree, *COVERED, *folders, COVERAGE_FILE=str(data), PYTHONDONTWRITEBYTECODE="") is not False:
+    covered = {"COVERAGE_FILE": str(data), "PYTHONDONTWRITEBYTECODE": ""}
+    if is_killed(tree, *COVERED, *folders, timeout_s=REACH_TIMEOUT_S, **covered) is not False:
         said = (tree / OUTPUT).read_text(encoding="utf-8", errors="replace")[-3000:]
         raise SystemExit(f"{said}\n{' '.join(folders)} must pass before anything is changed")
     return read_reach(data, tree)
