@@ -34,7 +34,7 @@ from service.pipeline.context import BatchLimits, RetryPolicy
 from service.pipeline.receive import IntakeLimits
 from service.pipeline.steps import Pipeline
 from service.pipeline.worker import RowWorker
-from service.store import fetches
+from service.store.events import fetches
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, workflow_completed

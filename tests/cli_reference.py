@@ -20,7 +20,7 @@ from service.cli._app import app
 from service.config.configuration import load
 from service.metrics import Metrics
 from service.operations.json_shapes import event_json
-from service.operations.route_test import build_event
+from service.operations.simulation.route_test import build_event
 from tests.app_fixture import RED_TO_WEB, environ
 
 PAYLOAD = Path(__file__).parent / "payloads" / "circleci" / "workflow-github.json"

@@ -30,10 +30,11 @@ from service.model import (
     Transition,
     Workflow,
 )
-from service.pipeline.judge_runs import judge_runs
-from service.pipeline.record_tests import record_tests
+from service.pipeline.judgment.judge_runs import judge_runs
+from service.pipeline.judgment.record_tests import record_tests
 from service.routing.news import news_key
-from service.store import events, notifications
+from service.store.events import events
+from service.store.notifications import notifications
 
 NAMES = (
     *("web", "shop-api", "infra-terraform", "audit-log", "fraud", "feature-flags", "warehouse-etl", "gateway"),

@@ -27,7 +27,8 @@ from service.model import (
     Workflow,
 )
 from service.operations import operator_actions
-from service.store import deliveries, notifications, refusals
+from service.store.deliveries import deliveries, refusals
+from service.store.notifications import notifications
 from service.text import clean
 from tests.app_fixture import NINE
 from tests.hostile_bodies import TEXTS

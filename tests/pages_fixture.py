@@ -39,12 +39,14 @@ from service.model import (
     Workflow,
 )
 from service.operations import operator_actions
-from service.operations.first_run import FirstRun, Setup
+from service.operations.health.first_run import FirstRun, Setup
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from service.routing.news import news_key
-from service.store import decisions, deliveries, events, notifications
+from service.store.deliveries import deliveries
+from service.store.events import decisions, events
+from service.store.notifications import notifications
 from service.web.auth.access import Access
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.health_facts import HealthFacts

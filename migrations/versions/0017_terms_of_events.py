@@ -12,8 +12,8 @@ from alembic import op
 
 from service.db.columns import IntegerArray, UtcDateTime
 from service.db.tables import EVENT_TERMS, INDEXED_COLUMNS
-from service.store.places import place_of
-from service.store.search_terms import SEARCHED, VALUED, numbers_of, spelled, terms_of
+from service.store.search.places import place_of
+from service.store.search.search_terms import SEARCHED, VALUED, numbers_of, spelled, terms_of
 from service.store.usual_values import URL_FORMS, USUAL_URL, restore_headers
 
 revision = "0017"

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from service.errors import RoundsmanError
-from service.operations.hook_addresses import HOOK_PATH
+from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.web.api import Api
 from service.web.clean_text import CleanTextMiddleware
 from service.web.errors import ErrorHandler, html_or_json_error, json_error

@@ -6,8 +6,13 @@ from service.config.configuration import Config
 from service.config.settings import Settings
 from service.health import PING_EVERY_S, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
-from service.operations.hook_watch import FOLLOW_COMMANDS_EVERY_S, WATCH_HOOKS_EVERY_S, HookWatch, read_watch_setting
-from service.operations.right_watch import WATCH_RIGHTS_EVERY_S, RightWatch, read_right_setting
+from service.operations.checks.right_watch import WATCH_RIGHTS_EVERY_S, RightWatch, read_right_setting
+from service.operations.hooks.hook_watch import (
+    FOLLOW_COMMANDS_EVERY_S,
+    WATCH_HOOKS_EVERY_S,
+    HookWatch,
+    read_watch_setting,
+)
 from service.pipeline.steps import Pipeline
 from service.queue.base import JobQueue
 

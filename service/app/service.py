@@ -31,12 +31,12 @@ from service.health import Heartbeat, Readiness
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from service.oidc.provider import Provider, oidc_client
-from service.operations.build_files import BuildFiles
-from service.operations.first_run import FirstRun, read_setup
-from service.operations.health_page import read_setting
-from service.operations.now import Setting
+from service.operations.builds.build_files import BuildFiles
+from service.operations.health.first_run import FirstRun, read_setup
+from service.operations.health.health_page import read_setting
+from service.operations.overviews.now import Setting
 from service.pipeline.context import Context, RetryPolicy
-from service.pipeline.leases import finish_sends
+from service.pipeline.lanes.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.steps import (
@@ -56,7 +56,7 @@ from service.pipeline.steps import (
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.handlers import Handler
 from service.queue.wakeups import DELIVERIES, JOBS, PAGES, WakeUps
-from service.store.changes import read_version
+from service.store.reports.changes import read_version
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.auth.header_users import HeaderUsers

@@ -11,8 +11,8 @@ from service.app.build_context import Parts, build_context, embedded_queue
 from service.config.configuration import Config
 from service.db.database import Store
 from service.db.new_tables import create_tables
-from service.operations.simulated_steps import SimulatedSteps
-from service.operations.simulation import SimulatedClock, Simulation
+from service.operations.simulation.simulated_steps import SimulatedSteps
+from service.operations.simulation.simulation import SimulatedClock, Simulation
 from service.pipeline.context import RetryPolicy
 
 AT_ONCE = RetryPolicy(details_timeout=timedelta())

@@ -20,9 +20,9 @@ from service.config.configuration import Config, load
 from service.db.database import Store
 from service.errors import BadConfig, BadRequest
 from service.metrics import Metrics
-from service.operations.backtest import Span, replay_history
-from service.operations.backtest_report import compare
 from service.operations.json_shapes import Json
+from service.operations.simulation.backtest import Span, replay_history
+from service.operations.simulation.backtest_report import compare
 from service.operations.time_filters import to_time
 from service.terminal import Column
 

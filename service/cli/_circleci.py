@@ -15,7 +15,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig
 from service.metrics import Metrics
-from service.operations.build_acts import Recorder
+from service.operations.builds.build_acts import Recorder
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from service.db.errors import named_missing_parts
 from service.db.revisions import is_workable, revision
 from service.errors import BadConfig
 from service.logs import logs_of_a_command
-from service.store import heartbeats
+from service.store.upkeep import heartbeats
 
 T = TypeVar("T")
 

@@ -22,13 +22,13 @@ from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_ta
 from service.config.settings import Settings
 from service.db.database import Store
 from service.metrics import Metrics
-from service.operations.hook_addresses import HOOK_PATH
-from service.operations.hook_rotation import RotatedProject
-from service.operations.hook_states import WAITS
-from service.operations.hook_steps import FAILURES
+from service.operations.hooks.hook_addresses import HOOK_PATH
+from service.operations.hooks.hook_rotation import RotatedProject
+from service.operations.hooks.hook_states import WAITS
+from service.operations.hooks.hook_steps import FAILURES
+from service.operations.hooks.rotate_hooks import RotationOutcome, RotationRequest, rotate
 from service.operations.json_shapes import rfc3339
-from service.operations.rotate_hooks import RotationOutcome, RotationRequest, rotate
-from service.store.hook_states import PROBE
+from service.store.circleci.hook_states import PROBE
 from service.terminal import Column
 
 COLUMNS = (

@@ -21,12 +21,12 @@ from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hook_states import applied_states, deleted_projects, refresh, with_confirmation
-from service.operations.hook_steps import FAILURES, Step, known_and_deleted
-from service.operations.hooks import HookTarget, hook_target
-from service.store import hook_states
-from service.store import hooks as known_hooks
-from service.store.event_search import recent_projects
+from service.operations.hooks.hook_states import applied_states, deleted_projects, refresh, with_confirmation
+from service.operations.hooks.hook_steps import FAILURES, Step, known_and_deleted
+from service.operations.hooks.hooks import HookTarget, hook_target
+from service.store.circleci import hook_states
+from service.store.circleci import hooks as known_hooks
+from service.store.events.event_search import recent_projects
 from service.terminal import Column
 from service.text import humanize
 

@@ -12,7 +12,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import RoundsmanError
-from service.operations.suggestions import suggest_branches, suggest_projects
+from service.operations.checks.suggestions import suggest_branches, suggest_projects
 
 MAX_READ = 2_000
 

@@ -24,7 +24,7 @@ from service.model.reconciling import BackfillState
 from service.operations.backfill import Backfill
 from service.operations.json_shapes import rfc3339
 from service.operations.time_filters import to_time
-from service.pipeline.call_budget import PacedBudget
+from service.pipeline.reconciling.call_budget import PacedBudget
 
 STOPPED = "what was found is kept, and the same command goes on from there"
 

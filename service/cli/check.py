@@ -14,9 +14,9 @@ from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
 from service.config.setting_values import named_tokens
 from service.metrics import Metrics
-from service.operations.budget_check import check_budgets
-from service.operations.check_names import check_names
-from service.operations.checks import (
+from service.operations.checks.budget_check import check_budgets
+from service.operations.checks.check_names import check_names
+from service.operations.checks.checks import (
     Finding,
     Grade,
     check_clock,
@@ -32,10 +32,10 @@ from service.operations.checks import (
     examine_channels,
     running_process,
 )
-from service.operations.group_checks import check_groups
-from service.operations.hold_check import check_holds
-from service.operations.hook_addresses import HOOK_PATH
-from service.operations.oidc_check import check_provider
+from service.operations.checks.group_checks import check_groups
+from service.operations.checks.hold_check import check_holds
+from service.operations.checks.oidc_check import check_provider
+from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.web.server.server import connection_shortage, listen
 
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WARNING: "yellow", Grade.WRONG: "red"}

@@ -27,12 +27,12 @@ from service.errors import BadConfig, Permanent, Temporary
 from service.health.channel_trials import try_channels
 from service.health.reach import check_connection, check_ourselves
 from service.metrics import Metrics
-from service.operations import doctor as findings_of
-from service.operations.checks import Finding, Grade
-from service.operations.hiding import Private, hiding_for
-from service.operations.hook_globs import project_to_try
-from service.operations.rights import find_rights
-from service.store.event_search import recent_projects
+from service.operations.checks import doctor as findings_of
+from service.operations.checks.checks import Finding, Grade
+from service.operations.checks.hiding import Private, hiding_for
+from service.operations.checks.rights import find_rights
+from service.operations.hooks.hook_globs import project_to_try
+from service.store.events.event_search import recent_projects
 
 RECENT_DAYS = 30
 MAX_WIDTH, MIN_WIDTH = 100, 40  # columns of a report

@@ -39,8 +39,10 @@ from service.operations.unknown_projects import unknown_projects
 from service.routing.match_key import SearchFilter
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
-from service.store import incident_search, notifications, runs
-from service.store.filters import Search
+from service.store.events.filters import Search
+from service.store.incidents import incident_search
+from service.store.notifications import notifications
+from service.store.runs import runs
 from service.terminal import Column
 
 SAME_NEWS = "same news"

@@ -12,7 +12,7 @@ from service.cli._subjects import confirm
 from service.config.settings import Settings
 from service.db.database import Store
 from service.operations import forget as operations
-from service.store.forgetting import Forgotten
+from service.store.upkeep.forgetting import Forgotten
 from service.text import humanize
 
 REST = (

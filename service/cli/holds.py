@@ -10,7 +10,7 @@ from service.cli._database import with_store
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say
 from service.model.holds import Hold
 from service.operations.json_shapes import rfc3339
-from service.store import holds as stored
+from service.store.circleci import holds as stored
 from service.terminal import Column
 
 COLUMNS = (

@@ -23,10 +23,10 @@ from service.cli._known_names import complete_project
 from service.cli._output import AsJson, warn
 from service.config.hooked_projects import project_slug
 from service.errors import BadConfig
-from service.operations.hook_addresses import HOOK_PATH
-from service.operations.hook_globs import expand
-from service.operations.hook_steps import NEEDS_ACTION, Verb
-from service.operations.hooks import apply, delete, find_orphans, list_hooks, plan
+from service.operations.hooks.hook_addresses import HOOK_PATH
+from service.operations.hooks.hook_globs import expand
+from service.operations.hooks.hook_steps import NEEDS_ACTION, Verb
+from service.operations.hooks.hooks import apply, delete, find_orphans, list_hooks, plan
 
 hooks = Group("Look at our hooks at CircleCI, and set them up.")
 

@@ -22,7 +22,7 @@ from service.model import IncidentClass
 from service.model.same_names import mark_of, tell_apart
 from service.operations import ids
 from service.operations.ids import Noun
-from service.operations.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
+from service.operations.incidents.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
 from service.operations.json_shapes import Json
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.unknown_projects import unknown_projects

@@ -11,9 +11,9 @@ from service.cli._known_names import complete_project
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say
 from service.config.settings import Settings
 from service.db.database import Store
-from service.operations.insights_report import Wanted, read_insights
+from service.operations.figures.insights_report import Wanted, read_insights
 from service.operations.json_shapes import Json
-from service.operations.month_figures import MonthCache
+from service.operations.overviews.month_figures import MonthCache
 from service.terminal import Column
 
 WORKFLOWS = (

@@ -15,8 +15,8 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.operations import ids
 from service.operations.ids import Noun
+from service.operations.incidents.known_problems import add, close, list_problems, parse_problem, problem_json
 from service.operations.json_shapes import Json
-from service.operations.known_problems import add, close, list_problems, parse_problem, problem_json
 from service.terminal import Column
 
 COLUMNS = (

@@ -14,7 +14,7 @@ from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, print_table, say
 from service.errors import BadRequest
 from service.metrics import Metrics
-from service.operations.claims import (
+from service.operations.hooks.claims import (
     CLAIMS,
     ClaimsTarget,
     ClaimStep,

@@ -18,9 +18,9 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig
 from service.metrics import Metrics
-from service.operations.exporters import ExporterStep, apply, exporter_target, organizations_of, plan
-from service.operations.hook_steps import FAILURES, NEEDS_ACTION
-from service.operations.span_story import MAX_ANSWERED, list_unexplained
+from service.operations.builds.span_story import MAX_ANSWERED, list_unexplained
+from service.operations.hooks.exporters import ExporterStep, apply, exporter_target, organizations_of, plan
+from service.operations.hooks.hook_steps import FAILURES, NEEDS_ACTION
 from service.terminal import Column
 from service.text import humanize
 

@@ -12,7 +12,7 @@ from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, say
 from service.cli._values import complete_receiver
 from service.config.configuration import Config, load
-from service.operations.receiver_test import ChannelTest, send_test
+from service.operations.checks.receiver_test import ChannelTest, send_test
 
 receivers = Group("Try receivers out.")
 

@@ -13,8 +13,8 @@ from service.cli._subjects import confirm
 from service.config.settings import Settings
 from service.db.database import Store
 from service.model.build_acts import ActOutcome, ActResult, ActVerb, BuildAct
-from service.operations.act_subjects import find_workflow
-from service.operations.build_acts import Recorder, act_on_build, result_json
+from service.operations.builds.act_subjects import find_workflow
+from service.operations.builds.build_acts import Recorder, act_on_build, result_json
 from service.text import humanize
 
 Build = Annotated[

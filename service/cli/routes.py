@@ -21,8 +21,8 @@ from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
 from service.model import Decision, Event, ExpectedMessage, Matcher, Verdict
 from service.operations.json_shapes import Json, rfc3339
-from service.operations.route_test import build_event, decide_trial, parse_facts, unknown_channels
-from service.operations.route_tests import RouteTestResult, in_words, run_route_test
+from service.operations.simulation.route_test import build_event, decide_trial, parse_facts, unknown_channels
+from service.operations.simulation.route_tests import RouteTestResult, in_words, run_route_test
 from service.routing.patterns import quote
 from service.text import humanize
 

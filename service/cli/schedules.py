@@ -18,7 +18,7 @@ from service.errors import BadConfig
 from service.message.timetable import timetable_words
 from service.metrics import Metrics
 from service.model.schedules import ScheduleSpec
-from service.operations.schedules import FAILURES, NEEDS_ACTION, ScheduleStep, apply, list_all, plan
+from service.operations.hooks.schedules import FAILURES, NEEDS_ACTION, ScheduleStep, apply, list_all, plan
 from service.terminal import Column
 from service.text import humanize
 

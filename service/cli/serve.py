@@ -31,8 +31,8 @@ from service.db.startup import look_up_revision
 from service.errors import BadConfig
 from service.logs import set_log_level
 from service.model import Role
-from service.operations.checks import LACKING_DETAILS, Grade, check_channels
-from service.operations.hook_addresses import HOOK_PATH
+from service.operations.checks.checks import LACKING_DETAILS, Grade, check_channels
+from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.web.server.server import listen, listener_url, run, serving, shutdown_event
 
 MAX_WAIT_S = 604_800  # a week

@@ -23,7 +23,7 @@ from service.operations import end_sessions as acts
 from service.operations import ids
 from service.operations.ids import Noun
 from service.operations.json_shapes import rfc3339, session_json
-from service.store import sessions as rows
+from service.store.people import sessions as rows
 from service.terminal import Column
 from service.web.auth.session import LINK_LIFETIME
 from service.web.auth.session import login_link as new_link

@@ -17,12 +17,12 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.metrics import Metrics
 from service.model import GuardChange, GuardSnapshot, slug_spellings
-from service.operations.hook_globs import expand
+from service.operations.health.settings_changes import change_json
+from service.operations.hooks.hook_globs import expand
 from service.operations.json_shapes import rfc3339
-from service.operations.settings_changes import change_json
 from service.operations.time_filters import to_time
-from service.pipeline.guards import RECENT, GuardLook, compare, find_projects
-from service.store import guards
+from service.pipeline.fetching.guards import RECENT, GuardLook, compare, find_projects
+from service.store.circleci import guards
 from service.terminal import Column
 
 COLUMNS = (Column(heading="at", cut_to=10), Column(heading="change", can_wrap=True))

@@ -19,9 +19,7 @@ from service.errors import BadRequest
 from service.model import SilenceState
 from service.operations import ids
 from service.operations.ids import Noun
-from service.operations.json_shapes import Json
-from service.operations.queries import MAX_PAGE_SIZE
-from service.operations.silences import (
+from service.operations.incidents.silences import (
     MAX_COMMENT,
     add,
     expire,
@@ -31,6 +29,8 @@ from service.operations.silences import (
     preview_json,
     silence_json,
 )
+from service.operations.json_shapes import Json
+from service.operations.queries import MAX_PAGE_SIZE
 from service.routing.patterns import quote
 from service.terminal import Column
 

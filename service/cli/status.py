@@ -12,9 +12,9 @@ from service.cli._output import DIGITS, AsJson, print_json, say, warn
 from service.cli.tests import say_coverage
 from service.config.settings import Settings
 from service.db.database import Store
-from service.operations.incidents import UNTIL_FIXED
+from service.operations.incidents.incidents import UNTIL_FIXED
 from service.operations.json_shapes import Json
-from service.operations.status import GREEN, RED, UNKNOWN, Asked, near_names, read_status
+from service.operations.overviews.status import GREEN, RED, UNKNOWN, Asked, near_names, read_status
 from service.text import definition_digits
 
 STYLES = {RED: "bold red", GREEN: "bold green"}

@@ -13,11 +13,11 @@ from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_ta
 from service.config.settings import Settings
 from service.db.database import Store
 from service.operations.json_shapes import Json
-from service.operations.judged_tests import TestState
 from service.operations.queries import MAX_PAGE_SIZE
-from service.operations.tests import ASKED, TestSearch, list_tests, show_tests, to_state
+from service.operations.test_history.judged_tests import TestState
+from service.operations.test_history.tests import ASKED, TestSearch, list_tests, show_tests, to_state
 from service.operations.unknown_projects import unknown_projects
-from service.store.test_list import TestFilter
+from service.store.test_history.test_list import TestFilter
 from service.terminal import Column
 
 COLUMNS = (

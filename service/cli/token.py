@@ -19,9 +19,9 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
 from service.metrics import Metrics
-from service.operations.hook_globs import project_to_try
-from service.operations.rights import RightFound, find_rights
-from service.pipeline.guards import RECENT, find_projects
+from service.operations.checks.rights import RightFound, find_rights
+from service.operations.hooks.hook_globs import project_to_try
+from service.pipeline.fetching.guards import RECENT, find_projects
 
 STYLES = {"given": "green", "lacking": "yellow", "unknown": "yellow"}
 

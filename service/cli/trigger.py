@@ -12,8 +12,8 @@ from service.cli.rerun import finish
 from service.config.hooked_projects import project_slug
 from service.db.database import Store
 from service.model.build_acts import ActResult, Trigger
-from service.operations.build_acts import Recorder
-from service.operations.triggers import VERB, describe, to_parameters, trigger_pipeline
+from service.operations.builds.build_acts import Recorder
+from service.operations.builds.triggers import VERB, describe, to_parameters, trigger_pipeline
 
 
 def _slug(project: str) -> str:

@@ -27,11 +27,11 @@ from service.db.database import Store
 from service.errors import BadConfig, Permanent, Temporary
 from service.metrics import Metrics
 from service.model import UNFINISHED, ExportState, UsageExport
-from service.operations.exporters import organization_id, organizations_of
+from service.operations.figures.usage_report import COLUMNS_OF, report_usage
+from service.operations.hooks.exporters import organization_id, organizations_of
 from service.operations.json_shapes import Json
-from service.operations.usage_report import COLUMNS_OF, report_usage
-from service.pipeline.usage_export import Asking, Window, advance, month_of, window_of
-from service.store.event_search import recent_projects
+from service.pipeline.fetching.usage_export import Asking, Window, advance, month_of, window_of
+from service.store.events.event_search import recent_projects
 from service.terminal import Column
 
 RECENT = timedelta(days=30)

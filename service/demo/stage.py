@@ -34,10 +34,10 @@ from service.demo.waiting import look_for_approvals
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
-from service.operations.hook_addresses import HOOK_PATH
+from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.pipeline.context import RetryPolicy
-from service.store import dead_counts
-from service.store.filters import Search
+from service.store.deliveries import dead_counts
+from service.store.events.filters import Search
 from service.terminal import print_line, print_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.sender import Sender

@@ -9,9 +9,9 @@ from service.app.service import Service
 from service.circleci.circleci import CircleCI
 from service.errors import Permanent, Temporary
 from service.model.reconciling import PipelineToAsk, Urgency
-from service.pipeline.call_budget import BudgetSpent, StepBudget
-from service.pipeline.find_holds import find_holds
-from service.pipeline.missed_posts import MissedWebhooks
+from service.pipeline.reconciling.call_budget import BudgetSpent, StepBudget
+from service.pipeline.reconciling.find_holds import find_holds
+from service.pipeline.reconciling.missed_posts import MissedWebhooks
 from service.testing.fake_circleci.organization import Run
 
 CALLS = 1_000

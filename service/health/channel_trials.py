@@ -14,8 +14,8 @@ from service.channels import AppriseChannels
 from service.channels.endpoint import Endpoint
 from service.health.reach import check_connection
 from service.model import Channel, Receiver
-from service.operations.checks import Finding, Grade
-from service.operations.receiver_test import send_test
+from service.operations.checks.checks import Finding, Grade
+from service.operations.checks.receiver_test import send_test
 
 AT_ONCE = 8
 MAX_NAMED = 2

@@ -12,7 +12,7 @@ from service.db.tables import Transaction
 from service.errors import Temporary
 from service.metrics import Metrics
 from service.model import Process
-from service.store import heartbeats
+from service.store.upkeep import heartbeats
 
 BEAT_EVERY_S = 10.0  # three in the time after which a process counts as dead (queue.base.WORKER_ALIVE_WITHIN)
 

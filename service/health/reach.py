@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from service.network_errors import describe
-from service.operations.checks import Finding, Grade
+from service.operations.checks.checks import Finding, Grade
 
 TIMEOUT_S = 10.0
 RENEW_WITHIN = timedelta(days=14)

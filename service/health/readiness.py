@@ -16,7 +16,11 @@ from service.model import Backlog, Role, Seal
 from service.operations.json_shapes import rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.store import alarms, dead_counts, deliveries, fetches, heartbeats, hook_states, seals
+from service.store.audit import seals
+from service.store.circleci import hook_states
+from service.store.deliveries import dead_counts, deliveries
+from service.store.events import fetches
+from service.store.upkeep import alarms, heartbeats
 
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 

@@ -12,7 +12,7 @@ from service import seal_chain
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.seal_chain import Checker, check
-from service.store import seal_stream
+from service.store.audit import seal_stream
 
 VERIFIER = "verify_audit.py"
 ARCHIVES = (".tar.gz", ".tgz")

@@ -15,11 +15,11 @@ from service.errors import Permanent, Temporary
 from service.metrics import Metrics
 from service.model import slug_spellings
 from service.model.reconciling import BackfillState, PipelineToAsk, Scan, Urgency
-from service.pipeline.call_budget import CallBudget
-from service.pipeline.listing import FoundPipeline, PipelinePage, list_page
-from service.pipeline.missed_posts import Look, MissedWebhooks
-from service.pipeline.reconcile import after_look
-from service.store import project_backfills, reconciling
+from service.pipeline.reconciling.call_budget import CallBudget
+from service.pipeline.reconciling.listing import FoundPipeline, PipelinePage, list_page
+from service.pipeline.reconciling.missed_posts import Look, MissedWebhooks
+from service.pipeline.reconciling.reconcile import after_look
+from service.store.circleci import project_backfills, reconciling
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from service.errors import BadRequest, NotFound, RoundsmanError, Temporary
 from service.model import NotificationState
 from service.operations import ids
 from service.operations.ids import Noun
-from service.store import deliveries
-from service.store.notification_search import NotificationSearch
-from service.store.notification_search import find_page as find_notifications
+from service.store.deliveries import deliveries
+from service.store.notifications.notification_search import NotificationSearch
+from service.store.notifications.notification_search import find_page as find_notifications
 
 MAX_SUBJECTS = 10_000
 

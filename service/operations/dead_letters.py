@@ -12,8 +12,10 @@ from service.model import Delivery, Notification
 from service.operations.bulk_actions import MAX_SUBJECTS
 from service.operations.json_shapes import Json, action_json, delivery_json
 from service.operations.queries import MAX_PAGE_SIZE, require_limit, with_events
-from service.store import actions, deliveries, notifications
+from service.store.audit import actions
 from service.store.cursors import SortKey, to_cursor, to_sort_key
+from service.store.deliveries import deliveries
+from service.store.notifications import notifications
 
 PARTS = ("deliveries", "notifications")
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.model import Action, CredentialKind
 from service.operations.json_shapes import Json, rfc3339
-from service.store import actions, sessions
+from service.store.audit import actions
+from service.store.people import sessions
 
 VERB = "end_session"
 MAX_LISTED = 20

@@ -8,9 +8,10 @@ from uuid import uuid4
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model import Action
-from service.store import actions, forgetting
-from service.store.blanking import pattern_of
-from service.store.forgetting import Forgotten, Order
+from service.store.audit import actions
+from service.store.upkeep import forgetting
+from service.store.upkeep.blanking import pattern_of
+from service.store.upkeep.forgetting import Forgotten, Order
 
 MIN_LETTERS = 3
 VERB = "forget"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.model import NotificationState, Outcome, WaitsFor
 from service.operations.json_shapes import Json
-from service.store.summaries import UNTOLD
+from service.store.notifications.summaries import UNTOLD
 
 # Each in two phrases: for a first message, and for a resend (the channel has a message already).
 CURRENT_PHRASES = {

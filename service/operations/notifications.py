@@ -10,9 +10,9 @@ from service.errors import BadRequest
 from service.model import Judgment, News, Notification, NotificationState, Verdict
 from service.operations.json_shapes import Json
 from service.operations.queries import require_limit, to_span, values_of, with_events
-from service.store import decisions
-from service.store.notification_search import NotificationSearch
-from service.store.notification_search import find_page as find_notifications
+from service.store.events import decisions
+from service.store.notifications.notification_search import NotificationSearch
+from service.store.notifications.notification_search import find_page as find_notifications
 
 SEARCHABLE = tuple(field.name for field in fields(NotificationSearch))
 WITHOUT_DECISION = frozenset({News.REMINDER, News.ESCALATION, News.SUMMARY})

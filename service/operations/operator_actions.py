@@ -8,9 +8,12 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Action, Notification
 from service.pipeline.context import RetryPolicy
-from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.lanes.lane_heads import enqueue_heads
 from service.queue.base import JobQueue
-from service.store import actions, deliveries, events, notifications, summaries
+from service.store.audit import actions
+from service.store.deliveries import deliveries
+from service.store.events import events
+from service.store.notifications import notifications, summaries
 from service.text import clean
 
 GIVE_UP_AFTER = RetryPolicy.give_up_after

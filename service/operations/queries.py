@@ -19,7 +19,8 @@ from service.model import (
     Transition,
 )
 from service.operations import search_text
-from service.operations.evidence import show_evidence
+from service.operations.builds.evidence import show_evidence
+from service.operations.builds.span_story import spans_of_event
 from service.operations.json_shapes import (
     Json,
     action_json,
@@ -31,13 +32,15 @@ from service.operations.json_shapes import (
     refusal_json,
     rfc3339,
 )
-from service.operations.span_story import spans_of_event
 from service.operations.time_filters import to_time
 from service.routing.explain import explain
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
-from service.store import actions, decisions, deliveries, event_search, events, notifications, refusals, summaries
-from service.store.filters import Search
+from service.store.audit import actions
+from service.store.deliveries import deliveries, refusals
+from service.store.events import decisions, event_search, events
+from service.store.events.filters import Search
+from service.store.notifications import notifications, summaries
 from service.text import clean
 
 MAX_PAGE_SIZE = 200

@@ -10,16 +10,17 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.errors import NotFound
 from service.model import Details
-from service.operations import queries, status
-from service.operations.build_story import tell_story
-from service.operations.evidence import Claim
+from service.operations import queries
+from service.operations.builds.build_story import tell_story
+from service.operations.builds.evidence import Claim
+from service.operations.builds.named_builds import find_event_id
 from service.operations.json_shapes import Json
-from service.operations.named_builds import find_event_id
-from service.operations.now import Asked, Setting, read_now
-from service.operations.tests import show_tests
-from service.operations.week_figures import WeeksCache
-from service.store import events
-from service.store.test_list import TestFilter
+from service.operations.overviews import status
+from service.operations.overviews.now import Asked, Setting, read_now
+from service.operations.overviews.week_figures import WeeksCache
+from service.operations.test_history.tests import show_tests
+from service.store.events import events
+from service.store.test_history.test_list import TestFilter
 
 MAX_ITEMS = 20
 MAX_TEXT = 600

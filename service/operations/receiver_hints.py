@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from service.db.tables import Transaction
 from service.operations.unknown_projects import unknown_projects
-from service.store.notification_search import NotificationSearch, recent_names
+from service.store.notifications.notification_search import NotificationSearch, recent_names
 
 MAX_NEAR = 3
 

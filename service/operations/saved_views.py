@@ -11,7 +11,7 @@ from service.errors import BadRequest, Forbidden, NotFound
 from service.model import SavedView
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.queries import to_search
-from service.store import saved_views
+from service.store.people import saved_views
 from service.text import clean
 
 FIELDS = ("name", "query", "shared")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from service.db.tables import Transaction
 from service.model import EventKind, Transition
+from service.operations.checks.suggestions import with_listed_branches
 from service.operations.search_text import write
-from service.operations.suggestions import with_listed_branches
 from service.routing.match_keys import SEARCH_FILTERS
-from service.store import names
-from service.store.filters import Search, escaped, read_patterns
+from service.store.events.filters import Search, escaped, read_patterns
+from service.store.search import names
 
 FIXED = {
     "status": SEARCH_FILTERS["status"].values,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from service.db.tables import Transaction
-from service.store import names, track_search
+from service.store.runs import track_search
+from service.store.search import names
 
 PATTERN = frozenset("*?[],!")
 

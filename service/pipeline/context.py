@@ -15,8 +15,8 @@ from service.db.database import Store
 from service.message.act_links import ActLinks
 from service.metrics import Metrics
 from service.model import Budget, Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route, SealCopies
-from service.pipeline.late_sends import LateSends
-from service.pipeline.recent_facts import RecentFacts
+from service.pipeline.judgment.recent_facts import RecentFacts
+from service.pipeline.lanes.late_sends import LateSends
 from service.queue.base import JobQueue
 from service.routing.people import channels_of
 from service.routing.projects import NO_RULES, ProjectRules

@@ -23,18 +23,19 @@ from service.model import (
     Verdict,
 )
 from service.pipeline.context import Context
-from service.pipeline.edit_living import EDIT_DELAY
-from service.pipeline.judge_runs import judge_runs
-from service.pipeline.learn_tests import request_tests, request_times
-from service.pipeline.plan_notifications import plan_notifications
+from service.pipeline.judgment.judge_runs import judge_runs
+from service.pipeline.judgment.learn_tests import request_tests, request_times
+from service.pipeline.judgment.run_facts import with_run_facts
+from service.pipeline.judgment.silence_facts import active_index
+from service.pipeline.news.edit_living import EDIT_DELAY
+from service.pipeline.news.told_before import was_told
+from service.pipeline.planning.plan_notifications import plan_notifications
 from service.pipeline.plans import PendingDecision, Plan
-from service.pipeline.run_facts import with_run_facts
-from service.pipeline.silence_facts import active_index
-from service.pipeline.told_before import was_told
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import read_facts
-from service.store import decisions, deliveries, events, fetches
+from service.store.deliveries import deliveries
+from service.store.events import decisions, events, fetches
 
 
 @dataclass(frozen=True, kw_only=True)

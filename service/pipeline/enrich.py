@@ -23,15 +23,17 @@ from service.model import (
     NotificationState,
     Transition,
 )
-from service.pipeline.changed_runs import judge_setup
 from service.pipeline.context import Context
-from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
-from service.pipeline.lane_heads import enqueue_heads
-from service.pipeline.learn_tests import details_to_learn, is_compared, jobs_to_watch
-from service.pipeline.record_tests import record_tests
+from service.pipeline.fetching.fetch_details import fetch_details, next_fetch_at, retry_after_s
+from service.pipeline.judgment.learn_tests import details_to_learn, is_compared, jobs_to_watch
+from service.pipeline.judgment.record_tests import record_tests
+from service.pipeline.lanes.lane_heads import enqueue_heads
+from service.pipeline.waits.changed_runs import judge_setup
 from service.routing.decide import with_details
 from service.routing.test_identity import base_job_name
-from service.store import deliveries, events, fetches, notifications
+from service.store.deliveries import deliveries
+from service.store.events import events, fetches
+from service.store.notifications import notifications
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ import structlog
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import KnownHook
-from service.store import hooks
+from service.store.circleci import hooks
 
 MIN_AGE_S = 0.25  # `hooks apply` is another process: what it has just written is known as soon as this
 READ_SHARE = 20  # a read takes a twentieth of the time at most, however many hooks there are

@@ -18,14 +18,16 @@ from service.errors import Permanent, Temporary
 from service.model import Delivery, Details, Event, EventKind, FetchPurpose, Via
 from service.pipeline.context import Context
 from service.pipeline.decide import DecidedEvent, decide_events
-from service.pipeline.fetch_details import may_still_come, with_missing
-from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.fetching.fetch_details import may_still_come, with_missing
+from service.pipeline.judgment.silence_facts import active_index, missing_facts
+from service.pipeline.lanes.lane_heads import enqueue_heads
 from service.pipeline.plans import PendingDecision
-from service.pipeline.silence_facts import active_index, missing_facts
 from service.routing.decide import with_details
 from service.routing.route_index import RouteIndex
-from service.store import actions, deliveries, events, fetches
-from service.store.deliveries import ClaimedDelivery
+from service.store.audit import actions
+from service.store.deliveries import deliveries
+from service.store.deliveries.deliveries import ClaimedDelivery
+from service.store.events import events, fetches
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"

@@ -17,7 +17,7 @@ import structlog
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import Delivery
-from service.store import deliveries
+from service.store.deliveries import deliveries
 
 RETRY_AFTER_S = 10
 

@@ -9,7 +9,7 @@ from service.db.database import Store
 from service.errors import Rejected, Temporary, UnknownSecret, Unsigned
 from service.model import KnownHook, Refusal
 from service.pipeline.known_hooks import KnownHooks
-from service.store import refusals
+from service.store.deliveries import refusals
 
 Key = tuple[int, str, str | None]
 

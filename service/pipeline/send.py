@@ -8,14 +8,14 @@ import structlog
 from service.channels import StillSending
 from service.errors import NotBegun, Permanent, Temporary
 from service.model import Channel, Notification
-from service.pipeline.begin_send import Begun, begin_failed
 from service.pipeline.context import Context
-from service.pipeline.leases import lease, renew_while
-from service.pipeline.next_send import Turn
-from service.pipeline.record_send import handle_failure, record_outcome, retry_until_stored
+from service.pipeline.lanes.leases import lease, renew_while
+from service.pipeline.sending.begin_send import Begun, begin_failed
+from service.pipeline.sending.next_send import Turn
+from service.pipeline.sending.record_send import handle_failure, record_outcome, retry_until_stored
 from service.queue.claims import current_claim
 from service.queue.handlers import run_guarded
-from service.store import notifications
+from service.store.notifications import notifications
 
 log = structlog.get_logger()
 

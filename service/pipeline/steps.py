@@ -12,31 +12,31 @@ import structlog
 
 from service.errors import NotFound
 from service.model import Budget, Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route, SealCopies
-from service.pipeline.ask_insights import ask_insights
-from service.pipeline.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
+from service.pipeline.alarms.watch_alarms import WATCH_EVERY_S, watch_alarms
+from service.pipeline.alarms.watch_budgets import watch_budgets
+from service.pipeline.alarms.watch_chain import ChainWatch
 from service.pipeline.context import Context, RetryPolicy
-from service.pipeline.digests import DIGEST_EVERY_S, plan_digests
-from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
+from service.pipeline.digests.digests import DIGEST_EVERY_S, plan_digests
 from service.pipeline.enrich import enrich, enrich_failed
-from service.pipeline.expire import EXPIRE_EVERY_S, expire_incidents
-from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
-from service.pipeline.fetch_usage import UsageFetcher
-from service.pipeline.guards import LOOK_EVERY_S, look_at_guards
+from service.pipeline.fetching.ask_insights import ask_insights
+from service.pipeline.fetching.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
+from service.pipeline.fetching.fetch_facts import fetch_facts, fetch_facts_failed
+from service.pipeline.fetching.fetch_usage import UsageFetcher
+from service.pipeline.fetching.guards import LOOK_EVERY_S, look_at_guards
 from service.pipeline.instrument import instrumented
-from service.pipeline.lane_heads import sweep
+from service.pipeline.judgment.expire import EXPIRE_EVERY_S, expire_incidents
+from service.pipeline.lanes.lane_heads import sweep
+from service.pipeline.news.edit_living import EDIT_EVERY_S, edit_living
+from service.pipeline.planning.reminders import REMIND_EVERY_S, remind
 from service.pipeline.process import Batch, process_batch, put_off_first
-from service.pipeline.prune import prune
-from service.pipeline.reconcile import RECONCILE_EVERY_S, Reconciler
-from service.pipeline.reminders import REMIND_EVERY_S, remind
-from service.pipeline.seal import SEAL_EVERY_S, seal
-from service.pipeline.seal_copies import copy_seal
+from service.pipeline.reconciling.reconcile import RECONCILE_EVERY_S, Reconciler
 from service.pipeline.send import fail_send, send
-from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
-from service.pipeline.watch_budgets import watch_budgets
-from service.pipeline.watch_chain import ChainWatch
+from service.pipeline.upkeep.prune import prune
+from service.pipeline.upkeep.seal import SEAL_EVERY_S, seal
+from service.pipeline.upkeep.seal_copies import copy_seal
 from service.queue.handlers import Handler, run_guarded
 from service.routing.projects import NO_RULES, ProjectRules
-from service.store import fetches
+from service.store.events import fetches
 
 __all__ = [
     "ASK_EVERY_S",

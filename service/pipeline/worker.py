@@ -16,12 +16,13 @@ import structlog
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Fetch, FetchPurpose
-from service.pipeline.backfill import fill_in_history
+from service.pipeline.judgment.backfill import fill_in_history
 from service.pipeline.process import Batch
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.steps import Pipeline
 from service.queue.handlers import run_guarded
-from service.store import deliveries, fetches
+from service.store.deliveries import deliveries
+from service.store.events import fetches
 
 AWAITED = frozenset({FetchPurpose.DECISION, FetchPurpose.MESSAGE})  # a message waits for what these ask
 

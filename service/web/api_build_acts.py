@@ -14,9 +14,9 @@ from service.config.hooked_projects import project_slug
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model.build_acts import ActOutcome, ActResult, ActVerb, BuildAct, Trigger
-from service.operations.act_subjects import find_workflow
-from service.operations.build_acts import Recorder, act_on_build, result_json
-from service.operations.triggers import VERB, trigger_pipeline
+from service.operations.builds.act_subjects import find_workflow
+from service.operations.builds.build_acts import Recorder, act_on_build, result_json
+from service.operations.builds.triggers import VERB, trigger_pipeline
 from service.web.auth.access import Access
 from service.web.build_acts import ActingSource, as_refusal
 from service.web.json_body import read_object

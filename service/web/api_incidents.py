@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
-from service.operations import incidents, status
 from service.operations.ids import Noun, find_id
+from service.operations.incidents import incidents
+from service.operations.overviews import status
 from service.web.auth.access import Access
 from service.web.json_body import read_object
 from service.web.parameters import page_params, single_valued_params

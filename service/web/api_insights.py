@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.operations.insights_report import FILTERS, Wanted, read_insights
-from service.operations.month_figures import MonthCache
+from service.operations.figures.insights_report import FILTERS, Wanted, read_insights
+from service.operations.overviews.month_figures import MonthCache
 from service.web.auth.access import Access
 from service.web.parameters import single_valued_params
 

@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute, Route
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model import KnownProblem
-from service.operations import known_problems
 from service.operations.ids import Noun, find_id
+from service.operations.incidents import known_problems
 from service.web.auth.access import Access
 from service.web.json_body import read_object
 from service.web.parameters import page_params

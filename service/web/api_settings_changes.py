@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
-from service.operations import settings_changes
+from service.operations.health import settings_changes
 from service.web.auth.access import Access
 from service.web.parameters import page_params
 

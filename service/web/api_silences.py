@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Route
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model import KnownProblem
-from service.operations import silences
 from service.operations.ids import Noun, find_id
+from service.operations.incidents import silences
 from service.queue.base import JobQueue
-from service.store import silences as rows
+from service.store.incidents import silences as rows
 from service.web.auth.access import Access
 from service.web.auth.rights import RIGHTS, check_right
 from service.web.json_body import read_object

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.operations.span_story import MAX_ANSWERED, list_unexplained
+from service.operations.builds.span_story import MAX_ANSWERED, list_unexplained
 from service.web.auth.access import Access
 from service.web.parameters import checked_params
 

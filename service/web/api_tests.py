@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.operations import tests
-from service.store.test_list import TestFilter
+from service.operations.test_history import tests
+from service.store.test_history.test_list import TestFilter
 from service.web.auth.access import Access
 from service.web.parameters import page_params
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
-from service.operations.kept_usage import read_usage, to_wanted
+from service.operations.figures.kept_usage import read_usage, to_wanted
 from service.web.auth.access import Access
 from service.web.parameters import single_valued_params
 

@@ -10,8 +10,8 @@ from service.build_metrics import BuildMetrics, Workflow
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import Color
-from service.store import track_search
-from service.store.tracks import StoredTrack
+from service.store.runs import track_search
+from service.store.runs.tracks import StoredTrack
 
 MAX_TRACKS = 2_000
 

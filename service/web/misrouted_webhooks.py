@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.message import one_line
 from service.model import Refusal
-from service.operations.hook_addresses import HOOK_PATH
+from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.pipeline.refusals import Refusals
 from service.web.errors import ErrorHandler
 

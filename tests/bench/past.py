@@ -16,9 +16,9 @@ from sqlalchemy import Connection, text
 
 from service.db.database import make_engine
 from service.db.tables import events
-from service.store.names import names_of
-from service.store.places import place_of
-from service.store.search_terms import numbers_of, spelled, terms_of
+from service.store.search.names import names_of
+from service.store.search.places import place_of
+from service.store.search.search_terms import numbers_of, spelled, terms_of
 from tests.bench.past_bodies import with_body
 
 Row = dict[str, Any]

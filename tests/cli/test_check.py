@@ -14,7 +14,7 @@ import pytest
 
 from service.db.data_folder import lock_folder
 from service.db.revisions import newest_revision
-from service.operations.checks import check_public_url
+from service.operations.checks.checks import check_public_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import NINE, RED_TO_WEB, SECRET, TOKEN

@@ -12,8 +12,8 @@ import pytest
 from service.circleci.circleci import CircleCI
 from service.health.reach import certificate_finding
 from service.metrics import Metrics
-from service.operations.checks import Grade
-from service.operations.doctor import check_circleci_clock
+from service.operations.checks.checks import Grade
+from service.operations.checks.doctor import check_circleci_clock
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI

@@ -17,7 +17,7 @@ from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import RED, SECRET, TOKEN, Clock, a_house
 from tests.cli_runner import Terminal, served
 from tests.long_cases import few_and_long
-from tests.operations.test_hook_addresses import PRIVATE, THIS_MACHINE
+from tests.operations.hooks.test_hook_addresses import PRIVATE, THIS_MACHINE
 
 READER_TOKEN = "an-invented-token-of-a-reader"
 PUBLIC_URL = "https://roundsman.example.com"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from service.db.migrate import migrate
-from service.operations.suggestions import suggest_branches, suggest_projects
-from service.pipeline.ask_insights import ask_insights
-from service.pipeline.ask_projects import AskedProjects, ask_projects
+from service.operations.checks.suggestions import suggest_branches, suggest_projects
+from service.pipeline.fetching.ask_insights import ask_insights
+from service.pipeline.fetching.ask_projects import AskedProjects, ask_projects
 from service.testing import sample_runs
 from service.testing.fake_circleci.insights_routes import flaky_row
 from tests.app_fixture import RED, Clock, House, a_house

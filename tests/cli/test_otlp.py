@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.circleci.api.exporters import ExporterShape
-from service.operations.exporters import ExporterTarget, organizations_of
+from service.operations.hooks.exporters import ExporterTarget, organizations_of
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, ORG_ID, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.operations.checks import LACKING_DETAILS
+from service.operations.checks.checks import LACKING_DETAILS
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, environ
 from tests.long_cases import first_and_long

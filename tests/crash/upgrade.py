@@ -42,7 +42,7 @@ SEAL = """\
 import asyncio, sys, types
 from service.clock import now_utc
 from service.db.database import Store
-from service.pipeline.seal import seal
+from service.pipeline.upkeep.seal import seal
 
 async def run():
     store = Store(sys.argv[1])

@@ -15,8 +15,8 @@ from service.db.database import MAX_JOURNAL_BYTES, Store
 from service.db.errors import CODES, STATES, translate_error
 from service.db.tables import Transaction
 from service.errors import BadConfig, RoundsmanError, Temporary
-from service.store import event_search
-from service.store.filters import Search
+from service.store.events import event_search
+from service.store.events.filters import Search
 from service.testing.fake_circleci.payloads import job_completed, workflow_completed
 from tests.app_fixture import RED, House
 from tests.databases import Database

@@ -22,7 +22,8 @@ from service.db.tables import metadata
 from service.errors import BadConfig, Temporary
 from service.model import Judgment, RoutesVersion, Verdict
 from service.routing.explain import explain
-from service.store import decisions, deliveries
+from service.store.deliveries import deliveries
+from service.store.events import decisions
 from tests.example_events import FAILED, NOON, route
 from tests.neighbor_rows import a_delivery
 

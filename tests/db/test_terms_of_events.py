@@ -14,7 +14,8 @@ from service.db.database import Store, make_engine
 from service.db.migrate import alembic_config, migrate
 from service.model import Commit, Pipeline, Workflow
 from service.operations.queries import to_search
-from service.store import deliveries, event_search, events
+from service.store.deliveries import deliveries
+from service.store.events import event_search, events
 from tests.bench.past import NOW
 from tests.databases import Database
 from tests.example_events import FAILED

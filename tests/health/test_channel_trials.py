@@ -11,7 +11,7 @@ from service.channels import AppriseChannels
 from service.channels.endpoint import Endpoint
 from service.health.channel_trials import try_channels
 from service.model import Channel, Receiver
-from service.operations.checks import Finding, Grade
+from service.operations.checks.checks import Finding, Grade
 from tests.fake_servers import MailEnd, environment, free_port, http_end, mail_end, raw_end
 from tests.long_cases import first_and_long
 

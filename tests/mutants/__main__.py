@@ -34,8 +34,8 @@ CORE = {  # the modules, and the tests that mirror them
     "service/queue": ("tests/queue",),
     "service/circleci/webhook": ("tests/circleci",),
     "service/channels/failures.py": ("tests/channels",),
-    "service/operations/hooks.py": ("tests/operations",),
-    "service/operations/hook_steps.py": ("tests/operations",),
+    "service/operations/hooks/hooks.py": ("tests/operations",),
+    "service/operations/hooks/hook_steps.py": ("tests/operations",),
 }
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from service.app.simulation import open_simulation
 from service.config.configuration import load
-from service.operations.backtest import Span, replay_history
-from service.operations.backtest_report import compare
+from service.operations.simulation.backtest import Span, replay_history
+from service.operations.simulation.backtest_report import compare
 from service.testing.fake_circleci.organization import Project, Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import NINE, RED, House, a_house, environ

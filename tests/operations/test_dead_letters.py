@@ -12,7 +12,7 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.model import Delivery, DeliveryState, Via
 from service.operations.dead_letters import list_all_dead_letters, list_dead_letters
-from service.store import deliveries
+from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
 from tests.app_fixture import NINE, House
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.operations.hooks import apply, delete, list_hooks
+from service.operations.hooks.hooks import apply, delete, list_hooks
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import MOBILE, WEB
-from tests.operations.test_hooks import MINE, Board, board, spec
+from tests.operations.hooks.test_hooks import MINE, Board, board, spec
 
 __all__ = ["board"]  # pytest finds fixtures by name
 

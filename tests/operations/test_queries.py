@@ -11,8 +11,8 @@ import pytest
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model import Actor, Commit, Event, EventKind, Job, Project, Workflow
-from service.store import event_search, events
-from service.store.filters import Search
+from service.store.events import event_search, events
+from service.store.events.filters import Search
 
 NINE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 RED = Event(

@@ -12,7 +12,8 @@ import pytest
 
 from service.model import KnownHook, Refusal
 from service.pipeline.refusals import RefusalLimits, Refusals
-from service.store import hooks, refusals
+from service.store.circleci import hooks
+from service.store.deliveries import refusals
 from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
 from tests.cli_runner import Terminal
 from tests.log_capture import logged

@@ -13,11 +13,11 @@ import pytest
 from service.app.simulation import open_simulation
 from service.config.configuration import load
 from service.model import KnownProblem
-from service.operations.backtest import Span, replay_history
-from service.operations.backtest_report import compare
-from service.operations.incidents import act_on, parse_act
-from service.operations.silences import add, expire, parse_silence
-from service.store import known_problems
+from service.operations.incidents.incidents import act_on, parse_act
+from service.operations.incidents.silences import add, expire, parse_silence
+from service.operations.simulation.backtest import Span, replay_history
+from service.operations.simulation.backtest_report import compare
+from service.store.incidents import known_problems
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import RED, Clock, House, a_house, environ
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.app_fixture import House
-from tests.operations.test_incidents import act, get, happened, one
-from tests.pipeline.test_judge_runs import run
+from tests.operations.incidents.test_incidents import act, get, happened, one
+from tests.pipeline.judgment.test_judge_runs import run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -13,7 +13,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import News
-from service.store import notifications
+from service.store.notifications import notifications
 from tests.app_fixture import NINE, a_house
 from tests.databases import Database
 from tests.neighbor_rows import a_notification

@@ -10,7 +10,7 @@ import pytest
 from service.errors import NotBegun, Temporary
 from service.model import FetchPurpose, Message
 from service.queue.claims import claimed
-from service.store import notifications
+from service.store.notifications import notifications
 from tests.app_fixture import RED, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")

@@ -14,9 +14,10 @@ from service.model import Attempt, DetailKind, Details, FetchPurpose, MissingDet
 from service.pipeline.context import RetryPolicy
 from service.pipeline.decide import decide_events
 from service.pipeline.plans import PendingDecision
-from service.pipeline.retry import decide_retry
+from service.pipeline.sending.retry import decide_retry
 from service.pipeline.steps import Pipeline
-from service.store import deliveries, notifications
+from service.store.deliveries import deliveries
+from service.store.notifications import notifications
 from service.testing.fake_circleci.payloads import cancellation_storm
 from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writing
 from tests.neighbor_rows import a_notification

@@ -14,7 +14,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Event
 from tests.databases import Database
-from tests.pipeline.test_judge_runs import forget, invent, judge, rows
+from tests.pipeline.judgment.test_judge_runs import forget, invent, judge, rows
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

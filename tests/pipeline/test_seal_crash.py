@@ -15,9 +15,9 @@ from service.db.backup import back_up
 from service.db.database import Store
 from service.model import Action
 from service.operations.audit import verify
-from service.pipeline.seal import seal
+from service.pipeline.upkeep.seal import seal
 from service.seal_chain import read_kept, sentences
-from service.store import actions, seals
+from service.store.audit import actions, seals
 from tests.app_fixture import House, a_house
 
 CHILD = """
@@ -25,7 +25,7 @@ import asyncio, sys
 from datetime import datetime
 from types import SimpleNamespace
 from service.db.database import Store
-from service.pipeline import seal as sealing
+from service.pipeline.upkeep import seal as sealing
 
 sealing.PAUSE_S = 0
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from service.errors import Permanent, Temporary
 from service.model import FetchPurpose
-from service.store import notifications
+from service.store.notifications import notifications
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 from tests.queue_fixture import acting, acting_async
 

@@ -11,10 +11,10 @@ import pytest
 from service.circleci.circleci import CircleCI
 from service.model import GuardArea, GuardSnapshot
 from service.operations.audit import verify
-from service.pipeline.guards import compare, due_projects, look_at_guards
-from service.pipeline.prune import prune
-from service.pipeline.seal import seal
-from service.store import guards
+from service.pipeline.fetching.guards import compare, due_projects, look_at_guards
+from service.pipeline.upkeep.prune import prune
+from service.pipeline.upkeep.seal import seal
+from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import MOBILE, SHOP_API, WEB
 from tests.app_fixture import NINE, RED, House, a_house

@@ -15,7 +15,8 @@ from service.pipeline.context import BatchLimits
 from service.pipeline.process import process_batch
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.worker import RowWorker, WorkerLimits
-from service.store import deliveries, fetches
+from service.store.deliveries import deliveries
+from service.store.events import fetches
 from service.testing.fake_circleci.faults import Fault
 from tests.app_fixture import HELD_FOR_S, NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, nothing
 from tests.pipeline.test_enrich import Gate

@@ -17,9 +17,9 @@ from service.db.database import Store
 from service.db.tables import deliveries as table
 from service.errors import Permanent, Temporary
 from service.model import DeliveryState
-from service.store import deliveries
 from service.store.bodies import MAX_BYTES, NEWEST_DICTIONARY, pack, unpack
-from service.store.deliveries import OPENING_BYTES
+from service.store.deliveries import deliveries
+from service.store.deliveries.deliveries import OPENING_BYTES
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import GREEN, a_house
 from tests.example_events import at_any_pace

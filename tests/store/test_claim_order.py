@@ -12,7 +12,7 @@ from sqlalchemy import event
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Delivery, Via
-from service.store import deliveries
+from service.store.deliveries import deliveries
 from tests.app_fixture import NINE
 from tests.databases import Database
 

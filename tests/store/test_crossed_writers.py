@@ -13,8 +13,13 @@ from sqlalchemy import text
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Color, Details, Event, FetchPurpose, Incident, ObservedTest, Pipeline, Run, TestIdentity
-from service.store import events, fetches, incidents, names, notifications, runs, test_results, told, tracks
+from service.store.events import events, fetches
+from service.store.incidents import incidents
+from service.store.notifications import notifications, told
 from service.store.rows import event_row
+from service.store.runs import runs, tracks
+from service.store.search import names
+from service.store.test_history import test_results
 from tests.databases import Database
 from tests.example_events import FAILED, NOON
 from tests.neighbor_rows import a_notification

@@ -8,7 +8,8 @@ import pytest
 
 from service.db.database import Store
 from service.model import DeliveryState, Message, NotificationState
-from service.store import deliveries, notifications
+from service.store.deliveries import deliveries
+from service.store.notifications import notifications
 from tests.app_fixture import NINE
 from tests.databases import Database
 from tests.neighbor_rows import (

@@ -12,7 +12,8 @@ from sqlalchemy import event, insert
 from service.db.database import Store
 from service.db.tables import Transaction, attempts
 from service.model import Attempt, NotificationState, Outcome
-from service.store import deliveries, notifications
+from service.store.deliveries import deliveries
+from service.store.notifications import notifications
 from tests.app_fixture import NINE, still_writing
 from tests.databases import Database
 from tests.neighbor_rows import NeighborRows, a_delivery, a_notification

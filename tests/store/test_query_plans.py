@@ -15,20 +15,14 @@ from service.model import FetchPurpose, NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lane_heads
 from service.routing.news import news_key
-from service.store import (
-    decisions,
-    deliveries,
-    event_search,
-    events,
-    fetches,
-    notifications,
-    retention,
-    routes_versions,
-    seals,
-)
-from service.store.filters import Search
-from service.store.notification_search import NotificationSearch
-from service.store.notification_search import find_page as find_notifications
+from service.store.audit import seals
+from service.store.deliveries import deliveries
+from service.store.events import decisions, event_search, events, fetches, routes_versions
+from service.store.events.filters import Search
+from service.store.notifications import notifications
+from service.store.notifications.notification_search import NotificationSearch
+from service.store.notifications.notification_search import find_page as find_notifications
+from service.store.upkeep import retention
 from tests.bench.past import NOW
 from tests.filled_database import Filled, a_past_of
 

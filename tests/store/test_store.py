@@ -34,7 +34,9 @@ from service.model import (
     Via,
     Workflow,
 )
-from service.store import deliveries, events, notifications
+from service.store.deliveries import deliveries
+from service.store.events import events
+from service.store.notifications import notifications
 from tests.app_fixture import NINE, still_writing
 from tests.databases import Database
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.model import PullRequest
-from service.store import events
+from service.store.events import events
 from tests.app_fixture import House
 from tests.example_events import FAILED
 

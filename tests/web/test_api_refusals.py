@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from service.store.places import ID_BITS
+from service.store.search.places import ID_BITS
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House
 from tests.operator_client import ADMIN_TOKEN, Operator

@@ -16,9 +16,9 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.metrics import Metrics
 from service.model.build_acts import ActOutcome, ActVerb, BuildAct, Trigger
-from service.operations.build_acts import Recorder, act_on_build
-from service.operations.triggers import trigger_pipeline
-from service.store import actions
+from service.operations.builds.build_acts import Recorder, act_on_build
+from service.operations.builds.triggers import trigger_pipeline
+from service.store.audit import actions
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.server import FakeCircleCI

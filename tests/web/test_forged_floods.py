@@ -15,7 +15,7 @@ import pytest
 
 from service.db.database import Store
 from service.model import KnownHook
-from service.store import hooks
+from service.store.circleci import hooks
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving

@@ -14,8 +14,8 @@ from service.app.limits import Limits
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import Action
-from service.store import actions
-from service.store.changes import read_version
+from service.store.audit import actions
+from service.store.reports.changes import read_version
 from service.web.live.changes import Changes, LiveLimits, max_listeners
 from service.web.server.server import listen, serving
 from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house

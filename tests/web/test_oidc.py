@@ -10,8 +10,8 @@ import pytest
 from service.config.env import load_settings
 from service.errors import BadConfig
 from service.oidc.provider import oidc_client
-from service.operations.checks import Grade
-from service.operations.oidc_check import check_provider
+from service.operations.checks.checks import Grade
+from service.operations.checks.oidc_check import check_provider
 from tests.app_fixture import Clock
 from tests.long_cases import first_and_long
 from tests.oidc_provider import CLIENT_SECRET, CODE, a_provider

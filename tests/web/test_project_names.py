@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from service.model import ChangeKind, ExportState, GuardArea, GuardChange, UsageExport, UsageFigure
-from service.store import guards, usage
+from service.store.circleci import guards, usage
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.openapi.requests import QUERIES

@@ -16,7 +16,7 @@ from service.config.env import load_settings
 from service.config.roles import RoleRules, parse_names
 from service.errors import BadConfig
 from service.model import AccessRole, CredentialKind, Session
-from service.store import sessions
+from service.store.people import sessions
 from service.web.auth.rights import RIGHTS, is_declared, needed_right
 from tests.app_fixture import House, a_house
 from tests.log_capture import logged

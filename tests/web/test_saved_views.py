@@ -10,7 +10,7 @@ from service.db.database import Store
 from service.model import SavedView
 from service.operations import saved_views
 from service.operations.saved_views import MAX_OWN, ViewUser
-from service.store import saved_views as rows
+from service.store.people import saved_views as rows
 from service.web.auth.access import ADMIN
 from tests.app_fixture import NINE, House
 from tests.databases import Database

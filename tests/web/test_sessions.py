@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.cli._operator import operator as operator_name
-from service.store import actions, sessions
+from service.store.audit import actions
+from service.store.people import sessions
 from service.web.auth.access import Access
 from service.web.auth.session import login_link
 from tests.app_fixture import House

@@ -11,8 +11,8 @@ import pytest
 
 from service.circleci.webhook.parser import parse
 from service.model import Delivery, Event, Via
-from service.operations.simulated_steps import SimulatedSteps
-from service.operations.simulation import SimulatedClock, Simulation, simulated
+from service.operations.simulation.simulated_steps import SimulatedSteps
+from service.operations.simulation.simulation import SimulatedClock, Simulation, simulated
 from service.testing.fake_circleci.payloads import as_bytes
 from tests.app_fixture import Clock, a_house
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year

@@ -13,8 +13,8 @@ from service.circleci.webhook.parser import parse
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Delivery, Event, Via
-from service.pipeline.judge_runs import judge_runs
-from service.store import events
+from service.pipeline.judgment.judge_runs import judge_runs
+from service.store.events import events
 from service.testing.fake_circleci.payloads import as_bytes, stamp
 from tests.databases import Database
 from tests.year.invented import NEW_YEAR, Answer, Payload, PlantedIncident, Year, arrivals, invent_year

@@ -10,15 +10,16 @@ from sqlalchemy import select
 from service.db.database import Store
 from service.db.tables import Transaction, incidents
 from service.model import Color, Culprits, DetailKind, Event, ObservedTest, RunState, Transition
-from service.operations.judged_tests import TestState
-from service.operations.tests import TestSearch, list_tests
-from service.pipeline.judge_runs import judge_runs
-from service.pipeline.learn_tests import details_to_learn
-from service.pipeline.record_tests import observed_failures, record_tests
-from service.pipeline.red_facts import culprits_of, judge_tests
+from service.operations.test_history.judged_tests import TestState
+from service.operations.test_history.tests import TestSearch, list_tests
+from service.pipeline.judgment.judge_runs import judge_runs
+from service.pipeline.judgment.learn_tests import details_to_learn
+from service.pipeline.judgment.record_tests import observed_failures, record_tests
+from service.pipeline.judgment.red_facts import culprits_of, judge_tests
 from service.routing.run_failures import Failure, judge_failures
-from service.store import events, runs
-from service.store.test_list import TestFilter
+from service.store.events import events
+from service.store.runs import runs
+from service.store.test_history.test_list import TestFilter
 from tests.year.flake_oracle import has_shown
 from tests.year.invented import NEW_YEAR
 from tests.year.invented_runs import InventedRun, Test, received, told_details

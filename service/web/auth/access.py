@@ -16,7 +16,7 @@ from service.db.database import Store
 from service.errors import Forbidden, Rejected, TooManyGuesses, Unauthorized
 from service.metrics import Metrics
 from service.model import AccessRole, CredentialKind, Session, User
-from service.store import sessions
+from service.store.people import sessions
 from service.text import clean
 from service.web.auth.credentials import Credential, parse_credential
 from service.web.auth.guess_limiter import GuessLimiter

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from service.message import one_line
 from service.operations.json_shapes import Json
-from service.operations.status import GREEN, RED
+from service.operations.overviews.status import GREEN, RED
 from service.web.feeds.xml_text import add, document
 
 MEDIA_TYPE = "image/svg+xml"

@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 
 from service.model import Color
 from service.operations.json_shapes import rfc3339
-from service.store.filters import escaped
-from service.store.tracks import StoredTrack
+from service.store.events.filters import escaped
+from service.store.runs.tracks import StoredTrack
 from service.web.feeds.xml_text import add, document
 
 MEDIA_TYPE = "application/xml"

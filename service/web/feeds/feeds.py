@@ -12,11 +12,12 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Event
-from service.operations import queries, status
-from service.operations.badges import read_badge
-from service.operations.incidents import require_known
-from service.store.filters import Search
-from service.store.tracks import StoredTrack
+from service.operations import queries
+from service.operations.incidents.incidents import require_known
+from service.operations.overviews import status
+from service.operations.overviews.badges import read_badge
+from service.store.events.filters import Search
+from service.store.runs.tracks import StoredTrack
 from service.web.auth.access import Access
 from service.web.auth.signed_addresses import PARAMETER
 from service.web.feeds import atom, badge, cctray

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from service.config.match_shape import MATCHED_EVENTS
 from service.config.matchers import MAX_PATTERN_CHARACTERS, MAX_PATTERNS
 from service.model import EventKind, IncidentClass
-from service.operations import known_problems, saved_views, silences
-from service.operations.incidents import MAX_NAME
+from service.operations import saved_views
+from service.operations.incidents import known_problems, silences
+from service.operations.incidents.incidents import MAX_NAME
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
 from service.routing.match_key import MatchKey

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from service.model import EventKind, NotificationState, SilenceState, Transition
-from service.operations import incidents, insights_report, kept_usage, notifications, queries, settings_changes, status
+from service.operations import notifications, queries
+from service.operations.figures import insights_report, kept_usage
+from service.operations.figures.usage_report import COLUMNS_OF
+from service.operations.health import settings_changes
+from service.operations.incidents import incidents
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
-from service.operations.usage_report import COLUMNS_OF
+from service.operations.overviews import status
 from service.routing.match_keys import SEARCH_FILTERS
 
 PAGE = ("limit", "cursor")

@@ -8,7 +8,7 @@ from service.db.database import Store
 from service.errors import Temporary
 from service.metrics import Metrics
 from service.model import UNEXPLAINED_WINDOW, WEBHOOK_WAIT
-from service.store import spans
+from service.store.circleci import spans
 
 
 async def set_unexplained(metrics: Metrics, store: Store, clock: Callable[[], datetime]) -> None:

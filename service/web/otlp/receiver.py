@@ -19,7 +19,7 @@ from service.circleci.otlp.raw_span import SpanLimits
 from service.db.database import Store
 from service.errors import BadRequest, Rejected, Temporary, TooManyRequests
 from service.metrics import Metrics
-from service.store import spans
+from service.store.circleci import spans
 from service.web.otlp.body import Export, decode
 from service.web.otlp.tokens import SpanTokens
 from service.web.post import Post

@@ -17,10 +17,12 @@ from service.errors import BadRequest, Forbidden, NotFound, Rejected, Temporary
 from service.message.act_links import ActLink
 from service.model import Action, Event, Notification
 from service.model.build_acts import ActVerb, BuildAct
-from service.operations.act_subjects import name_of
-from service.operations.build_acts import Recorder, act_on_build, find_acts
+from service.operations.builds.act_subjects import name_of
+from service.operations.builds.build_acts import Recorder, act_on_build, find_acts
 from service.operations.json_shapes import Json, action_json
-from service.store import actions, events, notifications
+from service.store.audit import actions
+from service.store.events import events
+from service.store.notifications import notifications
 from service.web.build_acts import as_refusal
 from service.web.pages.asked_acts import UNDER_WAY, split_reason, title_of
 from service.web.pages.context import PageContext, redirect

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from service.model import Notification
 from service.operations import operator_actions, queries
-from service.store import notifications
+from service.store.notifications import notifications
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from service.store.filters import escaped
+from service.store.events.filters import escaped
 
 PROJECTS = "/projects"
 BY_NAME = "-"

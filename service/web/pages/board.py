@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
-from service.operations.board import read_board
 from service.operations.json_shapes import Json
-from service.store.changes import read_version
+from service.operations.overviews.board import read_board
+from service.store.reports.changes import read_version
 from service.web.auth.signed_addresses import LIVE, PARAMETER
 from service.web.pages.context import PageContext
 from service.web.pages.now import NAMES, REFRESH_EVERY_S, read_parameters, to_filter

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound, Permanent, Temporary
 from service.model.build_acts import ActResult, ActVerb, BuildAct
-from service.operations.act_subjects import find_workflow
-from service.operations.build_acts import Recorder, act_on_build, jobs_for
+from service.operations.builds.act_subjects import find_workflow
+from service.operations.builds.build_acts import Recorder, act_on_build, jobs_for
 from service.text import clean
 from service.web.build_acts import as_refusal
 from service.web.pages.asked_acts import once_of, title_of

@@ -7,7 +7,7 @@ from service.db.tables import Transaction
 from service.model import EventKind
 from service.operations import queries
 from service.operations.json_shapes import Json, details_json
-from service.store import events
+from service.store.events import events
 from service.web.pages.build_addresses import address
 from service.web.pages.search_form import Asked
 

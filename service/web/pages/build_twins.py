@@ -11,7 +11,7 @@ from service.errors import BadRequest
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
-from service.operations.now import told_json
+from service.operations.overviews.now import told_json
 from service.web.pages import build_addresses, builds, event
 from service.web.pages.build_addresses import Filters
 from service.web.pages.context import PageContext, redirect

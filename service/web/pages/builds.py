@@ -13,11 +13,11 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Event, Notification, User
 from service.operations import queries
+from service.operations.builds.span_story import list_unexplained
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints
-from service.operations.span_story import list_unexplained
 from service.routing.news import news_key
-from service.store.filters import Search
+from service.store.events.filters import Search
 from service.web.pages.build_addresses import Filters, address, merge, read_filters, to_text
 from service.web.pages.build_rows import nest, with_jobs
 from service.web.pages.context import PageContext, redirect

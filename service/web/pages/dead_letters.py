@@ -14,8 +14,8 @@ from service.operations.dead_letters import list_dead_letters
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
 from service.operations.queries import list_refusals
-from service.store import dead_causes
-from service.store.dead_causes import Cause, digest_of
+from service.store.deliveries import dead_causes
+from service.store.deliveries.dead_causes import Cause, digest_of
 from service.web.pages.asked import read_asked
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form

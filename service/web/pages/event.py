@@ -12,12 +12,14 @@ from service.db.tables import Transaction
 from service.errors import NotFound
 from service.model import EventKind, slug_spellings
 from service.operations import ids, queries
-from service.operations.build_story import tell_story
+from service.operations.builds.build_story import tell_story
+from service.operations.builds.span_story import show_unexplained
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
-from service.operations.span_story import show_unexplained
-from service.store import actions, deliveries, runs
+from service.store.audit import actions
+from service.store.deliveries import deliveries
 from service.store.ids import DIGITS
+from service.store.runs import runs
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.incidents import read_incident
 from service.web.pages.renderer import HEADERS

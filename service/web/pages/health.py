@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import NotFound
 from service.model import Receiver
-from service.operations.health_page import read_health
-from service.operations.health_state import HealthState
+from service.operations.health.health_page import read_health
+from service.operations.health.health_state import HealthState
 from service.operations.json_shapes import Json
 from service.web.pages.asked import read_asked
 from service.web.pages.context import PageContext

@@ -13,9 +13,9 @@ from service.errors import BadRequest, Permanent, Temporary
 from service.health import Readiness
 from service.health.cached import Cached
 from service.model import Actor
-from service.operations.health_page import HealthSetting, read_setting
+from service.operations.checks.receiver_test import ChannelTest, send_test
+from service.operations.health.health_page import HealthSetting, read_setting
 from service.operations.json_shapes import Json, rfc3339
-from service.operations.receiver_test import ChannelTest, send_test
 
 OWNER_KEPT_S = 60.0  # for which whose token it is is not asked again
 OWNER_WITHIN_S = 2.0

@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import AlreadyTaken, BadRequest, NotFound
 from service.model.same_names import mark_of, tell_apart
-from service.operations import incidents as operations
+from service.operations.checks.suggestions import suggest_branches, suggest_projects
 from service.operations.ids import Noun, find_id
-from service.operations.incidents import STATES
-from service.operations.incidents_page import FILTERS, read_incidents
+from service.operations.incidents import incidents as operations
+from service.operations.incidents.incidents import STATES
 from service.operations.json_shapes import Json
+from service.operations.overviews.incidents_page import FILTERS, read_incidents
 from service.operations.queries import to_id
-from service.operations.suggestions import suggest_branches, suggest_projects
-from service.store import incident_search
+from service.store.incidents import incident_search
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.forms import local_path, read_form, referring_path

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.operations import known_problems as operations
+from service.operations.incidents import known_problems as operations
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
 from service.web.pages.context import PageContext

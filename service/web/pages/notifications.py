@@ -7,10 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.model import NotificationState
+from service.operations.checks.suggestions import suggest_projects
 from service.operations.json_shapes import Json
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.receiver_hints import find_hints
-from service.operations.suggestions import suggest_projects
 from service.web.pages.asked import address, has_empty, read_asked, refusal
 from service.web.pages.context import PageContext, redirect
 

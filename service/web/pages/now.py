@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.operations.json_shapes import Json
-from service.operations.now import Asked, read_now
+from service.operations.overviews.now import Asked, read_now
+from service.operations.overviews.workflow_filter import WorkflowFilter, teams
 from service.operations.queries import SEARCHABLE
-from service.operations.workflow_filter import WorkflowFilter, teams
 from service.web.pages import builds
 from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext, redirect

@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.operations.json_shapes import Json
-from service.operations.project_names import Place, find_exact, find_place
-from service.operations.project_page import read_project
-from service.operations.workflow_page import OnBranch, read_workflow
-from service.store.filters import escaped
+from service.operations.overviews.project_names import Place, find_exact, find_place
+from service.operations.overviews.project_page import read_project
+from service.operations.overviews.workflow_page import OnBranch, read_workflow
+from service.store.events.filters import escaped
 from service.web.pages.addresses import BY_NAME, project_address, twin_of, workflow_address
 from service.web.pages.asked import read_given
 from service.web.pages.context import PageContext

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.operations.json_shapes import Json
-from service.operations.projects import Asked, read_projects
+from service.operations.overviews.projects import Asked, read_projects
 from service.web.pages.addresses import PROJECTS
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.now import MAX_CHIPS, first_run_state, read_parameters, to_filter

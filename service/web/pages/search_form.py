@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from service.db.tables import Transaction
 from service.operations.json_shapes import Json
-from service.operations.now import Setting
+from service.operations.overviews.now import Setting
 from service.operations.saved_views import ViewUser
 from service.operations.search_hints import suggest
 from service.routing.match_keys import SEARCH_FILTERS

@@ -13,7 +13,7 @@ from service.operations.end_sessions import end_of_user as end_sessions_of_user
 from service.operations.end_sessions import end_sessions, list_ended
 from service.operations.json_shapes import Json, session_json
 from service.operations.queries import to_id
-from service.store import sessions as rows
+from service.store.people import sessions as rows
 from service.web.auth.rights import RIGHTS, check_right, rights_of
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form

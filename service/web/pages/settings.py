@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.operations import settings_changes
+from service.operations.health import settings_changes
+from service.operations.health.settings_changes import FILTERS, Wanted
 from service.operations.json_shapes import Json
-from service.operations.settings_changes import FILTERS, Wanted
 from service.web.pages.asked import read_given, refusal
 from service.web.pages.context import PageContext
 

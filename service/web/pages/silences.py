@@ -8,12 +8,12 @@ from starlette.responses import JSONResponse, Response
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Silence, SilenceState
-from service.operations import silences as operations
+from service.operations.incidents import silences as operations
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
 from service.routing.match_keys import MATCH_KEYS
-from service.store import silences as rows
-from service.store.filters import has_signs
+from service.store.events.filters import has_signs
+from service.store.incidents import silences as rows
 from service.web.auth.rights import RIGHTS, check_right
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form

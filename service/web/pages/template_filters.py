@@ -14,7 +14,7 @@ from service.message.status_text import age, severity
 from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
-from service.store.summaries import UNTOLD
+from service.store.notifications.summaries import UNTOLD
 from service.text import MARK
 from service.web.pages.json_text import format_beginning
 

@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
+from service.operations.checks.suggestions import suggest_branches, suggest_projects
 from service.operations.json_shapes import Json
-from service.operations.one_test import read_test
 from service.operations.queries import to_id
-from service.operations.suggestions import suggest_branches, suggest_projects
-from service.operations.tests import TestSearch, to_state
-from service.operations.tests_page import SECTIONS
-from service.store.test_list import TestFilter
+from service.operations.test_history.one_test import read_test
+from service.operations.test_history.tests import TestSearch, to_state
+from service.operations.test_history.tests_page import SECTIONS
+from service.store.test_history.test_list import TestFilter
 from service.web.pages.asked import address, has_empty, read_asked
 from service.web.pages.context import PageContext, redirect
 

@@ -17,11 +17,11 @@ from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound, Temporary
 from service.model import slug_spellings
 from service.model.build_acts import Trigger
-from service.operations.build_acts import Recorder, find_acts
+from service.operations.builds.build_acts import Recorder, find_acts
+from service.operations.builds.triggers import describe, find_definitions, to_parameters, trigger_pipeline
 from service.operations.json_shapes import action_json
-from service.operations.project_names import find_slug
-from service.operations.triggers import describe, find_definitions, to_parameters, trigger_pipeline
-from service.store import names
+from service.operations.overviews.project_names import find_slug
+from service.store.search import names
 from service.text import clean
 from service.web.build_acts import as_refusal
 from service.web.pages.asked import read_given

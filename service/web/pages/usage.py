@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.operations.kept_usage import FILTERS, read_usage, to_wanted
-from service.operations.usage_report import COLUMNS_OF
+from service.operations.figures.kept_usage import FILTERS, read_usage, to_wanted
+from service.operations.figures.usage_report import COLUMNS_OF
 from service.web.pages.asked import read_given, refusal
 from service.web.pages.context import PageContext
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.operations.build_files import MAX_TEXT
+from service.operations.builds.build_files import MAX_TEXT
 from service.testing.fake_circleci.artifacts_routes import COMPILED, SOURCE
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.pipeline.ask_insights import ask_insights
+from service.pipeline.fetching.ask_insights import ask_insights
 from service.testing.fake_circleci.insights_routes import flaky_row
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI

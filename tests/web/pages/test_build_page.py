@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from service.model import DetailKind, Details, JobReport, TestFailure
-from service.operations.build_story import group_failures
-from service.store import events
+from service.operations.builds.build_story import group_failures
+from service.store.events import events
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house

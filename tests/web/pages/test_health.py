@@ -14,9 +14,10 @@ from service.channels import AppriseChannels
 from service.db.tables import Transaction, notifications
 from service.errors import Permanent
 from service.model import Alarm, AlarmKind, Channel, KnownHook, Message, NotificationState, Receiver, Route
-from service.operations.health_page import HealthSetting
-from service.store import alarms, hooks
-from service.store.health_rows import route_counts
+from service.operations.health.health_page import HealthSetting
+from service.store.circleci import hooks
+from service.store.reports.health_rows import route_counts
+from service.store.upkeep import alarms
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.pages.health_facts import HealthFacts, HealthParts
 from tests.app_fixture import NINE, RED, House, a_house

@@ -8,8 +8,8 @@ import pytest
 
 from service.db.database import Store
 from service.operations.queries import to_search
-from service.store import event_search
-from service.store.filters import Search
+from service.store.events import event_search
+from service.store.events.filters import Search
 from tests.bench.past import NOW, Past
 from tests.filled_database import Filled, a_past_of
 from tests.long_cases import few_and_long

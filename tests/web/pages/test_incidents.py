@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.app_fixture import GREEN, RED, House
-from tests.operations.test_incidents import one
+from tests.operations.incidents.test_incidents import one
 from tests.operator_client import ADMIN_TOKEN
 from tests.pages_fixture import text
 

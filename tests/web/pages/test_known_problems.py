@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.model import KnownProblem
-from service.store import known_problems
+from service.store.incidents import known_problems
 from tests.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name

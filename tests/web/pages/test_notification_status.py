@@ -3,7 +3,7 @@
 import httpx
 
 from service.model import DeliveryState
-from service.store import deliveries
+from service.store.deliveries import deliveries
 from tests.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name

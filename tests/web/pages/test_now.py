@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from service.db.database import Store
-from service.operations.now import Asked, Setting, read_now
-from service.operations.week_figures import WeeksCache
-from service.operations.workflow_filter import WorkflowFilter
+from service.operations.overviews.now import Asked, Setting, read_now
+from service.operations.overviews.week_figures import WeeksCache
+from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import GREEN, NINE, RED, House, a_house
 from tests.databases import Database

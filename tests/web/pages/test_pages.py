@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
-from service.store import deliveries
+from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
 from tests.generate_docs import ROOT
 from tests.log_capture import logged

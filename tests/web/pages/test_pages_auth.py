@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.model import Action, DeliveryState
-from service.store import actions, deliveries
-from service.store.dead_causes import digest_of
+from service.store.audit import actions
+from service.store.deliveries import deliveries
+from service.store.deliveries.dead_causes import digest_of
 from tests.operator_client import ADMIN_TOKEN as TOKEN
 from tests.pages_fixture import LOOPBACK, PUBLIC_URL, House, browser, house, text
 

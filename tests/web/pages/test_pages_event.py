@@ -24,7 +24,7 @@ from service.model import (
     Via,
     Workflow,
 )
-from service.store import deliveries
+from service.store.deliveries import deliveries
 from tests.pages_fixture import JOB, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from service.db.database import Store
-from service.operations.month_figures import MonthCache
-from service.operations.now import Setting
-from service.operations.projects import Asked, read_projects
-from service.operations.workflow_filter import WorkflowFilter
+from service.operations.overviews.month_figures import MonthCache
+from service.operations.overviews.now import Setting
+from service.operations.overviews.projects import Asked, read_projects
+from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house

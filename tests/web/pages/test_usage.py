@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from service.model import ExportState, UsageExport, UsageFigure
-from service.operations.kept_usage import MAX_ROWS
-from service.store import usage
+from service.operations.figures.kept_usage import MAX_ROWS
+from service.store.circleci import usage
 from service.web.server.server import listen, serving
 from tests.app_fixture import RED_TO_WEB, House, a_house
 from tests.chromium import ALL_WIDTHS, Loop, Tab, chromium, told

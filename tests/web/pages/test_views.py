@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.model import Actor, Commit, SavedView
-from service.store import saved_views
+from service.store.people import saved_views
 from service.web.auth.access import ADMIN
 from tests.pages_fixture import NOW, House, browser, house, text
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from service.db.database import Store
-from service.operations.workflow_page import OnBranch, read_workflow
-from service.store.project_tracks import ProjectKey
+from service.operations.overviews.workflow_page import OnBranch, read_workflow
+from service.store.runs.project_tracks import ProjectKey
 from service.testing.fake_circleci.payloads import job_completed
 from service.web.pages import run_charts
 from tests.app_fixture import GREEN, NINE, RED, House

@@ -1,0 +1,1 @@
+"""Builds: their story, their files, and acts on them at CircleCI."""

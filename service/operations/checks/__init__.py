@@ -1,0 +1,1 @@
+"""Checks of configuration, rights and surroundings."""

@@ -1,0 +1,1 @@
+"""Figures of a month: insights and usage."""

@@ -1,0 +1,1 @@
+"""Incidents, known problems and silences, and the acts of people on them."""

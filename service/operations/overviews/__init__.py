@@ -1,0 +1,1 @@
+"""Overviews of what is red: now, by project, by workflow."""

@@ -1,0 +1,1 @@
+"""Routes on simulated time: tests of routes, and back-tests."""

@@ -1,0 +1,1 @@
+"""Tests that failed, judged by their results."""

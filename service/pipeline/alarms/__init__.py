@@ -1,0 +1,1 @@
+"""Alarms of Roundsman's own troubles, told to its operators."""

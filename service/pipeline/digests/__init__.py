@@ -1,0 +1,1 @@
+"""Digests: what a team hears at set times."""

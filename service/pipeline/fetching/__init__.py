@@ -1,0 +1,1 @@
+"""The facts that are fetched from CircleCI beside its webhooks."""

@@ -1,0 +1,1 @@
+"""The judgment of runs: transitions, incidents, tests, facts of what is red."""

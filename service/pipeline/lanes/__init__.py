@@ -1,0 +1,1 @@
+"""The lanes of channels: their heads, and sends that outlast their job."""

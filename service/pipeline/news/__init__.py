@@ -1,0 +1,1 @@
+"""News: what each channel knows, and what is news to it."""

@@ -1,0 +1,1 @@
+"""The planning of notifications: which channel is told of which news."""

@@ -1,0 +1,1 @@
+"""The finding of webhooks that never came, and of approvals that wait."""

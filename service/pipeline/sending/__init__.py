@@ -1,0 +1,1 @@
+"""The sending of one notification: begin, compose, record, retry."""

@@ -1,0 +1,1 @@
+"""The upkeep of records: sealed, copied, and deleted when they are old."""

@@ -1,0 +1,1 @@
+"""The audit chain, and the acts of operators."""

@@ -1,0 +1,1 @@
+"""The questions to CircleCI, its answers, and its hooks."""

@@ -1,0 +1,1 @@
+"""Deliveries as they came, the dead among them, and refused posts."""

@@ -1,0 +1,1 @@
+"""Incidents, with what people say of them and of known problems."""

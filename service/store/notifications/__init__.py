@@ -1,0 +1,1 @@
+"""Notifications, their attempts, and what each channel was told last."""

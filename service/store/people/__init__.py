@@ -1,0 +1,1 @@
+"""The sessions and saved views of people."""

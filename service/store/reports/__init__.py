@@ -1,0 +1,1 @@
+"""Rows that reports, pages and back-tests are made of."""

@@ -1,0 +1,1 @@
+"""Runs of workflows, and the tracks that they form."""

@@ -1,0 +1,149 @@
+"""The tracks of default branches, and their runs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CTE, Select, bindparam, func, select, text
+
+from service.db.columns import is_any
+from service.db.raw_rows import RawRows
+from service.db.tables import Transaction, runs, tracks
+from service.db.track_tables import OF_DEFAULT_BRANCH
+from service.model import Color, Track
+from service.store.runs.tracks import StoredTrack, to_stored
+
+MAX_TRACKS = 10_000
+MAX_STRIP_RUNS = 10_000
+"""The runs of strips that are kept converted."""
+_IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
+_TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
+_EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
+_RED = (
+    select(*(tracks.c[name] for name in _EXPIRY))
+    .where(_IS_OF_DEFAULT_BRANCH, tracks.c.color == Color.RED)
+    .limit(MAX_TRACKS)
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StripRun:
+    """A run as a bar of a strip: its color, its end and its duration.
+
+    It is equal to itself alone: what is kept of it is found at once.
+    """
+
+    id: UUID
+    event_id: UUID
+    track_id: int
+    color: str
+    transition: str
+    created_at: datetime
+    stopped_at: datetime
+
+    @property
+    def duration_ms(self) -> int:
+        """Return the time from its creation to its end."""
+        return max(int((self.stopped_at - self.created_at).total_seconds() * 1000), 0)
+
+
+_STRIP_COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_at", "stopped_at")
+_STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
+
+
+_ORDER = (runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
+
+
+def _firsts() -> CTE:
+    """Return tracks, each with the pipeline from which on it has so many runs, or 0.
+
+    The index of tracks and pipelines answers it, however long the history is. It is answered once for a track: without
+    that word, databases look for it once for each run of all history.
+    """
+    number = (
+        select(runs.c.pipeline_number)
+        .where(runs.c.track_id == tracks.c.id, runs.c.pipeline_number.is_not(None))
+        .order_by(runs.c.pipeline_number.desc())
+        .offset(bindparam("skipped"))
+        .limit(1)
+    ).correlate(tracks)
+    columns = (tracks.c.id, tracks.c.project_slug, tracks.c.project_name)
+    wanted = select(*columns, func.coalesce(number.scalar_subquery(), 0).label("number"))
+    return wanted.where(is_any(tracks.c.id, "track_ids")).cte("firsts").prefix_with("MATERIALIZED")
+
+
+def _last_runs_of_projects() -> Select[Any]:
+    """Return the statement for the last runs of projects.
+
+    It chooses in the index, and reads no other row.
+    """
+    newest_first = (runs.c.pipeline_number.desc(), runs.c.id.desc())
+    project = (_FIRSTS.c.project_slug, _FIRSTS.c.project_name)
+    nth = func.row_number().over(partition_by=project, order_by=newest_first).label("nth")
+    ranked = select(runs.c.id, nth).join_from(_FIRSTS, runs, _IS_LAST).subquery()
+    chosen = select(ranked.c.id).where(ranked.c.nth <= bindparam("limit"))
+    return select(*_STRIPS.columns).where(runs.c.id.in_(chosen)).order_by(*_ORDER)
+
+
+# built once: that takes longer than to run them
+_FIRSTS = _firsts()
+_IS_LAST = (runs.c.track_id == _FIRSTS.c.id) & (runs.c.pipeline_number >= _FIRSTS.c.number)
+_LAST = select(*_STRIPS.columns).join_from(_FIRSTS, runs, _IS_LAST).order_by(*_ORDER)
+_LAST_OF_PROJECTS = _last_runs_of_projects()
+_FIND = (
+    select(*_TRACKS.columns)
+    .where(_IS_OF_DEFAULT_BRANCH)
+    .order_by(tracks.c.project_slug, tracks.c.workflow)
+    .limit(MAX_TRACKS)
+)
+
+
+def find(transaction: Transaction) -> Sequence[StoredTrack]:
+    """Return the tracks of the default branches of all projects, at most MAX_TRACKS."""
+    return _TRACKS.read(transaction, _FIND)
+
+
+def count_red(transaction: Transaction, now: datetime) -> int:
+    """Count the tracks of default branches that are red, and not silent for long."""
+    found = transaction.execute(_RED).mappings()
+    return sum(not _bare(row).is_silent(row["last_at"], now) for row in found)
+
+
+def _bare(row: Mapping[Any, Any]) -> Track:
+    names = ("id", "branch", "own_default", "posted_default", "expire_s")
+    unknown: dict[str, Any] = dict.fromkeys(("project_id", "project_slug", "project_name", "workflow"))
+    return Track(**{name: row[name] for name in names}, **unknown)
+
+
+def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: int) -> Mapping[int, list[StripRun]]:
+    """Return the last runs of tracks in their order, the oldest first.
+
+    Runs of unknown pipelines, which stand alone, are left out.
+    """
+    found = _by_track(transaction, _LAST, track_ids, limit)
+    return {track_id: some[-limit:] for track_id, some in found.items()}
+
+
+def last_of_projects(
+    transaction: Transaction, track_ids: Collection[int], *, limit: int
+) -> Mapping[int, list[StripRun]]:
+    """Return the last runs of projects, by track.
+
+    They are of the last pipelines of their project. Of a project that is spelled in two ways there are the last of
+    each. Runs are left out as by ``last_runs``.
+    """
+    return _by_track(transaction, _LAST_OF_PROJECTS, track_ids, limit)
+
+
+def _by_track(
+    transaction: Transaction, wanted: Select[Any], track_ids: Collection[int], limit: int
+) -> dict[int, list[StripRun]]:
+    if not track_ids:
+        return {}
+    given = {"track_ids": list(track_ids), "limit": limit, "skipped": limit - 1}
+    found = groupby(_STRIPS.read(transaction, wanted, given), key=attrgetter("track_id"))
+    return {track_id: list(some) for track_id, some in found}

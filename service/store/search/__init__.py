@@ -1,0 +1,1 @@
+"""The search of events: its terms, names and places."""

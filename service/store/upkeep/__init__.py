@@ -1,0 +1,1 @@
+"""The upkeep of the service: heartbeats, alarms, retention, forgetting."""

@@ -1,0 +1,106 @@
+"""Tests that stay judged until their results change."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.db.tables import Transaction
+from service.operations.test_history.shown_tests import KEPT_FOR, JudgedTests, ShownTest
+from service.operations.test_history.tests_page import read_tests
+from service.store.test_history import test_list
+from service.store.test_history.test_list import TestFilter
+from service.testing.fake_circleci.organization import Run
+from service.testing.sample_runs import VOUCHERS
+from tests.app_fixture import RED_TO_WEB, House, a_house
+from tests.tested_runs import post, run
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+SLOW = replace(VOUCHERS[1], name="test_sleeps", run_time_s=30.0)
+HISTORY = (
+    run(900),
+    run(901, VOUCHERS[0]),
+    run(901, attempt=2),
+    run(902, SLOW),
+    run(903, SLOW, branch="feature/cart"),
+    run(903, branch="feature/cart", attempt=2),
+    run(904, VOUCHERS[0], SLOW),
+    run(905),
+)
+LATE = (*HISTORY[:2], *HISTORY[3:5], *HISTORY[6:], HISTORY[2], HISTORY[5])
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, RED_TO_WEB) as house:
+        house.clock.tick(hours=12)
+        yield house
+
+
+async def judged(house: House, kept: JudgedTests) -> list[ShownTest | None]:
+    """Return the tests by a keeper, in an order of their own."""
+
+    def judge(transaction: Transaction) -> list[ShownTest | None]:
+        rows = test_list.candidates(transaction, TestFilter(), beyond=None, limit=200)
+        return kept.judge(transaction, sorted(rows, key=lambda row: row["id"]), TestFilter(), house.clock())
+
+    return await house.service.context.store.read(judge)
+
+
+@pytest.mark.long
+async def test_what_is_kept_is_what_would_be_judged_anew(house: House) -> None:
+    kept = JudgedTests()
+
+    for one in HISTORY[:5]:
+        await post(house, one)
+        await expect_as_anew(house, kept)
+
+
+@pytest.mark.long
+async def test_older_runs_that_arrive_late_count_after_some_minutes(house: House) -> None:
+    kept = JudgedTests()
+
+    for nth, one in enumerate(LATE):
+        await post(house, one)
+        await expect_as_anew(house, kept, later=nth * KEPT_FOR)
+
+
+async def expect_as_anew(house: House, kept: JudgedTests, *, later: timedelta = timedelta()) -> None:
+    now, store = house.clock() + later, house.service.context.store
+    for wanted in (TestFilter(), TestFilter(branch="main")):
+        shown = await store.read(read_tests, now, wanted, kept)
+        assert shown == await store.read(read_tests, now, wanted, JudgedTests())
+
+
+@pytest.mark.long
+async def test_a_test_is_judged_again_when_it_has_another_result_and_not_before(house: House) -> None:
+    kept = JudgedTests()
+    await post(house, run(900), run(901, VOUCHERS[0], SLOW), elsewhere(902))
+    before = await judged(house, kept)
+
+    again = await judged(house, kept)
+    await post(house, run(903, SLOW))
+    after = await judged(house, kept)
+
+    assert [one is other for one, other in zip(before, again, strict=True)] == [True] * 3
+    assert [one is other for one, other in zip(before, after, strict=True)].count(True) == 1
+
+
+def elsewhere(number: int) -> Run:
+    """Return a red run of another branch with a test of its own."""
+    return run(number, replace(VOUCHERS[0], name="test_elsewhere"), branch="feature/cart")
+
+
+async def test_after_some_minutes_a_test_is_judged_again_though_nothing_changed(house: House) -> None:
+    kept = JudgedTests()
+    await post(house, run(901, VOUCHERS[0]))
+    [before] = await judged(house, kept)
+
+    house.clock.tick(seconds=KEPT_FOR.total_seconds())
+    [after] = await judged(house, kept)
+
+    assert after == before
+    assert after is not before

@@ -1,0 +1,58 @@
+"""Where the budget does not suffice to find missed webhooks in time, that is said."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.app_fixture import a_house
+from tests.operator_client import ADMIN_TOKEN
+from tests.pipeline.reconciling.test_reconcile import ROUTES, begin, missed, reconcile, run
+
+OPERATORS = ROUTES.replace(
+    "receivers:\n", "operators: {receiver: platform}\nreceivers:\n  platform: {channels: [json://ops.example.com]}\n"
+)
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+
+@pytest.mark.long
+async def test_find_that_is_late_for_want_of_calls_is_said_once_with_its_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as house:
+        await begin(house)
+        missed(house, *(run(house, number, minutes_ago=20 - number / 1000) for number in range(1490, 1510)))
+        await reconcile(house, steps=16)
+        headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        page = (await house.http.get("/health", headers=headers)).text
+        metrics = (await house.http.get("/metrics")).text
+        said = capsys.readouterr().out
+
+        assert gaps["is_behind"]
+        assert gaps["waiting"] > 0
+        assert gaps["behind_s"] >= 120
+        assert "more wait to be asked for, the first of them for " in page
+        assert said.count("missed webhooks are found later than within five minutes") == 1
+        assert "roundsman_reconcile_behind_seconds 0.0" not in metrics
+
+        await reconcile(house, steps=40)
+
+        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        assert (gaps["is_behind"], gaps["waiting"], gaps["behind_s"]) == (False, 0, 0)
+        assert capsys.readouterr().out.count("within five minutes") == 1
+
+
+@pytest.mark.long
+async def test_operators_hear_once_that_asking_is_late_by_a_quarter_of_an_hour_and_of_its_end(folder: Path) -> None:
+    async with a_house(folder, OPERATORS, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as house:
+        await begin(house)
+        missed(house, *(run(house, number, minutes_ago=20 - number / 1000) for number in range(1481, 1541)))
+        titles = []
+        for _ in range(14):
+            await reconcile(house, steps=10)
+            titles.append([message.title for label, message in house.channels.took if "late" in message.title])
+
+    assert titles[0] == []
+    title = "Roundsman: missed webhooks are found late"
+    assert titles[-1] == [title, f"{title}: this has ended"]

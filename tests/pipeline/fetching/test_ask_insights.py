@@ -1,0 +1,150 @@
+"""The figures that CircleCI counts: asked for once a day, last of all, kept apart, and shown with their age."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from service.pipeline.digests.digest_insights import insight_lines
+from service.pipeline.fetching.ask_insights import ask_insights
+from service.testing.fake_circleci.faults import Fault, broken, too_many
+from service.testing.fake_circleci.insights_routes import flaky_row
+from tests.app_fixture import RED, House, a_house
+from tests.pages_fixture import text
+
+HOSTILE = "<b>test_clock</b>\u202e"
+PROJECT, WORKFLOW = "/projects/acme/web", f"/projects/acme/web/{RED.workflow}"
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder) as opened:
+        await opened.finish(RED)
+        await opened.drain()
+        opened.pretend.calls.clear()
+        yield opened
+
+
+async def ask(house: House) -> list[str]:
+    """Return the paths of the figures that a look asks for."""
+    before = len(house.pretend.calls)
+    await ask_insights(house.service.context)
+    return [call.path for call in house.pretend.calls[before:]]
+
+
+@pytest.mark.long
+async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(house: House) -> None:
+    house.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test=HOSTILE, times=3)] * 2
+
+    first, again = await ask(house), await ask(house)
+    house.clock.tick(days=1, minutes=1)
+    next_day = await ask(house)
+
+    of = f"/insights/gh/acme/web/workflows/{RED.workflow}"
+    of_project = "/insights/gh/acme/web"
+    assert first[:3] == ["/insights/gh/acme/summary", f"{of_project}/workflows", f"{of_project}/flaky-tests"]
+    series = of.replace("/insights/", "/insights/time-series/")
+    assert {*first[3:]} >= {of, f"{of}/jobs", f"{of}/test-metrics", f"{series}/jobs"}
+    assert first[-1].startswith(f"{of}/jobs/")
+    assert again == []
+    assert next_day == first
+
+    project, workflow, tests = [text(await house.http.get(path)) for path in (PROJECT, WORKFLOW, "/tests")]
+    assert "CircleCI says" in project
+    assert "0% of 1 run" in project.replace(" %", "%")
+    assert "Our own figures above are apart from it" in project
+    assert "all of them are on record here" in workflow
+    assert "Its slowest job" in workflow
+    assert "CircleCI calls flaky 1" in tests
+    assert "flaked 3 times" in tests
+    page = await house.http.get("/tests")
+    assert "<b>test_clock" not in page.text
+    assert "\u202e" not in page.text
+
+
+@pytest.mark.long
+async def test_runs_that_are_not_on_record_here_are_counted(house: House) -> None:
+    await ask(house)
+    house.change("DELETE FROM runs")
+
+    assert "1 of them is not on record here" in text(await house.http.get(WORKFLOW))
+
+
+@pytest.mark.long
+async def test_runs_of_jobs_that_are_gone_are_tried_once_a_day_and_our_durations_stand_in(house: House) -> None:
+    house.pretend.insights.has_job_runs = False
+
+    first, again = await ask(house), await ask(house)
+    house.clock.tick(days=1, minutes=1)
+    next_day = await ask(house)
+
+    assert "/jobs/" in first[-1]
+    assert again == []
+    assert [path for path in next_day if "/jobs/" in path] == [first[-1]]
+    assert "our own durations above stand in" in text(await house.http.get(WORKFLOW))
+
+
+async def test_nothing_is_asked_when_circleci_leaves_little_room(house: House) -> None:
+    house.pretend.faults.next("/insights/*", too_many("60"))
+
+    first = await ask(house)
+
+    assert len(first) == 1
+    assert await ask(house) == []
+    house.clock.tick(seconds=61)
+    assert len(await ask(house)) > 5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [broken(500), broken(404), broken(403), Fault(status=200, body=b'{"items": 7}')])
+async def test_what_is_refused_is_remembered_and_the_last_facts_stay(house: House, fault: Fault) -> None:
+    await ask(house)
+    house.clock.tick(days=1, minutes=1)
+    house.pretend.faults.next("/insights/gh/acme/web/workflows", fault)
+
+    await ask(house)
+    shown = text(await house.http.get(PROJECT))
+
+    assert await ask(house) == []
+    assert "The last try failed:" in shown
+    assert "1 day ago" in shown
+    assert RED.workflow in shown
+
+
+@pytest.mark.long
+async def test_a_slow_or_broken_answer_ends_the_look_and_is_tried_again(house: House) -> None:
+    house.pretend.faults.next("/insights/gh/acme/summary", broken(503))
+
+    assert await ask(house) == ["/insights/gh/acme/summary"]
+    assert (await ask(house))[0] == "/insights/gh/acme/summary"
+
+
+@pytest.mark.long
+async def test_hyphens_and_underscores_are_read_alike(house: House) -> None:
+    row = flaky_row(RED, RED.jobs[0], test="test_clock", times=4)
+    hyphens = {key.replace("_", "-"): value for key, value in row.items()}
+    body = json.dumps({"flaky-tests": [hyphens], "total-flaky-tests": 1.0}).encode()
+    house.pretend.faults.next("/insights/*/flaky-tests", Fault(status=200, body=body))
+
+    await ask(house)
+
+    assert "flaked 4 times" in text(await house.http.get("/tests"))
+
+
+@pytest.mark.long
+async def test_a_digest_has_lines_of_it_and_old_projects_are_not_asked_for(house: House) -> None:
+    await ask(house)
+
+    lines = await house.service.context.store.snapshot(insight_lines, {"github/acme/web"})
+    house.clock.tick(days=15)
+
+    assert lines == [f"gh/acme/web {RED.workflow}: 0 % successful of 1 runs in 30 days, {lines[0].rpartition(', ')[2]}"]
+    assert lines[0].endswith(" credits")
+    assert await ask(house) == []
+
+
+@pytest.mark.long
+async def test_a_house_without_a_token_asks_nothing(folder: Path) -> None:
+    async with a_house(folder) as house:
+        assert await ask(house) == []
