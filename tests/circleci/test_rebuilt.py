@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.circleci.api.pipelines import ListedWorkflow
+from service.circleci.rebuilt import BuiltPipeline, BuiltProject, workflow_body
 from service.circleci.webhook.payload import PipelineShape
-from service.circleci.webhook.rebuilt import BuiltPipeline, BuiltProject, workflow_body
 
 PROJECT = BuiltProject(id="p", slug="gh/acme/web", name="web", organization="acme", app="https://app.circleci.com")
 WORKFLOW = ListedWorkflow(id="w", name="build", status="failed")

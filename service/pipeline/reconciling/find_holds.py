@@ -9,7 +9,7 @@ from datetime import datetime
 
 from service.circleci.api.pipelines import ListedWorkflow
 from service.circleci.api.responses import ListedJob
-from service.circleci.webhook.rebuilt import ON_HOLD, ended_hold_body, held_body
+from service.circleci.rebuilt import ON_HOLD, ended_hold_body, held_body
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Delivery

@@ -14,7 +14,7 @@ from service.circleci.api.pipelines import ListedWorkflow
 from service.circleci.api.request import EndpointNotFound
 from service.circleci.api.responses import ListedJob
 from service.circleci.circleci import CircleCI
-from service.circleci.webhook.rebuilt import (
+from service.circleci.rebuilt import (
     ENDED,
     ENDED_JOBS,
     BuiltPipeline,
