@@ -21,14 +21,14 @@ from xdist.scheduler import Scheduling
 
 from service.db.database import Store
 from service.db.migrate import migrate
-from tests import postgres
-from tests.app_fixture import PATIENT, Clock, House, a_house
-from tests.cli_runner import Terminal
-from tests.databases import Database, a_copy, a_template, database_of
-from tests.long_cases import first_and_long
-from tests.memory import memory
-from tests.queue_fixture import Work, engine_on
-from tests.spread import Spread
+from tests.support import postgres
+from tests.support.app_fixture import PATIENT, Clock, House, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.databases import Database, a_copy, a_template, database_of
+from tests.support.long_cases import first_and_long
+from tests.support.memory import memory
+from tests.support.queue_fixture import Work, engine_on
+from tests.support.spread import Spread
 
 PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with all its values, for half a second each
     structlog.contextvars.merge_contextvars,

@@ -14,8 +14,8 @@ from service import model
 from service.config.settings import Settings, is_secret, variable
 from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS
 from service.web.auth.rights import RIGHTS
-from tests import circleci_reference, cli_reference, services_reference
-from tests.cli_reference import table
+from tests.support import circleci_reference, cli_reference, services_reference
+from tests.support.cli_reference import table
 
 ROOT = Path(__file__).parent.parent
 _SLOT = re.compile(r"(<!-- generated: (?P<part>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -16,10 +16,10 @@ from typing import Literal
 
 from playwright.sync_api import Page
 
-from tests.chromium import chromium
 from tests.generate_docs import ROOT
-from tests.processes import ROUNDSMAN
-from tests.slack_picture import slack_page
+from tests.support.chromium import chromium
+from tests.support.processes import ROUNDSMAN
+from tests.support.slack_picture import slack_page
 
 WIDTH, HEIGHT, SLACK_WIDTH = 1100, 740, 760
 SLACK = ROOT / "tests" / "messages" / "slack" / "broke.json"

@@ -15,15 +15,15 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests import postgres
-from tests.app_fixture import RED
 from tests.crash.channel import Channel, channel
 from tests.crash.count import Count
 from tests.crash.databases import Database, Postgres, SQLite, new_postgres, new_sqlite
 from tests.crash.fleet import Fleet, Member, a_fleet
 from tests.crash.load import Load
 from tests.crash.rounds import Plan, deal, play, wait
-from tests.long_cases import first_and_long
+from tests.support import postgres
+from tests.support.app_fixture import RED
+from tests.support.long_cases import first_and_long
 
 COMES_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 

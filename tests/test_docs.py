@@ -11,8 +11,8 @@ from service.config.schema import FileShape, HookShape, RouteShape
 from service.config.settings import Settings, variable
 from service.operations.queries import SEARCHABLE
 from service.routing.match_keys import MATCH_KEYS
-from tests.cli_reference import every_command, every_route
 from tests.generate_docs import PARTS, ROOT, match_keys, pages, rendered, write
+from tests.support.cli_reference import every_command, every_route
 
 CONFIGURATION, COMMANDS, HTTP = (
     (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("configuration", "commands", "http")

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests import postgres
-from tests.app_fixture import RED, signature
 from tests.crash.databases import Database, new_postgres, new_sqlite
 from tests.crash.fleet import Fleet, Member, a_fleet
 from tests.crash.rounds import wait
-from tests.fake_servers import HttpEnd, http_end
+from tests.support import postgres
+from tests.support.app_fixture import RED, signature
+from tests.support.fake_servers import HttpEnd, http_end
 
 WORKFLOWS = ("build", "deploy", "lint")
 ROUTES = """\

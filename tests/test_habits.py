@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.generate_docs import ROOT
-from tests.source_trees import tree
+from tests.support.source_trees import tree
 
 DECISIONS = ROOT / "docs" / "decisions"
 RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))

@@ -17,10 +17,10 @@ import pytest
 from starlette.routing import Route
 
 from service.operations.queries import SEARCHABLE
-from tests import hostile_bodies
-from tests.app_fixture import RED_TO_WEB, House, a_house
-from tests.cli_runner import Terminal
-from tests.operator_client import ADMIN_TOKEN
+from tests.support import hostile_bodies
+from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.operator_client import ADMIN_TOKEN
 
 PARAMETERS = (
     *(*SEARCHABLE, "cursor", "limit", "done", "next", "dismissed", "because", "check"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import service
 from service.cli._command_table import COMMANDS
-from tests.source_trees import modules
+from tests.support.source_trees import modules
 
 ROOT = Path(service.__file__).parent
 MAX_FIRST_LINE = 80

@@ -13,14 +13,14 @@ import pytest
 
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests import postgres
-from tests.app_fixture import GREEN, RED, signature
 from tests.crash.databases import Database, new_postgres, new_sqlite
 from tests.crash.fleet import Fleet, Member, a_fleet
 from tests.crash.rounds import wait
-from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
-from tests.slack_fixture import GREEN as GREEN_COLOR
-from tests.slack_fixture import RED as RED_COLOR
+from tests.support import postgres
+from tests.support.app_fixture import GREEN, RED, signature
+from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
+from tests.support.slack_fixture import GREEN as GREEN_COLOR
+from tests.support.slack_fixture import RED as RED_COLOR
 
 COMES_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 ROUTES = f"""\

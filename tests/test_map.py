@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import service
-from tests.source_trees import tree
+from tests.support.source_trees import tree
 
 ROOT = Path(service.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.processes import Served
+from tests.support.processes import Served
 
 WRITER = """
 import json, sys

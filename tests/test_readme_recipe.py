@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.generate_docs import ROOT
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, serve, surroundings
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, serve, surroundings
 
 CHAPTER = re.compile(r"^## Try it without CircleCI$(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

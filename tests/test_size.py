@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import service
-from tests.source_trees import tree
+from tests.support.source_trees import tree
 
 ROOT = Path(service.__file__).parent.parent
 FILES = [*sorted((ROOT / "service").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]

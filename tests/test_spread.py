@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CONFTEST = """\
-from tests.spread import Spread
+from tests.support.spread import Spread
 
 def pytest_xdist_make_scheduler(config, log):
     return Spread(config, log)

@@ -18,9 +18,9 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.sender import Answer, Post, Sender, Signing
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests import fake_servers
-from tests.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
-from tests.operator_client import Operator
+from tests.support import fake_servers
+from tests.support.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
+from tests.support.operator_client import Operator
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -13,7 +13,7 @@ from service.model import Role
 from service.queue.embedded import EmbeddedQueue
 from service.queue.procrastinate import ProcrastinateQueue
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -16,8 +16,8 @@ from service.channels import AppriseChannels
 from service.model import FetchPurpose
 from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
-from tests.fake_servers import RawEnd, raw_end
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
+from tests.support.fake_servers import RawEnd, raw_end
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -10,9 +10,9 @@ import pytest
 from service.errors import Permanent
 from service.model import FetchPurpose
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, SECRET, TOKEN, House
-from tests.log_capture import Talk, logged
-from tests.operator_client import Operator
+from tests.support.app_fixture import RED, SECRET, TOKEN, House
+from tests.support.log_capture import Talk, logged
+from tests.support.operator_client import Operator
 
 MADE = r"[0-9a-f]{32}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.log_capture import logged, logged_to
+from tests.support.log_capture import logged, logged_to
 
 PASSWORD = "an-invented-password"
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, environ
-from tests.fake_servers import HttpEnd, http_end
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, serve, slow_channel, surroundings, until
+from tests.support.app_fixture import RED, environ
+from tests.support.fake_servers import HttpEnd, http_end
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, serve, slow_channel, surroundings, until
 
 TELL = """\
 receivers:

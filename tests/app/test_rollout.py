@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests import postgres
-from tests.app_fixture import RED
 from tests.crash.channel import Channel, channel
 from tests.crash.databases import Postgres, new_postgres
 from tests.crash.fleet import Fleet, a_fleet
 from tests.crash.load import Load
+from tests.support import postgres
+from tests.support.app_fixture import RED
 
 MESSAGES = 6
 SOON_S = 120.0

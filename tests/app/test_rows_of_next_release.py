@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from service.errors import Temporary
-from tests.app_fixture import RED, House
+from tests.support.app_fixture import RED, House
 from tests.test_hostile_data import calling, routes
 
 OF_EVENTS = "UPDATE events SET kind = 'of-the-next-release'"

@@ -9,8 +9,8 @@ from service.app.secret_files import SecretFiles
 from service.app.systemd import ServiceManager
 from service.circleci.circleci import CircleCI
 from service.config.configuration import load
-from tests.app_fixture import RED_TO_WEB, House, environ
-from tests.processes import until
+from tests.support.app_fixture import RED_TO_WEB, House, environ
+from tests.support.processes import until
 
 
 def test_a_change_is_noticed_once_whatever_way_it_is_made(tmp_path: Path) -> None:

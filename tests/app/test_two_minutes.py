@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, environ
-from tests.fake_servers import Silence, http_end
-from tests.processes import serve
+from tests.support.app_fixture import RED, RED_TO_WEB, environ
+from tests.support.fake_servers import Silence, http_end
+from tests.support.processes import serve
 
 MANY = 40
 JUDGED_WITHIN_S = 120

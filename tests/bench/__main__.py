@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from service.logs import configure_logs
-from tests import postgres
 from tests.bench import backtest, drain, elsewhere, history, intake, moments, overviews, sizes, told
 from tests.bench.cores import keep_on
 from tests.bench.profiler import profiling
@@ -18,6 +17,7 @@ from tests.bench.report import Report, machine, write_pages
 from tests.bench.rows import Row
 from tests.bench.scales import SCALES
 from tests.bench.world import Bench
+from tests.support import postgres
 
 MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "intake": intake.measure,

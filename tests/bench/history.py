@@ -20,7 +20,7 @@ from tests.bench.processes import running
 from tests.bench.rows import Row, distribution, milliseconds, quantile
 from tests.bench.scales import Scale
 from tests.bench.world import Bench, Place
-from tests.operator_client import Operator
+from tests.support.operator_client import Operator
 
 Asked = Mapping[str, str]
 

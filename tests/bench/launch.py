@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.bench.cores import Whose, keep_on
-from tests.processes import ROUNDSMAN
+from tests.support.processes import ROUNDSMAN
 
 LOOK_AGAIN_S = 0.005
 FORKS = multiprocessing.get_context("forkserver")

@@ -13,7 +13,7 @@ from tests.bench.processes import Running, post, running
 from tests.bench.rows import Row, distribution, milliseconds, quantile
 from tests.bench.upstream import Upstream
 from tests.bench.world import Bench, Place
-from tests.processes import ROUNDSMAN, surroundings
+from tests.support.processes import ROUNDSMAN, surroundings
 
 SAMPLES = 10
 HEARD_WITHIN_S = 60

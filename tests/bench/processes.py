@@ -14,7 +14,7 @@ from tests.bench.cores import Whose, keep_on
 from tests.bench.launch import LOOK_AGAIN_S, Child
 from tests.bench.load import Outcome
 from tests.bench.world import Place
-from tests.processes import surroundings
+from tests.support.processes import surroundings
 
 STARTS_WITHIN_S = 120  # only a process that has gone wrong takes so long
 LISTENING = "0A"  # /proc/net/tcp, man 5 proc

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests import postgres
 from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.bodies import body, read_requests, write_requests
 from tests.bench.launch import forked
@@ -21,7 +20,8 @@ from tests.bench.report import DOCS, PAGES, Report, write_pages
 from tests.bench.rows import Row
 from tests.bench.scales import SCALES
 from tests.bench.world import Bench
-from tests.postgres import Server
+from tests.support import postgres
+from tests.support.postgres import Server
 
 
 @pytest.fixture(scope="module")

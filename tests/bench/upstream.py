@@ -13,7 +13,7 @@ from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.payloads import Payload
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED
+from tests.support.app_fixture import RED
 
 FAILED = next(job for job in RED.jobs if job.status == "failed")
 ANSWERS: dict[str, Payload] = {

@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 
 from service.db.migrate import migrate
-from tests.app_fixture import environ
 from tests.bench.launch import Launch, fresh
 from tests.bench.profiler import Profiler
 from tests.bench.scales import Scale
-from tests.postgres import Server
+from tests.support.app_fixture import environ
+from tests.support.postgres import Server
 
 NOWHERE = "http://127.0.0.1:9"
 

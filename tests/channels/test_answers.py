@@ -17,7 +17,7 @@ from service.channels import AppriseChannels
 from service.channels.safe_answers import MAX_BODY_BYTES, is_deep
 from service.errors import Permanent, Temporary
 from tests.channels.test_channels import DISCORD, SLACK_BOT, a_channel, a_message, json_url, sent
-from tests.fake_servers import Answer, HttpEnd, RawEnd, http_end, internet, raw_end
+from tests.support.fake_servers import Answer, HttpEnd, RawEnd, http_end, internet, raw_end
 
 MEMORY_BYTES = 40_000_000  # what a send may take beside Apprise itself, which is imported
 GZIP, DEFLATE = 31, 15  # as zlib's window bits name them

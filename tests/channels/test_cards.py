@@ -24,10 +24,10 @@ from service.model import (
     TestReport,
     Workflow,
 )
-from tests.apprise_urls import URLS
 from tests.channels.test_channels import sent
-from tests.fake_servers import Answer, HttpEnd, internet
-from tests.long_cases import few_and_long
+from tests.support.apprise_urls import URLS
+from tests.support.fake_servers import Answer, HttpEnd, internet
+from tests.support.long_cases import few_and_long
 
 TEAMS = URLS["Power Automate / Workflows (for MSTeams)"]
 DISCORD = URLS["Discord"]

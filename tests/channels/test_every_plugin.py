@@ -35,12 +35,12 @@ from service.model import (
     TestReport,
     Workflow,
 )
-from tests.apprise_options import OPTIONS, OTHER_URLS
-from tests.apprise_services import service_names
-from tests.apprise_urls import UNREACHABLE, URLS
-from tests.fake_servers import Answer, Got, HttpEnd, internet
-from tests.hostile_words import EVERY
-from tests.long_cases import few_and_long
+from tests.support.apprise_options import OPTIONS, OTHER_URLS
+from tests.support.apprise_services import service_names
+from tests.support.apprise_urls import UNREACHABLE, URLS
+from tests.support.fake_servers import Answer, Got, HttpEnd, internet
+from tests.support.hostile_words import EVERY
+from tests.support.long_cases import few_and_long
 
 MARK = "Marked"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

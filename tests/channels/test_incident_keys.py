@@ -9,11 +9,11 @@ import pytest
 
 from service.channels.registry import SERVICES
 from service.model import Message
-from tests.apprise_urls import URLS
 from tests.channels.test_channels import sent
-from tests.fake_servers import Answer, HttpEnd, internet
-from tests.long_cases import few_and_long
 from tests.message.moments import moment
+from tests.support.apprise_urls import URLS
+from tests.support.fake_servers import Answer, HttpEnd, internet
+from tests.support.long_cases import few_and_long
 
 # For each service: the places of its key and of its state, and the states of a red and of a green.
 PLACES: dict[str, tuple[str, str, str | None, str]] = {

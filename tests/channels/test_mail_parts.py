@@ -17,12 +17,12 @@ from service.channels.mail import compose_mail
 from service.errors import Temporary
 from service.message import compose, compose_test, mail_html, mail_text
 from service.model import Commit, Details, Message, News
-from tests.apprise_urls import URLS
 from tests.channels.test_channels import a_channel, a_message, sent
 from tests.channels.test_mail import mail_url
-from tests.chromium import chromium
-from tests.fake_servers import Answer, MailEnd, internet, mail_end
 from tests.message.test_message import PAGE, RED, STORIES, a_job, a_workflow
+from tests.support.apprise_urls import URLS
+from tests.support.chromium import chromium
+from tests.support.fake_servers import Answer, MailEnd, internet, mail_end
 
 LINKS = re.compile(r"https?://[^\s\"<>]+")
 

@@ -9,11 +9,11 @@ import pytest
 
 from service.message import compose, slack_message, slack_problems
 from service.model import Mention, MessageFacts, News
-from tests.apprise_urls import URLS
 from tests.channels.test_channels import SLACK, sent
-from tests.fake_servers import Answer, HttpEnd, internet
-from tests.hostile_words import EVERY
 from tests.message.moments import BROKE, RED, a_story
+from tests.support.apprise_urls import URLS
+from tests.support.fake_servers import Answer, HttpEnd, internet
+from tests.support.hostile_words import EVERY
 
 KNOWN = Mention(name="Ada Example", slack="U012ABC", discord="1" * 18)
 

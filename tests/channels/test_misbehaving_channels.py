@@ -13,8 +13,8 @@ import pytest
 from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.faults import broken
-from tests import fake_servers
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support import fake_servers
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
 
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

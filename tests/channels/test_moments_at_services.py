@@ -15,11 +15,11 @@ import pytest
 
 from service.channels import AppriseChannels
 from service.message import mail_html, mail_text
-from tests.apprise_urls import URLS
 from tests.channels.test_channels import SLACK, sent
-from tests.fake_servers import Answer, HttpEnd, internet
-from tests.long_cases import few_and_long
 from tests.message.moments import MOMENTS, moment
+from tests.support.apprise_urls import URLS
+from tests.support.fake_servers import Answer, HttpEnd, internet
+from tests.support.long_cases import few_and_long
 
 GOLDEN = Path(__file__).parents[1] / "messages" / "services"
 ACCEPTED = Answer(body=b'{"ok": true, "status": 1, "result": "success", "requestId": "r1"}')

@@ -13,7 +13,7 @@ import pytest
 from service.channels import min_interval, server_lane
 from service.errors import Permanent, Temporary
 from service.model import Channel, FetchPurpose
-from tests.app_fixture import NINE, RED, House, a_house
+from tests.support.app_fixture import NINE, RED, House, a_house
 
 SLACK, MAIL = "web (slack)", "web (mailto)"
 SLACK_AND_MAIL = """\

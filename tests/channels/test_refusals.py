@@ -11,10 +11,10 @@ from service.channels import AppriseChannels
 from service.channels.secrets import MASK, redact
 from service.errors import Permanent, Temporary
 from service.pipeline.steps import Pipeline
-from tests.app_fixture import RED, a_house
 from tests.channels.test_channels import DISCORD, SLACK, SLACK_BOT, json_url, sent
-from tests.fake_servers import Answer, HttpEnd, http_end, internet
-from tests.long_cases import few_and_long
+from tests.support.app_fixture import RED, a_house
+from tests.support.fake_servers import Answer, HttpEnd, http_end, internet
+from tests.support.long_cases import few_and_long
 
 FEISHU = "feishu://fake-feishu-token-0123456789/"
 LARK = "lark://fakelarktoken0123456789"

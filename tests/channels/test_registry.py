@@ -37,10 +37,10 @@ from service.model import (
     TestReport,
     Workflow,
 )
-from tests.apprise_services import plugins, schemes, schemes_of
-from tests.apprise_urls import URLS
 from tests.channels.test_every_plugin import leaves
-from tests.fake_servers import Answer, HttpEnd, internet
+from tests.support.apprise_services import plugins, schemes, schemes_of
+from tests.support.apprise_urls import URLS
+from tests.support.fake_servers import Answer, HttpEnd, internet
 
 
 def addresses_of(name: str) -> tuple[str, ...]:

@@ -23,9 +23,9 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.sender import Post, Sender, Signing
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.app_fixture import GREEN, RED, environ
-from tests.fake_servers import Answer, HangUp, HttpEnd, internet
-from tests.log_capture import logged
+from tests.support.app_fixture import GREEN, RED, environ
+from tests.support.fake_servers import Answer, HangUp, HttpEnd, internet
+from tests.support.log_capture import logged
 
 SECRETS = {
     "ROUNDSMAN_WEBHOOK_SECRETS": "fake-webhook-secret-new,fake-webhook-secret-old",

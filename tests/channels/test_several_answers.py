@@ -4,7 +4,7 @@ import pytest
 
 from service.errors import Permanent, Temporary
 from tests.channels.test_channels import json_url, sent
-from tests.fake_servers import Answer, http_end, internet
+from tests.support.fake_servers import Answer, http_end, internet
 
 TWO_RECIPIENTS = "46elks://fakeuser:fakepassword@15551230000/15551231111/15551232222"
 GONE, BUSY = Answer(status=404, body=b"unknown"), Answer(status=503, body=b"busy")

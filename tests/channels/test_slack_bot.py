@@ -13,9 +13,9 @@ from service.channels.slack_bot import sender
 from service.errors import Temporary
 from service.message import slack_problems
 from service.model import Color, LivingReceipt, Update
-from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, SlackChannel, fake_slack
-from tests.fake_slack import Message as SlackMessage
-from tests.slack_fixture import CUT, GREEN, INCIDENT, NEVER, RED, TITLE, WEB, about, posted, tell, unsure
+from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, SlackChannel, fake_slack
+from tests.support.fake_slack import Message as SlackMessage
+from tests.support.slack_fixture import CUT, GREEN, INCIDENT, NEVER, RED, TITLE, WEB, about, posted, tell, unsure
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from service.channels import AppriseChannels
 from service.errors import AccessRefused, Permanent, Temporary
 from service.model import Update
-from tests.fake_slack import TOKEN, FakeSlack, Fault, fake_slack
-from tests.slack_fixture import CUT, NEVER, TITLE, WEB, about, posted, tell
+from tests.support.fake_slack import TOKEN, FakeSlack, Fault, fake_slack
+from tests.support.slack_fixture import CUT, NEVER, TITLE, WEB, about, posted, tell
 
 
 @pytest.fixture

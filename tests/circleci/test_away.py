@@ -6,10 +6,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.app_fixture import House
-from tests.databases import Database
-from tests.operator_client import ADMIN_TOKEN
-from tests.postgres import Server, name_of
+from tests.support.app_fixture import House
+from tests.support.databases import Database
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.postgres import Server, name_of
 from tests.test_hostile_data import filled_in, routes
 from tests.web.test_private_responses import is_private
 

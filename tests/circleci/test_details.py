@@ -17,7 +17,7 @@ from service.model import (
     Workflow,
     WorkflowFacts,
 )
-from tests.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
+from tests.support.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
 
 STARTED = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from service.metrics import Metrics
 from tests.circleci import areas
 from tests.circleci.exchanges import new_fake
 from tests.circleci.test_endpoints import TEXTS
-from tests.long_cases import few_and_long
+from tests.support.long_cases import few_and_long
 
 HTML = httpx.Response(200, html="<html>back soon</html>")
 CUT = httpx.Response(200, content=b'{"items": [{"id": "a"', headers={"content-type": "application/json"})

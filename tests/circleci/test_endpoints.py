@@ -25,7 +25,7 @@ from service.metrics import Metrics
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci import areas
-from tests.circleci_uses import uses
+from tests.support.circleci_uses import uses
 
 
 def find_methods() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from service.circleci.api.endpoints import ENDPOINTS
-from tests.circleci_uses import uses
+from tests.support.circleci_uses import uses
 
 ROWS = """
 GET /me

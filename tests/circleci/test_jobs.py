@@ -7,7 +7,7 @@ import pytest
 
 from service.circleci import reports
 from service.model import DetailKind, Event, Job, JobReport, MissingDetail, TestReport
-from tests.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, TESTS, WORKFLOW_PAGE, House
+from tests.support.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, TESTS, WORKFLOW_PAGE, House
 
 FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
 

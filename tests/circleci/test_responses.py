@@ -17,8 +17,8 @@ from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
 from service.model import DetailKind
 from tests.circleci.test_client import ADA, Pages, client, ok
-from tests.circleci_fixture import GOOD, House
-from tests.raw_server import Script, answer, circleci_at, client_at, endless
+from tests.support.circleci_fixture import GOOD, House
+from tests.support.raw_server import Script, answer, circleci_at, client_at, endless
 
 ME = Call(endpoint=ENDPOINTS["me"])
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -15,7 +15,7 @@ from service.testing.fake_circleci.job_steps import LOG_LIMIT, signature_of
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.circleci_fixture import NOW, TOKEN, ask, event_of, paths, with_log
+from tests.support.circleci_fixture import NOW, TOKEN, ask, event_of, paths, with_log
 from tests.testing.test_fake_circleci import MONDAY
 
 RED = with_log(

@@ -10,7 +10,7 @@ from service.testing.fake_circleci.faults import Fault, broken, html_page, too_m
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run, TestResult
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.circleci_fixture import TOKEN, ask, paths
+from tests.support.circleci_fixture import TOKEN, ask, paths
 from tests.testing.test_fake_circleci import MONDAY
 
 RED = sample_runs.web_main_red(MONDAY)

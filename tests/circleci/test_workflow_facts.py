@@ -6,7 +6,7 @@ from service.circleci.pull_requests import ValuesAnswer, page_url, pull_request_
 from service.circleci.webhook.payload import PipelineShape
 from service.model import DetailKind, PullRequest, WorkflowFacts
 from service.routing.decide import with_details
-from tests.circleci_fixture import EVENT, GOOD, House
+from tests.support.circleci_fixture import EVENT, GOOD, House
 
 SHOP = "https://github.com/acme/shop"
 WANTS = (DetailKind.ACTOR, DetailKind.VCS, DetailKind.WORKFLOW, DetailKind.PULL_REQUEST)

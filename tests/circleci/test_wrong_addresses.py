@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.app_fixture import RED_TO_WEB
-from tests.cli_runner import Said, Terminal
-from tests.databases import Database
-from tests.long_cases import few_and_long
+from tests.support.app_fixture import RED_TO_WEB
+from tests.support.cli_runner import Said, Terminal
+from tests.support.databases import Database
+from tests.support.long_cases import few_and_long
 
 PASSWORD = "an-invented-password"
 PATIENT = (("serve",), ("web",), ("worker",), ("migrate",))  # wait for a Postgres that is away: see test_waiting.py

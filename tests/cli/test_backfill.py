@@ -20,9 +20,9 @@ from service.db.migrate import migrate
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import TOKEN, environ
-from tests.cli_runner import Terminal, served
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
+from tests.support.app_fixture import TOKEN, environ
+from tests.support.cli_runner import Terminal, served
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
 
 YAML = "receivers:\n  web:\n    channels: [json://web.example.com]\nroutes:\n  - receiver: web\n"
 STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

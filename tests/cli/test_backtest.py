@@ -10,9 +10,9 @@ import pytest
 
 from service.clock import now_utc
 from service.errors import Permanent
-from tests.app_fixture import RED, Clock, a_house
-from tests.cli_runner import Terminal
-from tests.databases import database_of
+from tests.support.app_fixture import RED, Clock, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.databases import database_of
 from tests.year.invented import NEW_YEAR, arrivals, invent_year
 
 CHANGES = """\

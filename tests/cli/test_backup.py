@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.app.test_reload import news
-from tests.app_fixture import RED_TO_WEB, environ
-from tests.cli_runner import Terminal
-from tests.processes import serve
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.cli_runner import Terminal
+from tests.support.processes import serve
 
 
 @pytest.mark.long

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from service.db.data_folder import lock_folder
-from tests.app_fixture import NINE
-from tests.cli_runner import Terminal
-from tests.long_cases import first_and_long
-from tests.sample_history import NOWHERE, Past, operator, past
-from tests.terminal_screens import on_screen
+from tests.support.app_fixture import NINE
+from tests.support.cli_runner import Terminal
+from tests.support.long_cases import first_and_long
+from tests.support.sample_history import NOWHERE, Past, operator, past
+from tests.support.terminal_screens import on_screen
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli_runner import Terminal
+from tests.support.cli_runner import Terminal
 
 YAML = """\
 receivers:

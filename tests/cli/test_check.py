@@ -17,11 +17,11 @@ from service.db.revisions import newest_revision
 from service.operations.checks.checks import check_public_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import NINE, RED_TO_WEB, SECRET, TOKEN
-from tests.cli_reference import every_command
-from tests.cli_runner import Terminal, served
-from tests.fake_servers import free_port
-from tests.processes import surroundings
+from tests.support.app_fixture import NINE, RED_TO_WEB, SECRET, TOKEN
+from tests.support.cli_reference import every_command
+from tests.support.cli_runner import Terminal, served
+from tests.support.fake_servers import free_port
+from tests.support.processes import surroundings
 
 STREAMING = {"serve", "web", "worker", "demo", "inbox", "mcp"}  # they run; other commands tell what they did
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from service.cli._command_table import COMMANDS
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
-from tests.terminal_screens import on_screen
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
+from tests.support.terminal_screens import on_screen
 
 DRIVER = """
 import sys

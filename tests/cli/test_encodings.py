@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, a_house, environ
-from tests.databases import database_of
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
+from tests.support.app_fixture import RED, RED_TO_WEB, a_house, environ
+from tests.support.databases import database_of
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
 
 ROCKET = "feature/\N{ROCKET}-\N{CJK UNIFIED IDEOGRAPH-706B}-\N{LATIN SMALL LETTER E WITH ACUTE}"
 ROUTES = RED_TO_WEB.replace("name: red", f"name: red {ROCKET}")

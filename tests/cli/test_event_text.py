@@ -41,7 +41,7 @@ from service.operations.json_shapes import (
     event_json,
     notification_json,
 )
-from tests.example_events import FAILED, NOON
+from tests.support.example_events import FAILED, NOON
 
 SENT_AT = NOON + timedelta(seconds=2)
 BARE = Event(id=UUID(int=1), kind=EventKind.WORKFLOW_COMPLETED, source_event_id="x", happened_at=NOON, received_at=NOON)

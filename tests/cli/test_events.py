@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, workflow_completed
-from tests.app_fixture import RED, House
-from tests.cli_runner import Terminal
-from tests.sample_history import NOWHERE, Past, operator, past
+from tests.support.app_fixture import RED, House
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import NOWHERE, Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.app_fixture import RED_TO_WEB, environ
 from tests.cli.test_encodings import DRIVER
-from tests.cli_reference import every_command
-from tests.cli_runner import Terminal
-from tests.processes import ENDS_WITHIN_S, surroundings
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.cli_reference import every_command
+from tests.support.cli_runner import Terminal
+from tests.support.processes import ENDS_WITHIN_S, surroundings
 
 COLUMNS = 80
 ID = "99999999"

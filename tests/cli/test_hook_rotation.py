@@ -12,9 +12,9 @@ from starlette.routing import Route
 from service.db.migrate import migrate
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import SECRET, TOKEN, signature
 from tests.cli.test_hooks import HOOKS, PUBLIC_URL, RECEIVERS
-from tests.cli_runner import Terminal, served, served_app
+from tests.support.app_fixture import SECRET, TOKEN, signature
+from tests.support.cli_runner import Terminal, served, served_app
 
 
 @pytest.fixture

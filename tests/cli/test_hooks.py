@@ -14,10 +14,10 @@ from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED, SECRET, TOKEN, Clock, a_house
-from tests.cli_runner import Terminal, served
-from tests.long_cases import few_and_long
 from tests.operations.hooks.test_hook_addresses import PRIVATE, THIS_MACHINE
+from tests.support.app_fixture import RED, SECRET, TOKEN, Clock, a_house
+from tests.support.cli_runner import Terminal, served
+from tests.support.long_cases import few_and_long
 
 READER_TOKEN = "an-invented-token-of-a-reader"
 PUBLIC_URL = "https://roundsman.example.com"

@@ -11,7 +11,7 @@ import typer
 
 from service.cli._app import app
 from service.cli._command_table import COMMANDS
-from tests.source_trees import tree
+from tests.support.source_trees import tree
 from tests.test_map import MODULES, module_name
 
 PATHS = {module_name(path): path for path in MODULES}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.app_fixture import RED, RED_TO_WEB, a_house, environ
-from tests.cli_runner import Terminal
-from tests.sample_history import NOWHERE, Past, operator, past
-from tests.terminal_screens import on_screen
+from tests.support.app_fixture import RED, RED_TO_WEB, a_house, environ
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import NOWHERE, Past, operator, past
+from tests.support.terminal_screens import on_screen
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

@@ -17,11 +17,11 @@ from service.pipeline.fetching.ask_insights import ask_insights
 from service.pipeline.fetching.ask_projects import AskedProjects, ask_projects
 from service.testing import sample_runs
 from service.testing.fake_circleci.insights_routes import flaky_row
-from tests.app_fixture import RED, Clock, House, a_house
 from tests.cli.test_completion import complete
-from tests.cli_runner import Terminal
-from tests.pages_fixture import text
-from tests.terminal_screens import on_screen
+from tests.support.app_fixture import RED, Clock, House, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.pages_fixture import text
+from tests.support.terminal_screens import on_screen
 
 API = "/api/v1/insights"
 PROJECT = "gh/acme/web"

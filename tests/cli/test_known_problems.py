@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cli_runner import Terminal
-from tests.sample_history import Past, operator, past
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

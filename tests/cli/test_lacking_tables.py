@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.db.errors import named_missing_parts
 from service.errors import BadConfig
-from tests.cli_runner import Terminal
+from tests.support.cli_runner import Terminal
 
 COMMANDS = {
     "decisions": ("audit", "verify"),

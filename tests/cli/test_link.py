@@ -3,7 +3,7 @@
 import pytest
 
 from service.web.auth.signed_addresses import AddressSigner
-from tests.cli_runner import Terminal
+from tests.support.cli_runner import Terminal
 
 READ_TOKEN = "an-invented-token-that-only-reads-0123"
 FEED = "/feed.atom?project=gh/acme/web"

@@ -15,14 +15,14 @@ from rich.cells import cell_len
 
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import TOKEN, environ
 from tests.cli.test_screens import LINKS, MARKED, STYLES, UNSEEN, WIDTHS
-from tests.cli_runner import served
-from tests.fake_servers import Answer, http_end
-from tests.hostile_words import EVERY
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S
-from tests.terminal_screens import on_screen, opened
+from tests.support.app_fixture import TOKEN, environ
+from tests.support.cli_runner import served
+from tests.support.fake_servers import Answer, http_end
+from tests.support.hostile_words import EVERY
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S
+from tests.support.terminal_screens import on_screen, opened
 
 HOSTILE = f"\u202e\x1b]0;evil\x07\x1b[2J {'unbroken' * 30} {' '.join(EVERY)}"
 ROUTES = """\

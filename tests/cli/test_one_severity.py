@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import RED_TO_WEB
 from tests.cli.test_processes import settings
-from tests.processes import run, serve
+from tests.support.app_fixture import RED_TO_WEB
+from tests.support.processes import run, serve
 
 pytestmark = pytest.mark.long
 

@@ -10,10 +10,10 @@ from service.operations.hooks.exporters import ExporterTarget, organizations_of
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, ORG_ID, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import TOKEN
 from tests.cli.test_hooks import HOOKS, PUBLIC_URL, RECEIVERS
-from tests.cli_runner import Said, Terminal, served
-from tests.otlp_exports import TOKEN as OTLP_TOKEN
+from tests.support.app_fixture import TOKEN
+from tests.support.cli_runner import Said, Terminal, served
+from tests.support.otlp_exports import TOKEN as OTLP_TOKEN
 
 ENDPOINT = f"{PUBLIC_URL}/otlp/v1/traces"
 OURS = {"endpoint": ENDPOINT, "protocol": "http", "insecure": False, "headers": {"authorization": "Bearer old"}}

@@ -17,9 +17,9 @@ import pytest
 
 from service.operations.checks.checks import LACKING_DETAILS
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, environ
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings, until
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, environ
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings, until
 
 COLOUR = "\x1b"
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli_runner import Terminal
-from tests.fake_servers import Answer, HttpEnd, http_end
-from tests.fake_slack import TOKEN, FakeSlack, fake_slack
+from tests.support.cli_runner import Terminal
+from tests.support.fake_servers import Answer, HttpEnd, http_end
+from tests.support.fake_slack import TOKEN, FakeSlack, fake_slack
 
 ROUTES = """\
 receivers:

@@ -7,9 +7,9 @@ import pytest
 from service.db.data_folder import lock_folder
 from service.operations.dead_letters import PARTS
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import NINE, RED
-from tests.cli_runner import Terminal
-from tests.sample_history import NOWHERE, Past, operator, past
+from tests.support.app_fixture import NINE, RED
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import NOWHERE, Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

@@ -11,9 +11,9 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED_TO_WEB, TOKEN
 from tests.circleci.areas.actions import held
-from tests.cli_runner import Terminal, served
+from tests.support.app_fixture import RED_TO_WEB, TOKEN
+from tests.support.cli_runner import Terminal, served
 from tests.testing.test_fake_circleci import MONDAY
 
 READER_TOKEN = "an-invented-token-of-a-reader"

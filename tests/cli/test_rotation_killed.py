@@ -21,11 +21,11 @@ from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import ADA, PROJECTS, SHOP_API, WEB
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED, SECRET, TOKEN, environ, signature
 from tests.cli.test_hooks import HOOKS, PUBLIC_URL, RECEIVERS
-from tests.cli_runner import served
-from tests.databases import database_of
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, surroundings, until
+from tests.support.app_fixture import RED, SECRET, TOKEN, environ, signature
+from tests.support.cli_runner import served
+from tests.support.databases import database_of
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, surroundings, until
 
 pytestmark = pytest.mark.long
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_runner import Terminal
+from tests.support.cli_runner import Terminal
 
 ROOT = Path(__file__).parents[2]
 PAYLOADS = sorted((ROOT / "tests" / "payloads" / "circleci").glob("*.json"))

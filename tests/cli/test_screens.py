@@ -14,13 +14,13 @@ import pytest
 from rich.cells import cell_len
 
 from service.text import JOINERS
-from tests.app_fixture import NINE, RED_TO_WEB, a_house, environ
 from tests.cli.test_encodings import DRIVER
-from tests.long_cases import first_and_long
-from tests.longest_history import fill
-from tests.pages_fixture import House
-from tests.processes import ENDS_WITHIN_S
-from tests.terminal_screens import Screen, on_screen
+from tests.support.app_fixture import NINE, RED_TO_WEB, a_house, environ
+from tests.support.long_cases import first_and_long
+from tests.support.longest_history import fill
+from tests.support.pages_fixture import House
+from tests.support.processes import ENDS_WITHIN_S
+from tests.support.terminal_screens import Screen, on_screen
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\")
 LINKS = re.compile(r"\x1b\]8;[^;]*;(https?://[^\x1b]+)\x1b\\")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.app_fixture import RED_TO_WEB
-from tests.cli_runner import Terminal
-from tests.sample_history import Past, operator, past
+from tests.support.app_fixture import RED_TO_WEB
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

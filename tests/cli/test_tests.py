@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import RED, RED_TO_WEB, Clock, a_house
-from tests.cli_runner import Terminal
+from tests.support.app_fixture import RED, RED_TO_WEB, Clock, a_house
+from tests.support.cli_runner import Terminal
 
 NAME = "test_expired_voucher_is_refused"
 

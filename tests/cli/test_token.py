@@ -7,8 +7,8 @@ import pytest
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED_TO_WEB, TOKEN
-from tests.cli_runner import Terminal, served
+from tests.support.app_fixture import RED_TO_WEB, TOKEN
+from tests.support.cli_runner import Terminal, served
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from service.testing.fake_circleci.organization import ADA, ORG_ID, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.testing.fake_circleci.usage_routes import usage_line
-from tests.app_fixture import TOKEN, Clock, a_house
-from tests.cli_runner import Terminal, served
+from tests.support.app_fixture import TOKEN, Clock, a_house
+from tests.support.cli_runner import Terminal, served
 
 YAML = "receivers:\n  web:\n    channels: [json://web.example.com]\nroutes:\n  - receiver: web\n"
 DAY = datetime.now(UTC).date() - timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 
 from service.config.configuration import load
 from service.errors import BadConfig
-from tests.app_fixture import environ
+from tests.support.app_fixture import environ
 
 ROUTES = """\
 receivers: {web: {channels: [json://web.example.com]}}

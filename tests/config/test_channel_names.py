@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roundsman_yaml import File
+from tests.support.roundsman_yaml import File
 
 
 @pytest.fixture

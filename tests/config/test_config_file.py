@@ -8,7 +8,7 @@ import pytest
 from service.config.configuration import load
 from service.errors import BadConfig
 from service.model import HookSpec, Matcher, Route
-from tests.roundsman_yaml import ROUTE, TEAM, File
+from tests.support.roundsman_yaml import ROUTE, TEAM, File
 
 EXAMPLE = Path(__file__).parents[2] / "roundsman.example.yaml"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from service.model import Digest
-from tests.example_events import matcher
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.example_events import matcher
+from tests.support.roundsman_yaml import ROUTE, File
 
 
 @pytest.fixture

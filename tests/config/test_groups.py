@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import BadConfig
 from service.model import Group
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.roundsman_yaml import ROUTE, File
 
 
 @pytest.fixture

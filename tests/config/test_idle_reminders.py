@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.roundsman_yaml import ROUTE, File
 
 CLAIM = "does nothing: its route is told of no branch that is red; match such runs, or remove it"
 

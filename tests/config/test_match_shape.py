@@ -7,7 +7,7 @@ import pytest
 from service.config.match_shape import MatchShape
 from service.model import Matcher
 from service.routing.match_keys import MATCH_KEYS
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.roundsman_yaml import ROUTE, File
 
 NO_SETTINGS = (
     "fits no settings, which go by org and project; leave out event: settings-changed, or give it its own route"

@@ -9,8 +9,8 @@ from typer.core import TyperOption
 
 from service.cli._app import app
 from service.config.settings import Settings, variable
-from tests.cli_runner import Terminal
-from tests.roundsman_yaml import ROUTE
+from tests.support.cli_runner import Terminal
+from tests.support.roundsman_yaml import ROUTE
 
 WORDS = ["x", "", "-1", "1.5", "nan", "inf", "1e9", "9" * 5000, "²", "1\x1b[2J"]
 NUMBERS = {name: field for name, field in Settings.model_fields.items() if field.annotation is int}

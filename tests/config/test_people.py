@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.model import Person
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.roundsman_yaml import ROUTE, File
 
 ADA = (
     "people:\n  ada: {circleci: ada, vcs: [ada-gh, ada@example.com], slack: U012ABC, email: ada@example.com, "

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.model import Track
-from tests.roundsman_yaml import ROUTE, File
+from tests.support.roundsman_yaml import ROUTE, File
 
 
 @pytest.fixture

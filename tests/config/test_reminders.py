@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import BadConfig
 from service.model import Escalation
-from tests.roundsman_yaml import File
+from tests.support.roundsman_yaml import File
 
 ROUTES = """\
 receivers:

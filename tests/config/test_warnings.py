@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roundsman_yaml import ROUTE, TEAM, File
+from tests.support.roundsman_yaml import ROUTE, TEAM, File
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from service.config.schema import FileShape, ReceiverShape, RouteShape
 from service.errors import BadConfig
-from tests.long_cases import few_and_long
-from tests.roundsman_yaml import File
+from tests.support.long_cases import few_and_long
+from tests.support.roundsman_yaml import File
 
 WHOLE: dict[str, Any] = {
     "receivers": {

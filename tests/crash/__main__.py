@@ -14,11 +14,11 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests import postgres
 from tests.crash.count import Count
 from tests.crash.databases import Postgres, SQLite
 from tests.crash.rounds import Plan, deal, play
 from tests.crash.troubles import TROUBLES
+from tests.support import postgres
 
 HANDS = 4  # each round has a quarter of all troubles
 LONG_FREEZE = ("freeze", "hold", "kill")

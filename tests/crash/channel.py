@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from threading import Event, Lock, Thread
 
-from tests.fake_servers import QuietHandler
+from tests.support.fake_servers import QuietHandler
 
 Told = tuple[str, str]
 """A channel's path, and which change it was told of."""

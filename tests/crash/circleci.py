@@ -10,7 +10,7 @@ from service.testing.fake_circleci.faults import Fault, broken, html_page, too_m
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.app_fixture import TOKEN
+from tests.support.app_fixture import TOKEN
 
 CALLS = 12  # that one mood may last for
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import psycopg
 
 from service.db.migrate import migrate
-from tests import postgres
+from tests.support import postgres
 
 
 class Database(Protocol):

@@ -14,17 +14,17 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from tests import crash_service
-from tests.app_fixture import environ
 from tests.crash.databases import Database
 from tests.crash.skew import environ_with_skew
-from tests.crash_service import Pace
-from tests.processes import surroundings
+from tests.support import crash_service
+from tests.support.app_fixture import environ
+from tests.support.crash_service import Pace
+from tests.support.processes import surroundings
 
 STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
 # every member is forked from one process that has imported everything: it starts in a moment, and dies like any other
 BREEDER = multiprocessing.get_context("forkserver")
-BREEDER.set_forkserver_preload(["__main__", "tests.crash_service", "apprise"])
+BREEDER.set_forkserver_preload(["__main__", "tests.support.crash_service", "apprise"])
 TELL_TWO = """\
 receivers:
   web:
@@ -135,7 +135,16 @@ class Fleet:
         if place in self.configs:
             env["ROUNDSMAN_CONFIG"] = str(self.configs[place])
         if skew_s or place in self.trees:  # a fork of ours has neither a turned clock nor another release's code
-            command = [sys.executable, "-m", "tests.crash_service", role, when, self.pace, str(log), str(says.fileno())]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.support.crash_service",
+                role,
+                when,
+                self.pace,
+                str(log),
+                str(says.fileno()),
+            ]
             env = environ_with_skew(env, skew_s) if skew_s else env
             return subprocess.Popen(command, cwd=self.trees.get(place), env=env, pass_fds=[says.fileno()])
         given = (role, when, self.pace, env, log, says)

@@ -11,7 +11,7 @@ import httpx
 
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, cancellation_storm, workflow_completed
-from tests.app_fixture import RED, signature
+from tests.support.app_fixture import RED, signature
 
 SENDERS = 8
 MAX_CHANGES = 60  # what is still to be sent when the last process is back must not take for ever

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 
 from tests.crash.channel import Told
-from tests.operator_client import Operator as Token
+from tests.support.operator_client import Operator as Token
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 from service.db.migrate import migrate
-from tests import postgres
 from tests.crash import configuration
 from tests.crash.channel import channel
 from tests.crash.circleci import a_circleci
@@ -24,6 +23,7 @@ from tests.crash.operator import Operator
 from tests.crash.proxy import a_proxy
 from tests.crash.scene import Scene
 from tests.crash.troubles import TROUBLES
+from tests.support import postgres
 
 SETTLES_WITHIN_S = {"hasty": 300.0, "default": 600.0}
 

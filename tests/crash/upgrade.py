@@ -24,12 +24,12 @@ from random import Random
 from rich.console import Console
 
 from service.db.migrate import migrate
-from tests import postgres
 from tests.crash import configuration
 from tests.crash.count import Count, count
 from tests.crash.rounds import Plan, a_scene, recover
 from tests.crash.scene import Scene
 from tests.crash.troubles import TROUBLES
+from tests.support import postgres
 
 ROOT = Path(__file__).parents[2]
 CHANGES = 60

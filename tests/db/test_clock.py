@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.clock import DatabaseClock, Reading
-from tests.app_fixture import NINE, Clock
+from tests.support.app_fixture import NINE, Clock
 
 
 @dataclass

@@ -12,10 +12,10 @@ from service.clock import DatabaseClock, now_utc
 from service.errors import Temporary
 from service.queue.embedded import EmbeddedQueue
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED, House
-from tests.fake_servers import Answer
-from tests.queue_fixture import Watched
-from tests.two_instances import Twins, twins
+from tests.support.app_fixture import RED, House
+from tests.support.fake_servers import Answer
+from tests.support.queue_fixture import Watched
+from tests.support.two_instances import Twins, twins
 
 AWAY = Temporary("web (json) answered 503")
 OTHER = replace(RED, number=RED.number + 1)

@@ -9,7 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from service.queue import connections as ours
 from service.queue.connections import connections
-from tests.databases import Database
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("postgres")
 

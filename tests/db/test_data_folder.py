@@ -13,7 +13,7 @@ import pytest
 
 from service.db.data_folder import database_file, lock_folder, read_lock_holder
 from service.errors import RoundsmanError
-from tests.app_fixture import NINE
+from tests.support.app_fixture import NINE
 
 HOLD = """
 import sys

@@ -18,8 +18,8 @@ from service.errors import BadConfig, RoundsmanError, Temporary
 from service.store.events import event_search
 from service.store.events.filters import Search
 from service.testing.fake_circleci.payloads import job_completed, workflow_completed
-from tests.app_fixture import RED, House
-from tests.databases import Database
+from tests.support.app_fixture import RED, House
+from tests.support.databases import Database
 
 PASSES = ("08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01", "57P03", "58030")
 STAYS = ("54000", "54001", "54011", "22021", "22P05", "22003", "22008", "23514", "42501", "XX000", "XX001", "0A000")

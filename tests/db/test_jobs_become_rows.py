@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 
 from service.db.migrate import alembic_config, migrate
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 JOBS = {"process": "1", "ask": "2", "judge": "2", "enrich": "3", "revisit": "4", "send": "5"}
 

@@ -24,8 +24,8 @@ from service.model import Judgment, RoutesVersion, Verdict
 from service.routing.explain import explain
 from service.store.deliveries import deliveries
 from service.store.events import decisions
-from tests.example_events import FAILED, NOON, route
-from tests.neighbor_rows import a_delivery
+from tests.support.example_events import FAILED, NOON, route
+from tests.support.neighbor_rows import a_delivery
 
 
 def url_of(folder: Path) -> str:

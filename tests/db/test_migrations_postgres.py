@@ -10,7 +10,7 @@ from service.db.database import make_engine
 from service.db.migrate import alembic_config, migrate
 from service.db.tables import metadata
 from service.errors import BadConfig, Temporary
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 WHAT_THERE_IS = """
 SELECT 'column', concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)

@@ -11,9 +11,9 @@ from sqlalchemy import make_url, text
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from tests.app_fixture import SETTLED_WITHIN_S, a_moment
-from tests.databases import Database
-from tests.queue_fixture import Work
+from tests.support.app_fixture import SETTLED_WITHIN_S, a_moment
+from tests.support.databases import Database
+from tests.support.queue_fixture import Work
 
 pytestmark = pytest.mark.databases("postgres")
 

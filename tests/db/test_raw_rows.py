@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, tracks
 from service.store.runs.tracks import StoredTrack, to_stored
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

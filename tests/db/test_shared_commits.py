@@ -18,8 +18,8 @@ from service.db.database import Store
 from service.db.shared_commits import SharingLimits
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
-from tests.app_fixture import NINE, SETTLED_WITHIN_S, still_writing, write_patiently
-from tests.databases import Database
+from tests.support.app_fixture import NINE, SETTLED_WITHIN_S, still_writing, write_patiently
+from tests.support.databases import Database
 
 PATIENT = SharingLimits(seconds=SETTLED_WITHIN_S)
 WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24

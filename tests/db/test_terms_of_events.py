@@ -17,10 +17,10 @@ from service.operations.queries import to_search
 from service.store.deliveries import deliveries
 from service.store.events import event_search, events
 from tests.bench.past import NOW
-from tests.databases import Database
-from tests.example_events import FAILED
-from tests.filled_database import Filled, a_past_of
-from tests.neighbor_rows import a_delivery
+from tests.support.databases import Database
+from tests.support.example_events import FAILED
+from tests.support.filled_database import Filled, a_past_of
+from tests.support.neighbor_rows import a_delivery
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,8 +11,8 @@ from service.db.database import READERS, WRITERS, Store
 from service.db.tables import Transaction, lanes
 from service.db.transactions import announce_due
 from service.errors import Temporary
-from tests.app_fixture import HELD_FOR_S, NINE, a_moment, write_patiently
-from tests.databases import Database
+from tests.support.app_fixture import HELD_FOR_S, NINE, a_moment, write_patiently
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

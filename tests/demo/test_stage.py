@@ -23,8 +23,8 @@ from service.demo.stage import Script, end_request, run
 from service.errors import BadConfig, Temporary
 from service.testing.fake_circleci.sender import Post
 from service.testing.sample_runs import clock
-from tests.log_capture import logged
-from tests.processes import ROUNDSMAN
+from tests.support.log_capture import logged
+from tests.support.processes import ROUNDSMAN
 
 
 class Audience(io.StringIO):

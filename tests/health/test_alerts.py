@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.generate_docs import ROOT
-from tests.long_cases import first_and_long
+from tests.support.long_cases import first_and_long
 
 RULE_FILES = sorted((ROOT / "helm" / "alerts").iterdir())
 CASES = sorted((ROOT / "tests" / "alerts").iterdir(), reverse=True)

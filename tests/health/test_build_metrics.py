@@ -18,9 +18,9 @@ from service.model import Color, Event, EventKind, RunState, Transition
 from service.model import Workflow as EventWorkflow
 from service.testing.fake_circleci.organization import Run
 from service.web.server.server import listen, listener_url, serving
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.fake_servers import free_port
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.fake_servers import free_port
+from tests.support.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -17,11 +17,11 @@ from service.app.limits import Limits
 from service.db.revisions import newest_revision
 from service.health import CheckLimits
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
-from tests.cli_runner import Terminal
 from tests.health.test_metrics import noted, value
-from tests.log_capture import logged
-from tests.processes import Served, run, serve
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.cli_runner import Terminal
+from tests.support.log_capture import logged
+from tests.support.processes import Served, run, serve
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

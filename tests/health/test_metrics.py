@@ -26,10 +26,10 @@ from service.queue.procrastinate_sql import ProcrastinateRows
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.api import Api
 from service.web.auth.access import Access
-from tests.app_fixture import GREEN, RED, SECRET, House, a_house
-from tests.databases import Database
-from tests.fake_servers import free_port
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import GREEN, RED, SECRET, House, a_house
+from tests.support.databases import Database
+from tests.support.fake_servers import free_port
+from tests.support.operator_client import ADMIN_TOKEN
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,9 +11,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Permanent, Temporary
-from tests.app_fixture import RED, House
 from tests.generate_docs import ROOT
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import RED, House
+from tests.support.operator_client import ADMIN_TOKEN
 
 PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "helm" / "dashboards" / "roundsman.json").read_text(encoding="utf-8"))

@@ -11,10 +11,10 @@ from service.errors import Temporary
 from service.health import CheckLimits, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
-from tests.app_fixture import House
-from tests.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end
-from tests.log_capture import logged
-from tests.two_instances import twins
+from tests.support.app_fixture import House
+from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end
+from tests.support.log_capture import logged
+from tests.support.two_instances import twins
 
 SECRET_PATH = "/ping/an-invented-check-id"
 

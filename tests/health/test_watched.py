@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app_fixture import RED_TO_WEB, environ
-from tests.fake_servers import Answer, free_port
 from tests.health.test_alerts import RULE_FILES
 from tests.pipeline.test_many_processes import Site, a_site, news
-from tests.processes import Served, serve, until
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.fake_servers import Answer, free_port
+from tests.support.processes import Served, serve, until
 
 PROMETHEUS = shutil.which("prometheus")
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from service.config.settings import Settings, is_secret, variable
-from tests.cli_reference import every_route
 from tests.generate_docs import ROOT
 from tests.generate_schema import DECIDED_BY_THE_CHART, SCHEMA, chart_name, rendered
+from tests.support.cli_reference import every_route
 
 CHART = ROOT / "helm"
 VALUES_TEXT = (CHART / "values.yaml").read_text(encoding="utf-8")

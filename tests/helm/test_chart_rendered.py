@@ -10,7 +10,7 @@ import yaml
 from service.config.configuration import load
 from service.config.setting_values import PREFIX
 from tests.generate_docs import ROOT
-from tests.helm_rendering import (
+from tests.support.helm_rendering import (
     ALONE,
     CHART,
     EXAMPLES,

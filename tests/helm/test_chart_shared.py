@@ -13,7 +13,7 @@ from service.config.configuration import load
 from service.config.env import load_settings
 from service.pipeline.context import RetryPolicy
 from tests.generate_docs import ROOT
-from tests.helm_rendering import (
+from tests.support.helm_rendering import (
     CHART,
     SHARED,
     Render,

@@ -12,10 +12,10 @@ from service.cli._ca_certificates import share_ca_certificates
 from service.errors import BadConfig
 from service.pipeline.context import RetryPolicy
 from tests.app.test_reload import news
-from tests.app_fixture import RED_TO_WEB, environ
-from tests.fake_servers import internet
 from tests.generate_docs import ROOT
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, serve, surroundings, until
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.fake_servers import internet
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, serve, surroundings, until
 
 FOLDER = ROOT / "docs" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from service.message.digest import DigestFacts, FlakyTest, SlowWorkflow, digest_lines
 from service.model import Closing, Color, Event, Incident, RunState, Transition
-from tests.example_events import FAILED
+from tests.support.example_events import FAILED
 
 NOW = datetime(2026, 3, 9, 8, tzinfo=UTC)
 OPEN = Incident(id=uuid4(), track_id=1, opened_by=uuid4(), opened_at=NOW, last_red=uuid4(), streak=1)

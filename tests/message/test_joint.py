@@ -9,9 +9,9 @@ import pytest
 from service.message import Form, slack_message, slack_problems
 from service.message.joint import MAX_LINES, JointItem, compose_items
 from service.model import Details, Event, JobReport, Message, News, Project, TestReport, Workflow
-from tests.hostile_words import MARKUP, MENTIONS
 from tests.message.moments import APP, AT, BROKE, FIXED, a_story
 from tests.message.test_message import GOLDEN
+from tests.support.hostile_words import MARKUP, MENTIONS
 
 PAGE = "https://roundsman.example.com/"
 

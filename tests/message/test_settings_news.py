@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from service.message.settings_news import MAX_LISTED, compose_settings
 from service.model import Message, MessageFacts, SettingsNews
-from tests.example_events import FAILED
+from tests.support.example_events import FAILED
 
 PAGE = "https://roundsman.example.com/builds/1"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from service.message import compose, slack_message, slack_problems
 from service.message.own import compose_own
 from service.model import Commit, Details, Event, JobReport, Link, MessageFacts, News, TestFailure, TestReport
-from tests.hostile_words import EVERY
 from tests.message.moments import BROKE, MOMENTS, PAGE, a_story, moment
 from tests.message.test_message import GOLDEN, STORIES
+from tests.support.hostile_words import EVERY
 
 words = st.text(min_size=1, max_size=400)
 

@@ -10,8 +10,8 @@ from service.message import Form, Story, apply_templates, compose, slack_message
 from service.message.template_language import MAX_OUTPUT
 from service.message.templates import NAMES
 from service.model import Commit, Message, Receiver
-from tests.hostile_words import EVERY
 from tests.message.moments import MOMENTS, PAGE
+from tests.support.hostile_words import EVERY
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -14,7 +14,7 @@ from service.operations.backfill import Backfill
 from service.testing.fake_circleci.faults import broken, too_many
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import GREEN, RED, House, a_house
+from tests.support.app_fixture import GREEN, RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

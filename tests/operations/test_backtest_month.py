@@ -16,7 +16,7 @@ from service.operations.simulation.backtest import Span, replay_history
 from service.operations.simulation.backtest_report import compare
 from service.testing.fake_circleci.organization import Project, Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import NINE, RED, House, a_house, environ
+from tests.support.app_fixture import NINE, RED, House, a_house, environ
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 

@@ -14,7 +14,7 @@ from service.model import Delivery, DeliveryState, Via
 from service.operations.dead_letters import list_all_dead_letters, list_dead_letters
 from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
-from tests.app_fixture import NINE, House
+from tests.support.app_fixture import NINE, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

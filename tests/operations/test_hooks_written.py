@@ -11,8 +11,8 @@ from service.operations.hooks.hook_steps import known_and_deleted
 from service.operations.hooks.hooks import apply, delete, list_hooks
 from service.testing.fake_circleci.faults import Fault, broken
 from service.testing.fake_circleci.organization import WEB
-from tests.app_fixture import NINE
 from tests.operations.hooks.test_hooks import MINE, SECRET, Board, board, said, spec
+from tests.support.app_fixture import NINE
 
 __all__ = ["board"]  # pytest finds fixtures by name
 

@@ -9,7 +9,7 @@ from service.model import Delivery, Via
 from service.operations import ids
 from service.operations.ids import Noun
 from service.store.deliveries import deliveries
-from tests.app_fixture import NINE, House
+from tests.support.app_fixture import NINE, House
 
 ONE = UUID("3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e")
 BOTH = (Noun.DELIVERY, Noun.NOTIFICATION)

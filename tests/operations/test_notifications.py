@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.errors import Permanent
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.cli_runner import Terminal
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.cli_runner import Terminal
 
 MAIN_TO_WEB = """\
 receivers:

@@ -10,8 +10,8 @@ import pytest
 
 from service.errors import Permanent
 from service.testing.fake_circleci.faults import broken
-from tests.app_fixture import RED, House
-from tests.cli_runner import Terminal
+from tests.support.app_fixture import RED, House
+from tests.support.cli_runner import Terminal
 
 GONE = Permanent("the channel is gone")
 

@@ -14,10 +14,10 @@ from service.model import KnownHook, Refusal
 from service.pipeline.refusals import RefusalLimits, Refusals
 from service.store.circleci import hooks
 from service.store.deliveries import refusals
-from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
-from tests.cli_runner import Terminal
-from tests.log_capture import logged
-from tests.queue_fixture import Work
+from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
+from tests.support.cli_runner import Terminal
+from tests.support.log_capture import logged
+from tests.support.queue_fixture import Work
 
 HOOK = "0d1f3c9e-8a63-4f0a-9d5c-2c8d6f1f7a11"
 OURS = KnownHook(id=HOOK, project="gh/acme/web", name="Roundsman", seen_at=NINE)

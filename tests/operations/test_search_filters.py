@@ -5,8 +5,8 @@ import pytest
 
 from service.db.tables import events
 from service.routing.match_keys import FACT_KEYS, MATCH_KEYS, SEARCH_FILTERS
-from tests.app_fixture import RED, House
-from tests.cli_reference import every_command
+from tests.support.app_fixture import RED, House
+from tests.support.cli_reference import every_command
 
 OPTIONS = {option for name, command in every_command() if name == "events list" for option in command.params}
 

@@ -19,7 +19,7 @@ from service.operations.simulation.backtest import Span, replay_history
 from service.operations.simulation.backtest_report import compare
 from service.store.incidents import known_problems
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, Clock, House, a_house, environ
+from tests.support.app_fixture import RED, Clock, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

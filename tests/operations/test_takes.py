@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.app_fixture import House
 from tests.operations.incidents.test_incidents import act, get, happened, one
 from tests.pipeline.judgment.test_judge_runs import run
+from tests.support.app_fixture import House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.locks import install_lines, open_requirements, read_lock, tracked_texts
+from tests.support.locks import install_lines, open_requirements, read_lock, tracked_texts
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

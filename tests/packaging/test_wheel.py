@@ -12,7 +12,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 import service
 from service.db.revisions import newest_revision
-from tests.processes import ENDS_WITHIN_S, surroundings
+from tests.support.processes import ENDS_WITHIN_S, surroundings
 
 ROOT = Path(service.__file__).parent.parent
 

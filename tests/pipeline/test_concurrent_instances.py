@@ -12,9 +12,9 @@ from service.channels.rate_limits import min_interval
 from service.model import Channel
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import cancellation_storm, workflow_completed
-from tests.app_fixture import MONDAY, RED
-from tests.fake_servers import Answer
-from tests.two_instances import Twins, twins
+from tests.support.app_fixture import MONDAY, RED
+from tests.support.fake_servers import Answer
+from tests.support.two_instances import Twins, twins
 
 STORM = [replace(sample_runs.mobile_canceled(MONDAY), number=number) for number in range(1, 6)]
 REDS = [replace(RED, number=number, subject=f"Change {number}") for number in range(1, 6)]

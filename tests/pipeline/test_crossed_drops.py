@@ -14,10 +14,10 @@ from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import News
 from service.store.notifications import notifications
-from tests.app_fixture import NINE, a_house
-from tests.databases import Database
-from tests.neighbor_rows import a_notification
 from tests.pipeline.test_news import CHANGES, run
+from tests.support.app_fixture import NINE, a_house
+from tests.support.databases import Database
+from tests.support.neighbor_rows import a_notification
 
 pytestmark = [pytest.mark.databases("postgres"), pytest.mark.long]
 

@@ -9,9 +9,9 @@ import pytest
 
 from service.model import FetchPurpose
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house
 from tests.pipeline.test_news import CHANGES
-from tests.statement_cuts import Cut, Cuts
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.statement_cuts import Cut, Cuts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

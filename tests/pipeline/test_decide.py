@@ -8,7 +8,7 @@ import pytest
 
 from service.circleci.source import Source
 from service.model import Delivery, Event
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -17,7 +17,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, Faults, broken, too_many
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,7 +11,7 @@ from service.errors import NotBegun, Temporary
 from service.model import FetchPurpose, Message
 from service.queue.claims import claimed
 from service.store.notifications import notifications
-from tests.app_fixture import RED, House
+from tests.support.app_fixture import RED, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -14,7 +14,7 @@ from service.errors import Permanent, Temporary
 from service.model import Channel, Message
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED
-from tests.two_instances import twins
+from tests.support.app_fixture import RED
+from tests.support.two_instances import twins
 
 NAMES = [f"workflow-{letter}" for letter in "abcdefghij"]
 GROUP = "    group: {by: [receiver], wait: 1s}\n"

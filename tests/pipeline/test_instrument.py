@@ -11,7 +11,7 @@ from service.errors import Temporary
 from service.metrics import Metrics
 from service.pipeline.instrument import instrumented
 from service.queue.handlers import Handler
-from tests.log_capture import Talk, logged
+from tests.support.log_capture import Talk, logged
 
 AWAY = Temporary("the database cannot be read now")
 ENDS = [(None, "done"), (AWAY, "put_off"), (ValueError("a bug"), "failed"), (asyncio.CancelledError(), "cut_off")]

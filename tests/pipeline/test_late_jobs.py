@@ -19,9 +19,9 @@ from service.pipeline.steps import Pipeline
 from service.store.deliveries import deliveries
 from service.store.notifications import notifications
 from service.testing.fake_circleci.payloads import cancellation_storm
-from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writing
-from tests.neighbor_rows import a_notification
 from tests.pipeline.test_process import CANCELED, CANCELED_TO_ALL, RELEASE, Stumbling
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writing
+from tests.support.neighbor_rows import a_notification
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -16,12 +16,12 @@ import pytest
 from service.db.migrate import migrate
 from service.db.revisions import newest_revision
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests import postgres
-from tests.app_fixture import RED, RED_TO_WEB, House, environ
-from tests.databases import Postgres
-from tests.fake_servers import HttpEnd, free_port, http_end
-from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, slow_channel, surroundings, until
+from tests.support import postgres
+from tests.support.app_fixture import RED, RED_TO_WEB, House, environ
+from tests.support.databases import Postgres
+from tests.support.fake_servers import HttpEnd, free_port, http_end
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, slow_channel, surroundings, until
 
 PASSWORD = "an-invented-password"
 TELL = """\

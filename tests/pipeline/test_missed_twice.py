@@ -10,8 +10,8 @@ import pytest
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import Payload, job_completed, workflow_completed
-from tests.app_fixture import House, a_house
 from tests.pipeline.reconciling.test_reconcile import begin, missed, reconcile, run
+from tests.support.app_fixture import House, a_house
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.app_fixture import House, a_house
-from tests.told_runs import finish, later
+from tests.support.app_fixture import House, a_house
+from tests.support.told_runs import finish, later
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -12,7 +12,7 @@ from service.db.tables import Transaction, incidents
 from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

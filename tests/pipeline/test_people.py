@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, a_house
+from tests.support.app_fixture import RED, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

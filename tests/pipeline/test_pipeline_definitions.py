@@ -16,11 +16,11 @@ from service.model import Event
 from service.store.runs import tracks
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import House, a_house
-from tests.databases import Database
 from tests.pipeline.judgment.test_judge_runs import forget, judge, rows, run
 from tests.pipeline.test_news import CHANGES
 from tests.pipeline.test_news import run as of_main
+from tests.support.app_fixture import House, a_house
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -16,7 +16,7 @@ from service.model import Delivery, Event
 from service.pipeline.process import record_failure
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
-from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

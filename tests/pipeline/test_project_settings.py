@@ -9,7 +9,7 @@ import pytest
 from service.config.configuration import load
 from service.testing.fake_circleci.organization import MOBILE, Run
 from service.testing.fake_circleci.payloads import Payload, workflow_completed
-from tests.app_fixture import RED, House, a_house, environ
+from tests.support.app_fixture import RED, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

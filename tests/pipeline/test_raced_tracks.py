@@ -13,8 +13,8 @@ import pytest
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Event
-from tests.databases import Database
 from tests.pipeline.judgment.test_judge_runs import forget, invent, judge, rows
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -16,8 +16,8 @@ from service.db.tables import Transaction, deliveries
 from service.errors import Temporary
 from service.model import Delivery, SignatureMatch, Via
 from service.pipeline.receive import GroupCommitter, IntakeLimits, PendingDelivery, StoredDelivery
-from tests.app_fixture import NINE, still_writing
-from tests.databases import Database
+from tests.support.app_fixture import NINE, still_writing
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -9,8 +9,8 @@ import pytest
 
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import stamp, workflow_completed
-from tests.app_fixture import Clock, House, a_house
-from tests.told_runs import run_beside_setup as run
+from tests.support.app_fixture import Clock, House, a_house
+from tests.support.told_runs import run_beside_setup as run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import RED, RED_TO_WEB, a_house
-from tests.circleci_fixture import with_log
+from tests.support.app_fixture import RED, RED_TO_WEB, a_house
+from tests.support.circleci_fixture import with_log
 
 pytestmark = pytest.mark.databases("sqlite")
 WITH_LOG = RED_TO_WEB + "    log: true\n"

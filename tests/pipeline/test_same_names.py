@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from service.text import definition_digits
-from tests.app_fixture import House, a_house
-from tests.pages_fixture import text
 from tests.pipeline.test_news import CHANGES
 from tests.pipeline.test_news import run as of_main
 from tests.pipeline.test_pipeline_definitions import finish, of_app
+from tests.support.app_fixture import House, a_house
+from tests.support.pages_fixture import text
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

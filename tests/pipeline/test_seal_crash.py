@@ -18,7 +18,7 @@ from service.operations.audit import verify
 from service.pipeline.upkeep.seal import seal
 from service.seal_chain import read_kept, sentences
 from service.store.audit import actions, seals
-from tests.app_fixture import House, a_house
+from tests.support.app_fixture import House, a_house
 
 CHILD = """
 import asyncio, sys

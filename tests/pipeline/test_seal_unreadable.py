@@ -4,9 +4,9 @@ import pytest
 
 from service.pipeline.upkeep.seal import seal
 from service.seal_chain import sentences
-from tests.app_fixture import GREEN, House
-from tests.long_cases import few_and_long
 from tests.pipeline.upkeep.test_seal import Tampering, a_sealed_build, found, report_of
+from tests.support.app_fixture import GREEN, House
+from tests.support.long_cases import few_and_long
 
 TAMPERED = [
     ("UPDATE deliveries SET body = CAST(body || ' ' AS TEXT)", [("changed", "deliveries")]),

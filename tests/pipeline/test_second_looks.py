@@ -11,8 +11,8 @@ from service.circleci.circleci import CircleCI
 from service.pipeline.reconciling.reconcile import LATER, LOOK_AGAIN, pause_of_old
 from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import House, a_house
 from tests.pipeline.reconciling.test_reconcile import RECORDED, ROUTES, begin, missed, reconcile, run
+from tests.support.app_fixture import House, a_house
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres", long_on=["postgres"]), pytest.mark.long]
 

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from service.errors import Permanent, Temporary
 from service.model import FetchPurpose
 from service.store.notifications import notifications
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.queue_fixture import acting, acting_async
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.queue_fixture import acting, acting_async
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

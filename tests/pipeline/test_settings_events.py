@@ -17,8 +17,8 @@ from service.pipeline.upkeep.seal import seal
 from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import MOBILE, SHOP_API, WEB
-from tests.app_fixture import NINE, RED, House, a_house
-from tests.log_capture import logged
+from tests.support.app_fixture import NINE, RED, House, a_house
+from tests.support.log_capture import logged
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

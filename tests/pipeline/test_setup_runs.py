@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import House, a_house
-from tests.told_runs import run_beside_setup as run
+from tests.support.app_fixture import House, a_house
+from tests.support.told_runs import run_beside_setup as run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import House, a_house
-from tests.otlp_exports import TOKEN, export, workflow_span
 from tests.pipeline.reconciling.test_reconcile import RECORDED, ROUTES, begin, missed, reconcile, run
+from tests.support.app_fixture import House, a_house
+from tests.support.otlp_exports import TOKEN, export, workflow_span
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres", long_on=["postgres"]), pytest.mark.long]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import RED, a_house
+from tests.support.app_fixture import RED, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

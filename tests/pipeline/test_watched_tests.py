@@ -10,7 +10,7 @@ import pytest
 
 from service.testing.fake_circleci.organization import JobRun, Run, TestResult, sequential_jobs
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -18,9 +18,9 @@ from service.pipeline.worker import RowWorker, WorkerLimits
 from service.store.deliveries import deliveries
 from service.store.events import fetches
 from service.testing.fake_circleci.faults import Fault
-from tests.app_fixture import HELD_FOR_S, NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, nothing
 from tests.pipeline.test_enrich import Gate
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, Stumbling
+from tests.support.app_fixture import HELD_FOR_S, NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, nothing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

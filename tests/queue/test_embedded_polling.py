@@ -10,7 +10,7 @@ from service.db.tables import Transaction
 from service.queue import embedded
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
-from tests.queue_fixture import Watched, Work, acting, some
+from tests.support.queue_fixture import Watched, Work, acting, some
 
 pytestmark = pytest.mark.databases("sqlite")
 

@@ -8,7 +8,7 @@ import pytest
 from service.db.tables import Transaction
 from service.model import Backlog
 from service.queue import embedded, procrastinate
-from tests.queue_fixture import Counted, Work, acting, acting_async, opening, passing, some, soon
+from tests.support.queue_fixture import Counted, Work, acting, acting_async, opening, passing, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -15,9 +15,9 @@ from service.queue import embedded, procrastinate
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from service.queue.grace import Grace
-from tests.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
-from tests.databases import Database, Postgres
-from tests.queue_fixture import Work, acting, engine_on, raising, some, soon
+from tests.support.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
+from tests.support.databases import Database, Postgres
+from tests.support.queue_fixture import Work, acting, engine_on, raising, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 FETCHING = """SELECT 1 FROM pg_stat_activity

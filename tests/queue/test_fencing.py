@@ -8,8 +8,8 @@ import pytest
 
 from service.db.database import Store
 from service.queue.claims import current_claim
-from tests.databases import Database
-from tests.queue_fixture import Work, engine_on, some, soon
+from tests.support.databases import Database
+from tests.support.queue_fixture import Work, engine_on, some, soon
 
 pytestmark = pytest.mark.databases("postgres")
 TAKEN_AWAY = "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, attempts = attempts + 1"

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from service.queue.grace import Grace
-from tests.app_fixture import SETTLED_WITHIN_S, a_moment
-from tests.databases import Database
-from tests.queue_fixture import HASTY, Work, engine_on, some, soon
+from tests.support.app_fixture import SETTLED_WITHIN_S, a_moment
+from tests.support.databases import Database
+from tests.support.queue_fixture import HASTY, Work, engine_on, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 SOON_CUT_OFF_S = 0.05

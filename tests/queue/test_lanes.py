@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.model import Backlog, LaneHead
-from tests.queue_fixture import Counted, Work, acting, acting_async, some
+from tests.support.queue_fixture import Counted, Work, acting, acting_async, some
 
 
 async def pause_lane(work: Work, lane: str, *, s: float) -> None:

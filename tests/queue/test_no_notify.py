@@ -16,11 +16,11 @@ from service.db.transactions import call_after_commit
 from service.model import LaneHead
 from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
 from service.queue.wakeups import JOBS, WakeUps
-from tests import postgres
-from tests.app_fixture import SETTLED_WITHIN_S, Clock, nothing
-from tests.databases import Database, Postgres
-from tests.postgres import Server
-from tests.queue_fixture import Work, acting, engine_on, some, soon
+from tests.support import postgres
+from tests.support.app_fixture import SETTLED_WITHIN_S, Clock, nothing
+from tests.support.databases import Database, Postgres
+from tests.support.postgres import Server
+from tests.support.queue_fixture import Work, acting, engine_on, some, soon
 
 pytestmark = pytest.mark.databases("postgres")
 

@@ -16,8 +16,8 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.queue.procrastinate import WorkerTimings
-from tests.databases import Database, Postgres
-from tests.queue_fixture import Counted, Work, acting, acting_async, engine_on, some, soon
+from tests.support.databases import Database, Postgres
+from tests.support.queue_fixture import Counted, Work, acting, acting_async, engine_on, some, soon
 
 pytestmark = pytest.mark.databases("postgres")
 WATCHFUL = WorkerTimings(heartbeat=0.1, look=0.1, poll=0.05)
@@ -117,7 +117,9 @@ async def test_the_job_of_a_worker_that_was_killed_runs_elsewhere(database: Data
     [subject], ran = some(1), asyncio.Event()
     watchful.acts[subject] = acting(ran.set)
     await watchful.enqueue(subject, lane="slack")
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.crash_child", database.url, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.crash_child", database.url, stdout=PIPE
+    )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"
     process.kill()

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from service.queue.wakeups import DELIVERIES, JOBS, WakeUps
-from tests.databases import Database
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("postgres")
 

@@ -7,7 +7,7 @@ from service.model import Actor, Details, Event, Vcs
 from service.routing.absent_facts import absent_facts, without_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import findable_details, read_facts
-from tests.example_events import EVENTS, TEXT, at_any_pace
+from tests.support.example_events import EVENTS, TEXT, at_any_pace
 
 LEARNED = st.builds(
     Details,

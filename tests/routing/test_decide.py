@@ -19,7 +19,19 @@ from service.model import (
 )
 from service.routing.decide import decide, hears_every_run
 from service.routing.match_keys import MATCH_KEYS
-from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, TEXT, at_any_pace, continuing, route
+from tests.support.example_events import (
+    EVENTS,
+    FAILED,
+    JOB,
+    NOON,
+    PATTERNS,
+    PING,
+    ROUTES,
+    TEXT,
+    at_any_pace,
+    continuing,
+    route,
+)
 
 
 def said(event: Event, /, **match: str | list[str]) -> tuple[Verdict, str]:

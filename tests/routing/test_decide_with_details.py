@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.model import Actor, Commit, DetailKind, Details, Event, EventKind, Matcher, Route, Vcs, Verdict
 from service.routing.decide import decide, missing_facts, with_details
-from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
+from tests.support.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
 
 # What must be asked for first
 

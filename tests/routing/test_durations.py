@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from service.model import JobReport
 from service.routing.durations import UsualDuration, queue_ms, times_usual, usual_duration
-from tests.example_events import NOON
+from tests.support.example_events import NOON
 
 
 def test_the_usual_duration_is_the_median_of_the_last_thirty_greens() -> None:

@@ -19,7 +19,7 @@ from service.routing.absent_facts import absent_facts
 from service.routing.decide import decide
 from service.routing.explain import explain
 from service.routing.route_index import RouteIndex
-from tests.example_events import FAILED, NOON, UNPLACED, UNSIGNED, route
+from tests.support.example_events import FAILED, NOON, UNPLACED, UNSIGNED, route
 
 ROUTES = [route("other", branch="develop"), route("ada's", actor="ada"), route("red", status="failed"), route("rest")]
 

@@ -6,8 +6,8 @@ import pytest
 
 from service.model import Group, Pipeline
 from service.routing.groups import GROUPED_BY, GroupKey, group_key
-from tests.example_events import FAILED
-from tests.neighbor_rows import a_notification
+from tests.support.example_events import FAILED
+from tests.support.neighbor_rows import a_notification
 
 EVENT = replace(FAILED, pipeline=Pipeline(id="p", number=7))
 

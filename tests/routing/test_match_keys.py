@@ -14,7 +14,7 @@ from service.routing.match_key import MatchKey
 from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
 from service.routing.route_index import RouteIndex
 from service.routing.run_fact_keys import FAILURE_KEYS
-from tests.example_events import FAILED, JOB, PING, SAMPLE_VALUES, UNPLACED, UNSIGNED
+from tests.support.example_events import FAILED, JOB, PING, SAMPLE_VALUES, UNPLACED, UNSIGNED
 
 EVENTS = (FAILED, JOB, PING, UNPLACED, UNSIGNED, replace(FAILED, status="success"), replace(FAILED, status="canceled"))
 FAILURES = dict.fromkeys(sorted(FAILURE_KEYS), frozenset({DetailKind.JOBS, DetailKind.TESTS}))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from service.model import Job
 from service.routing.news import MAX_KEY_BYTES, news_key
-from tests import example_events
+from tests.support import example_events
 
 FAILED = replace(example_events.FAILED, workflow=replace(example_events.FAILED.workflow, id="a-workflow"))
 OF_JOB = replace(FAILED, job=Job(id="a-job", name="build", number=7))

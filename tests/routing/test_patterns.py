@@ -20,7 +20,7 @@ from service.routing.patterns import (
     to_nfc,
     unescape,
 )
-from tests.example_events import FAILED, route
+from tests.support.example_events import FAILED, route
 
 NAMES = [
     "renovate[bot]",

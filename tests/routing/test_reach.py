@@ -10,7 +10,7 @@ import pytest
 
 from service.model import Event, EventKind, Job, Pipeline, Project, Route, Via, Workflow
 from service.routing.reach import Reach
-from tests.roundsman_yaml import TEAM, File
+from tests.support.roundsman_yaml import TEAM, File
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 RUN = Event(

@@ -11,7 +11,7 @@ from service.routing.decide import decide, fits, missing_facts, own_matchers
 from service.routing.match_keys import MATCH_KEYS, read_facts
 from service.routing.reach import TRACK_KEYS
 from service.routing.route_index import RouteIndex
-from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, UNSIGNED, at_any_pace, route
+from tests.support.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, UNSIGNED, at_any_pace, route
 
 NAMES = st.sampled_from(["web", "api", "a/b", "gh/acme/web", "acme/web", "[bot]", "a[b", "*", "a*", r"\*", "Å", "Å"])
 VALUES = st.none() | NAMES

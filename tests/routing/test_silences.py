@@ -8,7 +8,7 @@ import pytest
 
 from service.model import Event, Matcher, Silence
 from service.routing.silences import find_silence, silence_reason
-from tests.example_events import FAILED, JOB, NOON, matcher
+from tests.support.example_events import FAILED, JOB, NOON, matcher
 
 
 def silence(*matchers: Matcher, id_: int = 1, hours: float = 1) -> Silence:

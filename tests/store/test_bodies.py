@@ -21,10 +21,10 @@ from service.store.bodies import MAX_BYTES, NEWEST_DICTIONARY, pack, unpack
 from service.store.deliveries import deliveries
 from service.store.deliveries.deliveries import OPENING_BYTES
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import GREEN, a_house
-from tests.example_events import at_any_pace
-from tests.neighbor_rows import a_delivery
-from tests.train_dictionary import samples
+from tests.support.app_fixture import GREEN, a_house
+from tests.support.example_events import at_any_pace
+from tests.support.neighbor_rows import a_delivery
+from tests.support.train_dictionary import samples
 
 SHIPPED = {"1.zdict": "3a6144c1f4d97d6b142224ef12c2e136bdce7532cb524aaa49d27464177c4d92"}
 """The hash of each dictionary: rows are stored with them, so none is ever changed or removed."""

@@ -13,8 +13,8 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Delivery, Via
 from service.store.deliveries import deliveries
-from tests.app_fixture import NINE
-from tests.databases import Database
+from tests.support.app_fixture import NINE
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 WAITING = 400

@@ -20,9 +20,9 @@ from service.store.rows import event_row
 from service.store.runs import runs, tracks
 from service.store.search import names
 from service.store.test_history import test_results
-from tests.databases import Database
-from tests.example_events import FAILED, NOON
-from tests.neighbor_rows import a_notification
+from tests.support.databases import Database
+from tests.support.example_events import FAILED, NOON
+from tests.support.neighbor_rows import a_notification
 
 pytestmark = [pytest.mark.databases("postgres"), pytest.mark.long]
 

@@ -10,9 +10,9 @@ from service.db.database import Store
 from service.model import DeliveryState, Message, NotificationState
 from service.store.deliveries import deliveries
 from service.store.notifications import notifications
-from tests.app_fixture import NINE
-from tests.databases import Database
-from tests.neighbor_rows import (
+from tests.support.app_fixture import NINE
+from tests.support.databases import Database
+from tests.support.neighbor_rows import (
     DeliveryAct,
     NeighborRows,
     NotificationAct,

@@ -14,9 +14,9 @@ from service.db.tables import Transaction, attempts
 from service.model import Attempt, NotificationState, Outcome
 from service.store.deliveries import deliveries
 from service.store.notifications import notifications
-from tests.app_fixture import NINE, still_writing
-from tests.databases import Database
-from tests.neighbor_rows import NeighborRows, a_delivery, a_notification
+from tests.support.app_fixture import NINE, still_writing
+from tests.support.databases import Database
+from tests.support.neighbor_rows import NeighborRows, a_delivery, a_notification
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -24,7 +24,7 @@ from service.store.notifications.notification_search import NotificationSearch
 from service.store.notifications.notification_search import find_page as find_notifications
 from service.store.upkeep import retention
 from tests.bench.past import NOW
-from tests.filled_database import Filled, a_past_of
+from tests.support.filled_database import Filled, a_past_of
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 FEW = 2  # of so many rows at once, Postgres 15 finds each by an index also in tables as short as these

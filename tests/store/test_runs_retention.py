@@ -9,9 +9,9 @@ from service.db.tables import Transaction
 from service.model import Delivery, DeliveryState, Via
 from service.pipeline.upkeep.prune import prune
 from service.store.deliveries import deliveries
-from tests.app_fixture import House
 from tests.operations.incidents.test_incidents import act, get, happened, status
 from tests.pipeline.judgment.test_judge_runs import run
+from tests.support.app_fixture import House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -37,8 +37,8 @@ from service.model import (
 from service.store.deliveries import deliveries
 from service.store.events import events
 from service.store.notifications import notifications
-from tests.app_fixture import NINE, still_writing
-from tests.databases import Database
+from tests.support.app_fixture import NINE, still_writing
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

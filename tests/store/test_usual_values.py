@@ -9,7 +9,7 @@ import pytest
 from service.model import Commit, Event, Pipeline, Project, Workflow
 from service.store.rows import event_row, to_event
 from service.store.usual_values import HEADERS, URL_FORMS, USUAL_URL, restore_headers, shorten_headers
-from tests.example_events import FAILED
+from tests.support.example_events import FAILED
 
 WORKFLOW = "https://app.circleci.com/pipelines/github/acme/web/1487/workflows/3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
 COMMIT = "https://github.com/acme/web/commit/1515e70f5016f8f604bd777dc759f0ebfd1ce51c"

@@ -6,8 +6,8 @@ import pytest
 
 from service.model import PullRequest
 from service.store.events import events
-from tests.app_fixture import House
-from tests.example_events import FAILED
+from tests.support.app_fixture import House
+from tests.support.example_events import FAILED
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -19,9 +19,9 @@ from service.model.build_acts import ActVerb
 from service.testing.fake_circleci.faults import Faults, broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS, JobRun, Run
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import GREEN, RED, SECRET, TOKEN, House, a_house
-from tests.cli_runner import served
-from tests.operator_client import ADMIN_TOKEN, Operator
+from tests.support.app_fixture import GREEN, RED, SECRET, TOKEN, House, a_house
+from tests.support.cli_runner import served
+from tests.support.operator_client import ADMIN_TOKEN, Operator
 
 ROUTES = """\
 receivers:

@@ -11,8 +11,8 @@ import pytest
 from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House
-from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, fake_slack
+from tests.support.app_fixture import RED, House
+from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, fake_slack
 from tests.web.test_act_links import LINK, acts, linking, posts
 
 pytestmark = [pytest.mark.long, pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])]

@@ -10,7 +10,7 @@ from service.errors import Permanent
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, job_completed, ping, workflow_completed
-from tests.app_fixture import GREEN, MONDAY, RED, House
+from tests.support.app_fixture import GREEN, MONDAY, RED, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

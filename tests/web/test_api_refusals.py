@@ -9,8 +9,8 @@ import pytest
 
 from service.store.search.places import ID_BITS
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import RED, House
-from tests.operator_client import ADMIN_TOKEN, Operator
+from tests.support.app_fixture import RED, House
+from tests.support.operator_client import ADMIN_TOKEN, Operator
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

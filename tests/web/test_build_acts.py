@@ -22,10 +22,10 @@ from service.store.audit import actions
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
 from tests.circleci.areas.actions import held
-from tests.cli_runner import served
-from tests.operator_client import Operator
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
+from tests.support.cli_runner import served
+from tests.support.operator_client import Operator
 from tests.testing.test_fake_circleci import MONDAY
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

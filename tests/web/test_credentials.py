@@ -9,9 +9,9 @@ import pytest
 
 from service.web.auth.session import CookieSigner, LinkSigner
 from service.web.pages.notices import COOKIE as NOTICE
-from tests.app_fixture import SECRET, TOKEN, House
-from tests.operator_client import ADMIN_TOKEN
-from tests.raw_client import echoing, exchange, statuses
+from tests.support.app_fixture import SECRET, TOKEN, House
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.raw_client import echoing, exchange, statuses
 from tests.test_hostile_data import filled_in, routes
 
 Header = tuple[bytes, bytes]

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from service.db.tables import metadata
-from tests.app_fixture import RED, House, a_house
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
 from tests.test_hostile_data import filled_in, routes
 
 PUBLIC_URL = "https://ci.example.com"

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.web.server.limits import Limits
-from tests.log_capture import logged
-from tests.raw_client import GET, HOST, PATIENCE_S, Wire, connected, echoing, statuses
+from tests.support.log_capture import logged
+from tests.support.raw_client import GET, HOST, PATIENCE_S, Wire, connected, echoing, statuses
 
 FEW = Limits(max_connections=5, max_per_client=3)
 NO_PROXY = (ip_network("192.0.2.1/32"),)

@@ -19,11 +19,11 @@ from service.store.circleci import hooks
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
-from tests.app_fixture import NINE, RED, RED_TO_WEB, House, environ, signature
-from tests.databases import database_of
-from tests.log_capture import logged
-from tests.operator_client import ADMIN_TOKEN
-from tests.processes import ENDS_WITHIN_S, Served, serve, until
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, environ, signature
+from tests.support.databases import database_of
+from tests.support.log_capture import logged
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.processes import ENDS_WITHIN_S, Served, serve, until
 
 OURS = [
     KnownHook(id=str(uuid4()), project=f"gh/acme/{project}", name="Roundsman", seen_at=NINE)

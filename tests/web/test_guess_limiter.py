@@ -9,10 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.web.auth.guess_limiter import MAX_COUNTS, MAX_GUESSES, GuessLimiter, client_key
-from tests.app_fixture import House, a_house
-from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
-from tests.operator_client import ADMIN_TOKEN
-from tests.raw_client import echoing
+from tests.support.app_fixture import House, a_house
+from tests.support.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.raw_client import echoing
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, SECRET, House, signature
-from tests.log_capture import logged
+from tests.support.app_fixture import RED, SECRET, House, signature
+from tests.support.log_capture import logged
 
 BODY = as_bytes(workflow_completed(RED))
 SIGNED = {"circleci-signature": signature(BODY)}

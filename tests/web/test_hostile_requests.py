@@ -7,9 +7,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.metrics import Metrics
 from service.web.request_log import RequestLog, RequestLogMiddleware
-from tests.app_fixture import House
-from tests.log_capture import logged
-from tests.raw_client import connected, echoing, statuses
+from tests.support.app_fixture import House
+from tests.support.log_capture import logged
+from tests.support.raw_client import connected, echoing, statuses
 
 QUOTED = 'roundsman="' + '\\"' * 30_000 + '"'
 

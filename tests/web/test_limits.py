@@ -10,8 +10,8 @@ import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.server.limits import MAX_CONNECTIONS, max_connections
-from tests.app_fixture import RED, RED_TO_WEB, environ
-from tests.processes import ROUNDSMAN, Served, serve
+from tests.support.app_fixture import RED, RED_TO_WEB, environ
+from tests.support.processes import ROUNDSMAN, Served, serve
 
 HARD = 300
 CROWD = 400

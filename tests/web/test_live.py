@@ -18,8 +18,8 @@ from service.store.audit import actions
 from service.store.reports.changes import read_version
 from service.web.live.changes import Changes, LiveLimits, max_listeners
 from service.web.server.server import listen, serving
-from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 QUICK = LiveLimits(max_listeners=2, pause_s=0.01, poll_s=0.2, keepalive_s=0.2, lifetime_s=60)

@@ -12,10 +12,10 @@ from service.errors import BadConfig
 from service.oidc.provider import oidc_client
 from service.operations.checks.checks import Grade
 from service.operations.checks.oidc_check import check_provider
-from tests.app_fixture import Clock
-from tests.long_cases import first_and_long
-from tests.oidc_provider import CLIENT_SECRET, CODE, a_provider
-from tests.oidc_site import ADDRESS, CALLBACK, Site, a_site, another_browser
+from tests.support.app_fixture import Clock
+from tests.support.long_cases import first_and_long
+from tests.support.oidc_provider import CLIENT_SECRET, CODE, a_provider
+from tests.support.oidc_site import ADDRESS, CALLBACK, Site, a_site, another_browser
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from service.operations.json_shapes import Json
 from service.web.openapi.bodies import BODIES
 from service.web.openapi.document import ANSWERS, ERRORS, PATH
 from service.web.openapi.requests import QUERIES
-from tests.app_fixture import RED, House
-from tests.cli_reference import every_route
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import RED, House
+from tests.support.cli_reference import every_route
+from tests.support.operator_client import ADMIN_TOKEN
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

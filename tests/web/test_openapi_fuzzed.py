@@ -15,11 +15,11 @@ import pytest
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.openapi.document import PATH
-from tests.app_fixture import RED_TO_WEB, TOKEN, House, environ
-from tests.cli_runner import served as pretend_served
-from tests.operator_client import ADMIN_TOKEN
-from tests.processes import serve, surroundings
-from tests.sample_history import ROUTES, Past, past
+from tests.support.app_fixture import RED_TO_WEB, TOKEN, House, environ
+from tests.support.cli_runner import served as pretend_served
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.processes import serve, surroundings
+from tests.support.sample_history import ROUTES, Past, past
 
 __all__ = ["past"]  # pytest finds fixtures by name
 

@@ -12,10 +12,10 @@ from service.config.env import load_settings
 from service.errors import BadConfig
 from service.model import AccessRole
 from service.web.auth.rights import needed_right
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.cli_runner import Terminal
-from tests.log_capture import logged
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.log_capture import logged
+from tests.support.operator_client import ADMIN_TOKEN
 from tests.web.test_rights import address, requests
 
 TOKEN = "an-invented-token-of-a-program-0123"

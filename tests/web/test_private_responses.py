@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.app_fixture import RED, House
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import RED, House
+from tests.support.operator_client import ADMIN_TOKEN
 from tests.test_hostile_data import filled_in, routes
 
 ELSEWHERE = "elsewhere.example.com"

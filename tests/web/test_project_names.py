@@ -17,7 +17,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.openapi.requests import QUERIES
 from service.web.pages.pages import TWINS
-from tests.app_fixture import GREEN, NINE, RED, House
+from tests.support.app_fixture import GREEN, NINE, RED, House
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from service.web.server.limits import Limits
-from tests.raw_client import GET, HOST, connected, echoing, exchange, statuses
+from tests.support.raw_client import GET, HOST, connected, echoing, exchange, statuses
 
 LIMITS = Limits()
 PART = 8_000_000  # of what has no end: more than any system holds between two processes

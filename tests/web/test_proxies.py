@@ -9,7 +9,7 @@ from service.config.env import load_settings
 from service.errors import BadConfig
 from service.web.server.proxies import MAX_HOPS, Network, TrustedProxies
 from service.web.server.server import LOOPBACK
-from tests.raw_client import HOST, connected, echoing
+from tests.support.raw_client import HOST, connected, echoing
 
 PROXIES = (*LOOPBACK, ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 ELSEWHERE = (ip_network("192.0.2.1/32"),)

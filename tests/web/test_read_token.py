@@ -7,8 +7,8 @@ import pytest
 
 from service.errors import BadRequest
 from service.web.auth.signed_addresses import AddressSigner
-from tests.auth_fixtures import PUBLIC_URL, Doors, browser, clock, doors
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.auth_fixtures import PUBLIC_URL, Doors, browser, clock, doors
+from tests.support.operator_client import ADMIN_TOKEN
 
 __all__ = ["clock", "doors"]  # pytest finds fixtures by name
 

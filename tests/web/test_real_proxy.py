@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, environ, signature
-from tests.operator_client import ADMIN_TOKEN
-from tests.processes import Served, serve, until
+from tests.support.app_fixture import RED, RED_TO_WEB, environ, signature
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.processes import Served, serve, until
 
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"

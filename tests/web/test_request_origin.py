@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.auth_fixtures import Doors, browser, clock, doors, guarded, operator, stranger
-from tests.operator_client import ADMIN_TOKEN as TOKEN
+from tests.support.auth_fixtures import Doors, browser, clock, doors, guarded, operator, stranger
+from tests.support.operator_client import ADMIN_TOKEN as TOKEN
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 

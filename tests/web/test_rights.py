@@ -18,9 +18,9 @@ from service.errors import BadConfig
 from service.model import AccessRole, CredentialKind, Session
 from service.store.people import sessions
 from service.web.auth.rights import RIGHTS, is_declared, needed_right
-from tests.app_fixture import House, a_house
-from tests.log_capture import logged
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import House, a_house
+from tests.support.log_capture import logged
+from tests.support.operator_client import ADMIN_TOKEN
 
 AN_ID = "3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
 PROXY = "10.0.4.7"

@@ -12,9 +12,9 @@ from service.operations import saved_views
 from service.operations.saved_views import MAX_OWN, ViewUser
 from service.store.people import saved_views as rows
 from service.web.auth.access import ADMIN
-from tests.app_fixture import NINE, House
-from tests.databases import Database
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import NINE, House
+from tests.support.databases import Database
+from tests.support.operator_client import ADMIN_TOKEN
 
 VIEWS = "/api/v1/views"
 RED_MAIN = {"name": "Red main", "query": "status:failed branch:main since:7d"}

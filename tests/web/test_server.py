@@ -16,9 +16,9 @@ from starlette.routing import Route
 
 from service.errors import RoundsmanError
 from service.web.server.server import listen, listener_url, serving, shutdown_event
-from tests.app_fixture import RED, House
-from tests.log_capture import logged
-from tests.operator_client import Operator
+from tests.support.app_fixture import RED, House
+from tests.support.log_capture import logged
+from tests.support.operator_client import Operator
 
 
 async def hello(_request: Request) -> Response:

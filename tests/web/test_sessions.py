@@ -15,11 +15,11 @@ from service.store.audit import actions
 from service.store.people import sessions
 from service.web.auth.access import Access
 from service.web.auth.session import login_link
-from tests.app_fixture import House
-from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
-from tests.cli_runner import Said, Terminal
-from tests.databases import Database
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import House
+from tests.support.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
+from tests.support.cli_runner import Said, Terminal
+from tests.support.databases import Database
+from tests.support.operator_client import ADMIN_TOKEN
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 

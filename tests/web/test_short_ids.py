@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.app_fixture import RED, House
+from tests.support.app_fixture import RED, House
 from tests.web.test_api import asked
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])

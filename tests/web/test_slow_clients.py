@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.web.server.limits import Limits
-from tests.app_fixture import House
-from tests.log_capture import Talk, logged
-from tests.raw_client import GET, HOST, LARGE, PATIENCE_S, connected, echoing, statuses
+from tests.support.app_fixture import House
+from tests.support.log_capture import Talk, logged
+from tests.support.raw_client import GET, HOST, LARGE, PATIENCE_S, connected, echoing, statuses
 
 LONG_S = 1_000.0
 PATIENT = Limits(

@@ -14,7 +14,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping
 from service.web.pages.pages import PAGES as PAGES_BY_PATH
 from service.web.pages.pages import TWINS
-from tests.app_fixture import GREEN, MONDAY, RED, House
+from tests.support.app_fixture import GREEN, MONDAY, RED, House
 from tests.web.test_api import asked
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")

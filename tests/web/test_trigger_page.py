@@ -10,9 +10,9 @@ import pytest
 
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
-from tests.cli_runner import served
-from tests.operator_client import Operator
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
+from tests.support.cli_runner import served
+from tests.support.operator_client import Operator
 
 FORM = {
     "project": "gh/acme/web",

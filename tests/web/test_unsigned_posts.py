@@ -10,9 +10,9 @@ import pytest
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, House, signature
-from tests.log_capture import logged
-from tests.raw_client import connected, exchange, statuses
+from tests.support.app_fixture import RED, House, signature
+from tests.support.log_capture import logged
+from tests.support.raw_client import connected, exchange, statuses
 
 BODY = as_bytes(workflow_completed(RED))
 

@@ -17,7 +17,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping, workflow_completed
 from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
-from tests.app_fixture import GREEN, NINE, RED, SECRET, House, a_house, signature
+from tests.support.app_fixture import GREEN, NINE, RED, SECRET, House, a_house, signature
 
 BODY = as_bytes(workflow_completed(RED))
 FORGED = {"circleci-signature": "v1=" + "0" * 64}

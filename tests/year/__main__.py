@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests import postgres
-from tests.databases import a_copy, a_template
+from tests.support import postgres
+from tests.support.databases import a_copy, a_template
 from tests.year.judged_year import Judged, Size, judge_year
 
 MAX_EXAMPLES = 5

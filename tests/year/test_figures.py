@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.db.database import Store
-from tests import postgres
-from tests.databases import Database, a_copy, a_template
+from tests.support import postgres
+from tests.support.databases import Database, a_copy, a_template
 from tests.year.invented_tests import invent_year_of_tests
 from tests.year.year_figures import Figures, play
 from tests.year.year_rows import expected, judged, rows

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, stamp
-from tests.app_fixture import signature
 from tests.crash.databases import Database, new_sqlite
 from tests.crash.fleet import Fleet, a_fleet
 from tests.crash.rounds import wait
-from tests.fake_servers import http_end
+from tests.support.app_fixture import signature
+from tests.support.fake_servers import http_end
 from tests.year.invented import Payload, arrivals, invent_year
 
 POST_WITHIN_S = 30

@@ -14,7 +14,7 @@ from service.db.tables import Transaction, incidents, notifications, runs, told,
 from service.model import Event
 from service.operations.simulation.simulated_steps import SimulatedSteps
 from service.operations.simulation.simulation import SimulatedClock, Simulation, simulated
-from tests.app_fixture import Clock, a_house
+from tests.support.app_fixture import Clock, a_house
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
 from tests.year.test_told import ROUTES, received
 

@@ -14,7 +14,7 @@ from service.model import Delivery, Event, Via
 from service.operations.simulation.simulated_steps import SimulatedSteps
 from service.operations.simulation.simulation import SimulatedClock, Simulation, simulated
 from service.testing.fake_circleci.payloads import as_bytes
-from tests.app_fixture import Clock, a_house
+from tests.support.app_fixture import Clock, a_house
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
 
 IDS = UUID("0d4a3a6e-4d9c-5d0b-9d55-3d7a8b7f0a11")

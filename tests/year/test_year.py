@@ -16,7 +16,7 @@ from service.model import Delivery, Event, Via
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.store.events import events
 from service.testing.fake_circleci.payloads import as_bytes, stamp
-from tests.databases import Database
+from tests.support.databases import Database
 from tests.year.invented import NEW_YEAR, Answer, Payload, PlantedIncident, Year, arrivals, invent_year
 from tests.year.oracle import Opinion, opinions
 

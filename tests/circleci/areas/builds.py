@@ -11,7 +11,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci.areas import pipelines
-from tests.circleci_fixture import with_log
+from tests.support.circleci_fixture import with_log
 from tests.testing.test_fake_circleci import MONDAY
 
 PERSON = {"id", "login", "name"}

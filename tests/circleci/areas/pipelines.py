@@ -6,7 +6,7 @@ from typing import Any
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.app_fixture import RED
+from tests.support.app_fixture import RED
 
 PIPELINE = {
     *("created_at", "errors", "id", "number", "project_slug", "state", "trigger", "trigger_parameters", "updated_at"),

@@ -11,8 +11,8 @@ import pytest
 
 from service.testing.fake_circleci.organization import ADA, GRACE, LINH, Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.cli_runner import Terminal
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.cli_runner import Terminal
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

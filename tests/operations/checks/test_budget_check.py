@@ -6,7 +6,7 @@ import pytest
 
 from service.config.configuration import load
 from service.operations.checks.budget_check import check_budgets
-from tests.app_fixture import environ
+from tests.support.app_fixture import environ
 
 YAML = """\
 receivers:

@@ -27,7 +27,7 @@ from service.operations.checks.checks import (
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from service.config.configuration import Config, load
 from service.operations.checks.hiding import Hiding, Private, hiding_for
-from tests.app_fixture import RED_TO_WEB, environ
-from tests.fake_servers import environment
-from tests.long_cases import few_and_long
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.fake_servers import environment
+from tests.support.long_cases import few_and_long
 
 HOSTILE = [
     "p.*+?^$(){}[]|a\\b",  # a pattern of its own

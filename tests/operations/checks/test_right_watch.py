@@ -10,9 +10,9 @@ from service.model import GuardArea, GuardSnapshot
 from service.operations.checks.right_watch import RightWatch, read_right_setting
 from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
-from tests.app_fixture import RED, House, a_house, environ
-from tests.long_cases import first_and_long
 from tests.pipeline.alarms.test_watch_alarms import ROUTES
+from tests.support.app_fixture import RED, House, a_house, environ
+from tests.support.long_cases import first_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

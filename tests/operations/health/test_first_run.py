@@ -11,8 +11,8 @@ from service.model import KnownHook
 from service.store.circleci import hooks
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping
-from tests.app_fixture import NINE, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment, environ
-from tests.pages_fixture import text
+from tests.support.app_fixture import NINE, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment, environ
+from tests.support.pages_fixture import text
 
 PUBLIC_URL = "https://ci.example.com"
 UNREACHABLE = [

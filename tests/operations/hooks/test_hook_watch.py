@@ -18,8 +18,8 @@ from service.store.circleci import hook_states
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import PROJECTS, SHOP_API, WEB, Project
 from service.testing.fake_circleci.payloads import Payload
-from tests.app_fixture import RED, RED_TO_WEB, SECRET, House, a_house, environ
-from tests.long_cases import first_and_long
+from tests.support.app_fixture import RED, RED_TO_WEB, SECRET, House, a_house, environ
+from tests.support.long_cases import first_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

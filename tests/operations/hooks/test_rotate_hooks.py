@@ -24,7 +24,7 @@ from service.store.upkeep import heartbeats
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import SHOP_API, WEB, Project
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,8 +11,8 @@ from service.db.tables import Transaction
 from service.model import Project
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.store.events import events
-from tests.app_fixture import House
 from tests.pipeline.judgment.test_judge_runs import run
+from tests.support.app_fixture import House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

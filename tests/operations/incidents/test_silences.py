@@ -9,7 +9,7 @@ import pytest
 
 from service.operations.incidents.silences import parse_silence, preview
 from service.testing.fake_circleci.payloads import job_completed
-from tests.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

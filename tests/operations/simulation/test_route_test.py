@@ -25,7 +25,7 @@ from service.model import (
 )
 from service.operations.simulation.route_test import build_event, parse_facts
 from service.routing.decide import decide, with_details
-from tests.example_events import SAMPLE_VALUES, route
+from tests.support.example_events import SAMPLE_VALUES, route
 
 PAYLOADS_OF = Path(__file__).parents[2] / "payloads" / "circleci"
 PAYLOADS = sorted(PAYLOADS_OF.glob("*.json"))

@@ -14,8 +14,8 @@ from service.store.test_history import test_list
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS
-from tests.app_fixture import RED_TO_WEB, House, a_house
-from tests.tested_runs import post, run
+from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -16,8 +16,8 @@ from service.store.runs import run_history, runs
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.faults import broken
 from service.testing.sample_runs import VOUCHERS
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.tested_runs import post, run
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.circleci.circleci import CircleCI
-from tests.app_fixture import NINE, TOKEN, House, a_house
 from tests.pipeline.alarms.test_watch_alarms import ROUTES, look
+from tests.support.app_fixture import NINE, TOKEN, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,7 +11,7 @@ from service.circleci.circleci import CircleCI
 from service.clock import DatabaseClock, Reading
 from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.payloads import as_bytes
-from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from service.model import ExportState, UsageExport, UsageFigure
 from service.pipeline.alarms.watch_budgets import watch_budgets
 from service.store.circleci import usage
-from tests.app_fixture import NINE, House, a_house
+from tests.support.app_fixture import NINE, House, a_house
 
 YAML = """\
 receivers:

@@ -11,9 +11,9 @@ from service.pipeline.alarms.watch_chain import ChainWatch
 from service.pipeline.upkeep.prune import prune
 from service.store.audit.seal_checks import check_seals
 from service.store.upkeep.alarms import count_by_kind
-from tests.app_fixture import GREEN, RED, House, a_house
-from tests.long_cases import first_and_long
 from tests.pipeline.alarms.test_watch_alarms import ROUTES
+from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.long_cases import first_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

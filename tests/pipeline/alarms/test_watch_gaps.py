@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import a_house
-from tests.operator_client import ADMIN_TOKEN
 from tests.pipeline.reconciling.test_reconcile import ROUTES, begin, missed, reconcile, run
+from tests.support.app_fixture import a_house
+from tests.support.operator_client import ADMIN_TOKEN
 
 OPERATORS = ROUTES.replace(
     "receivers:\n", "operators: {receiver: platform}\nreceivers:\n  platform: {channels: [json://ops.example.com]}\n"

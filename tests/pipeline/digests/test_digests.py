@@ -9,7 +9,7 @@ import pytest
 
 from service.pipeline.digests.digests import collect
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import GREEN, RED, Clock, House, a_house
+from tests.support.app_fixture import GREEN, RED, Clock, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

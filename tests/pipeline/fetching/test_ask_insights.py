@@ -10,8 +10,8 @@ from service.pipeline.digests.digest_insights import insight_lines
 from service.pipeline.fetching.ask_insights import ask_insights
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from service.testing.fake_circleci.insights_routes import flaky_row
-from tests.app_fixture import RED, House, a_house
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.pages_fixture import text
 
 HOSTILE = "<b>test_clock</b>\u202e"
 PROJECT, WORKFLOW = "/projects/acme/web", f"/projects/acme/web/{RED.workflow}"

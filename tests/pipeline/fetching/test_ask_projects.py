@@ -9,7 +9,7 @@ import pytest
 
 from service.testing.fake_circleci.faults import Fault, broken
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -12,10 +12,10 @@ from service.model import FetchPurpose
 from service.pipeline.context import RetryPolicy
 from service.pipeline.worker import WorkerLimits
 from service.testing.fake_circleci.faults import Fault, broken, too_many
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house
 from tests.pipeline.test_enrich import Buggy
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
-from tests.waits import until
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house
+from tests.support.waits import until
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -17,7 +17,7 @@ from service.store.circleci import usage
 from service.testing.fake_circleci.faults import Fault, broken
 from service.testing.fake_circleci.organization import ORG_ID
 from service.testing.fake_circleci.usage_routes import usage_line
-from tests.app_fixture import GREEN, RED, TOKEN, House, a_house, a_moment
+from tests.support.app_fixture import GREEN, RED, TOKEN, House, a_house, a_moment
 
 YAML = """\
 receivers:

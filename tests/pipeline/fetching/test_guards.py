@@ -13,8 +13,8 @@ from service.pipeline.fetching.guards import compare
 from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ORG_ID, WEB
-from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
-from tests.log_capture import logged
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.log_capture import logged
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from service.db.tables import Transaction
 from service.pipeline.judgment import backfill
-from tests.app_fixture import GREEN, RED, a_house
+from tests.support.app_fixture import GREEN, RED, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

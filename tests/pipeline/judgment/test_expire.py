@@ -8,9 +8,9 @@ import pytest
 from service.model import Color
 from service.pipeline.judgment.expire import expire_incidents
 from service.store.notifications import told
-from tests.app_fixture import House
 from tests.operations.incidents.test_incidents import get, happened, one, status
 from tests.pipeline.judgment.test_judge_runs import run
+from tests.support.app_fixture import House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -15,8 +15,8 @@ from service.db.tables import Transaction
 from service.model import Event, Pipeline, Project, Transition, Workflow
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.store.events import events
-from tests.databases import Database
-from tests.example_events import FAILED, NOON
+from tests.support.databases import Database
+from tests.support.example_events import FAILED, NOON
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

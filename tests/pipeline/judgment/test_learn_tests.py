@@ -21,7 +21,7 @@ from service.store.events import events, fetches
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import JobRun, Run, sequential_jobs
-from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -12,8 +12,8 @@ from sqlalchemy.event import remove
 
 from service.model import Details, RedFacts
 from service.pipeline.judgment.recent_facts import MAX_FACTS, VALID_FOR, RecentFacts
-from tests.app_fixture import RED, RED_TO_WEB, a_house
-from tests.example_events import FAILED
+from tests.support.app_fixture import RED, RED_TO_WEB, a_house
+from tests.support.example_events import FAILED
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TWO = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, json://two.example.com]")

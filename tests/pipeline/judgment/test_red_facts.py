@@ -16,7 +16,7 @@ from service.store.test_history import test_results
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, LINH, Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from service.testing.fake_circleci.faults import broken
-from tests.app_fixture import GREEN, House, a_house
-from tests.flaky_runs import flaky_history, post, run, settle, verdicts
+from tests.support.app_fixture import GREEN, House, a_house
+from tests.support.flaky_runs import flaky_history, post, run, settle, verdicts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -9,8 +9,8 @@ import pytest
 
 from service.pipeline.planning.reminders import remind
 from service.testing.fake_circleci.faults import broken
-from tests.app_fixture import GREEN, House, a_house
-from tests.flaky_runs import flaky_history, post, run
+from tests.support.app_fixture import GREEN, House, a_house
+from tests.support.flaky_runs import flaky_history, post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

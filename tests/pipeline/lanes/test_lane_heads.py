@@ -12,7 +12,7 @@ from service.errors import Temporary
 from service.model import FetchPurpose, Notification
 from service.pipeline.lanes.lane_heads import enqueue_heads, sweep
 from service.store.notifications import notifications
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -12,7 +12,7 @@ import pytest
 from service.errors import Temporary
 from service.pipeline.news.ends import ALL_THE_SAME
 from service.testing.fake_circleci.organization import ADA, LINH, Person, Run
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -12,12 +12,12 @@ from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.store.notifications import living_messages
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import GREEN, RED, House, a_house
-from tests.fake_servers import mail_end
-from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
-from tests.slack_fixture import CUT
-from tests.slack_fixture import GREEN as GREEN_COLOR
-from tests.slack_fixture import RED as RED_COLOR
+from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.fake_servers import mail_end
+from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
+from tests.support.slack_fixture import CUT
+from tests.support.slack_fixture import GREEN as GREEN_COLOR
+from tests.support.slack_fixture import RED as RED_COLOR
 
 ROUTES = f"""\
 receivers:

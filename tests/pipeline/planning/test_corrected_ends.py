@@ -11,8 +11,8 @@ import pytest
 from service.errors import Permanent
 from service.testing.fake_circleci.organization import GRACE, Run
 from service.testing.fake_circleci.payloads import stamp, workflow_completed
-from tests.app_fixture import House, a_house
-from tests.told_runs import run_of
+from tests.support.app_fixture import House, a_house
+from tests.support.told_runs import run_of
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -11,8 +11,8 @@ from sqlalchemy import update
 
 from service.db.tables import Transaction, incidents
 from service.errors import Temporary
-from tests.app_fixture import NINE, Clock, House, a_house
-from tests.told_runs import finish, later
+from tests.support.app_fixture import NINE, Clock, House, a_house
+from tests.support.told_runs import finish, later
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,8 +11,8 @@ from service.db.database import Store
 from service.errors import Temporary
 from service.pipeline.reconciling.call_budget import NAME, BudgetSpent, PacedBudget, StepBudget
 from service.store.circleci import call_budgets
-from tests.app_fixture import Clock
-from tests.databases import database_of
+from tests.support.app_fixture import Clock
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

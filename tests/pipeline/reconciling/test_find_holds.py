@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import Temporary
 from service.testing.fake_circleci.organization import GRACE, JobRun, Run
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -12,8 +12,8 @@ from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.faults import Fault, broken, html_page, too_many
 from service.testing.fake_circleci.organization import WEB, Project, Run
 from service.testing.fake_circleci.payloads import job_completed, workflow_completed
-from tests.app_fixture import GREEN, RED, House, a_house
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 

@@ -11,9 +11,9 @@ import pytest
 from service.db.tables import Transaction
 from service.model import FetchPurpose
 from service.queue.claims import claimed
-from tests.app_fixture import RED, House, a_house
 from tests.pipeline.test_news import CHANGES
-from tests.statement_cuts import Cut, Cuts
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.statement_cuts import Cut, Cuts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -22,8 +22,8 @@ from service.pipeline.upkeep.prune import prune
 from service.pipeline.upkeep.seal import seal
 from service.seal_chain import read_kept, sentences
 from service.store.audit import actions, seals
-from tests.app_fixture import GREEN, RED, House, still_writing
-from tests.long_cases import few_and_long
+from tests.support.app_fixture import GREEN, RED, House, still_writing
+from tests.support.long_cases import few_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -13,7 +13,7 @@ from service.operations.audit import verify
 from service.pipeline.upkeep.seal_copies import append_line
 from service.seal_chain import read_kept
 from service.store.audit import seals
-from tests.app_fixture import RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED_TO_WEB, House, a_house, environ
 
 TO_WEB = f"{RED_TO_WEB}audit: {{receiver: web, every: 1h}}\n"
 

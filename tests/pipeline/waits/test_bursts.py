@@ -11,7 +11,7 @@ from service.channels.rate_limits import min_interval
 from service.errors import Temporary
 from service.model import Channel
 from service.pipeline.waits.bursts import MAX_LAG
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -15,7 +15,7 @@ from service.operations.checks.group_checks import check_groups
 from service.operations.notification_status import status_phrases
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house, environ
+from tests.support.app_fixture import RED, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

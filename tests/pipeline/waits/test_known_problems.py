@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.operations.incidents.known_problems import FIELDS
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -14,7 +14,7 @@ from service.model import Silence
 from service.store.incidents import silences
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import NINE, RED, SECRET, Clock, House, a_house
+from tests.support.app_fixture import NINE, RED, SECRET, Clock, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -11,7 +11,7 @@ import pytest
 from service.errors import Temporary
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import job_completed
-from tests.app_fixture import RED, Clock, House, a_house
+from tests.support.app_fixture import RED, Clock, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import JobRun, Project, Run, TestResult
-from tests.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

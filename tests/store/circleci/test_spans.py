@@ -16,8 +16,8 @@ from service.pipeline.upkeep.prune import prune
 from service.store.circleci import spans
 from service.testing.fake_circleci.organization import Run
 from service.web.otlp.body import decode
-from tests.app_fixture import GREEN, NINE, RED, House, a_house
-from tests.otlp_exports import Json, export, spans_of, workflow_span
+from tests.support.app_fixture import GREEN, NINE, RED, House, a_house
+from tests.support.otlp_exports import Json, export, spans_of, workflow_span
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 LATER = NINE + timedelta(hours=1)

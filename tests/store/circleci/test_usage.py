@@ -9,7 +9,7 @@ import pytest
 
 from service.model import ExportState, UsageExport, UsageFigure
 from service.store.circleci import usage
-from tests.app_fixture import NINE, RED, a_house
+from tests.support.app_fixture import NINE, RED, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

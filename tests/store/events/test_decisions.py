@@ -23,8 +23,8 @@ from service.model import (
 )
 from service.store.events import decisions, events, routes_versions
 from service.store.events.verdicts import read_verdicts, write_verdicts
-from tests.app_fixture import NINE
-from tests.example_events import FAILED, at_any_pace, route
+from tests.support.app_fixture import NINE
+from tests.support.example_events import FAILED, at_any_pace, route
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

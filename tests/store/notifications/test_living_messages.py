@@ -8,7 +8,7 @@ import pytest
 
 from service.model import Color, Incident, LivingMessage, News, Notification, NotificationState
 from service.store.notifications import living_messages
-from tests.app_fixture import NINE, House
+from tests.support.app_fixture import NINE, House
 
 INCIDENT = UUID(int=7)
 BROKE = Notification(

@@ -13,7 +13,7 @@ from service.routing.culprits import RevisionRun
 from service.store.events import events
 from service.store.runs import run_history, runs
 from service.store.test_history import test_results
-from tests.databases import Database
+from tests.support.databases import Database
 from tests.year.invented import NEW_YEAR
 from tests.year.invented_runs import InventedRun, received
 

@@ -15,9 +15,9 @@ from service.model import Actor, Commit, Event, EventKind, Job, Project, Workflo
 from service.store.events import event_search, events
 from service.store.events.filters import Search, escaped
 from service.store.search import names
-from tests.app_fixture import still_writing
-from tests.databases import Database
 from tests.operations.test_queries import NINE, RED
+from tests.support.app_fixture import still_writing
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 on_both = pytest.mark.databases("sqlite", "postgres")

@@ -10,9 +10,9 @@ from service.operations.forget import find, forget, to_json
 from service.pipeline.upkeep.seal import seal
 from service.store.upkeep.blanking import Blanker, pattern_of
 from service.store.upkeep.forgetting import BLANKED, TABLES
-from tests.app_fixture import RED, House
-from tests.cli_runner import Terminal
-from tests.sample_history import Past, operator, past
+from tests.support.app_fixture import RED, House
+from tests.support.cli_runner import Terminal
+from tests.support.sample_history import Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 

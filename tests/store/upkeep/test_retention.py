@@ -37,7 +37,7 @@ from service.store.events import decisions, event_search, events
 from service.store.events.filters import Search
 from service.store.notifications import notifications
 from service.store.upkeep import retention
-from tests.app_fixture import NINE, RED, House, a_house, still_writing
+from tests.support.app_fixture import NINE, RED, House, a_house, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

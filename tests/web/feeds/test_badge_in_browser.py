@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 
 from service.web.feeds.badge import Badge, render_svg
-from tests.browser_fixture import browser
+from tests.support.browser_fixture import browser
 
 __all__ = ["browser"]  # pytest finds fixtures by name
 

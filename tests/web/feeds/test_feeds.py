@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from service.web.auth.signed_addresses import AddressSigner
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.hostile_words import MARKUP, MENTIONS
-from tests.operator_client import ADMIN_TOKEN
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.hostile_words import MARKUP, MENTIONS
+from tests.support.operator_client import ADMIN_TOKEN
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.testing.fake_circleci.organization import PROJECTS
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 from tests.web.feeds.test_feeds import HOSTILE, READ_TOKEN, SITE, read
 
 feedparser = pytest.importorskip("feedparser")

@@ -11,10 +11,10 @@ import pytest
 
 from service.config.env import load_settings
 from service.errors import BadConfig
-from tests.app_fixture import RED_TO_WEB, House, a_house, environ
-from tests.operator_client import ADMIN_TOKEN
-from tests.processes import ROUNDSMAN, serve, surroundings
-from tests.sample_history import ROUTES, Past, past
+from tests.support.app_fixture import RED_TO_WEB, House, a_house, environ
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.processes import ROUNDSMAN, serve, surroundings
+from tests.support.sample_history import ROUTES, Past, past
 
 __all__ = ["past"]  # pytest finds fixtures by name
 

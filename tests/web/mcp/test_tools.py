@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.app_fixture import GREEN, RED, House, a_house
-from tests.circleci_fixture import with_log
-from tests.hostile_words import MARKUP
+from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.circleci_fixture import with_log
+from tests.support.hostile_words import MARKUP
 
 mcp: Any = pytest.importorskip("mcp", reason="the extra roundsman[mcp] is not installed")
 

@@ -13,8 +13,8 @@ from service.circleci.otlp.raw_span import MAX_ATTRIBUTES, SpanLimits
 from service.circleci.otlp.wire import write_bytes
 from service.errors import BadRequest
 from service.web.otlp.body import Export, decode
-from tests.app_fixture import NINE, RED, a_house
-from tests.otlp_exports import TOKEN, Json, export, value, workflow_span
+from tests.support.app_fixture import NINE, RED, a_house
+from tests.support.otlp_exports import TOKEN, Json, export, value, workflow_span
 
 
 def read(request: Json | bytes, encoding: Encoding = Encoding.JSON, **limits: int) -> Export:

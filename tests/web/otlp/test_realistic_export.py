@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.operator_client import Operator
-from tests.otlp_exports import TOKEN, Json, nanoseconds, span, spans_of, value, workflow_span
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.operator_client import Operator
+from tests.support.otlp_exports import TOKEN, Json, nanoseconds, span, spans_of, value, workflow_span
 from tests.web.otlp.encoding import read_fields, request
 
 pytestmark = pytest.mark.long

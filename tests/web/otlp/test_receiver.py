@@ -16,8 +16,8 @@ from service.circleci.otlp.wire import write_bytes
 from service.errors import BadRequest
 from service.web.otlp.body import inflate
 from service.web.otlp.receiver import MAX_WAITING
-from tests.app_fixture import RED, House, a_house
-from tests.otlp_exports import COMMAND, TOKEN, Json, export, span, spans_of, workflow_span
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.otlp_exports import COMMAND, TOKEN, Json, export, span, spans_of, workflow_span
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "otlp"
 PIPELINE = PAYLOADS / "pipeline.pb"

@@ -8,8 +8,8 @@ import pytest
 from service.config.configuration import load
 from service.config.env import load_settings
 from service.errors import BadConfig
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
-from tests.otlp_exports import TOKEN, export, workflow_span
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.otlp_exports import TOKEN, export, workflow_span
 
 NEW = "another-invented-token-of-the-exporter-9876543210"
 

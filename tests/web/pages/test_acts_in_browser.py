@@ -13,11 +13,11 @@ from playwright.sync_api import Browser
 from service.testing.fake_circleci.organization import ADA, PROJECTS, JobRun
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.app_fixture import GREEN, RED, TOKEN, House
-from tests.browser_fixture import browser, tab
-from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
-from tests.operator_client import Operator
+from tests.support.app_fixture import GREEN, RED, TOKEN, House
+from tests.support.browser_fixture import browser, tab
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.operator_client import Operator
 from tests.web.test_act_links import LINK, linking
 
 __all__ = ["browser", "tab"]  # pytest finds fixtures by name

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from service.web.auth.signed_addresses import AddressSigner
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 READ_TOKEN = "an-invented-read-token-of-many-characters"
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}

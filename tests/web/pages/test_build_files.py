@@ -12,8 +12,8 @@ from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
+from tests.support.pages_fixture import text
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7 * 7 }}"
 

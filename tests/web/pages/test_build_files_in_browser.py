@@ -12,9 +12,9 @@ from service.testing.fake_circleci.insights_routes import flaky_row
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, RED_TO_WEB, TOKEN, a_house
-from tests.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, a_house
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
 pytestmark = pytest.mark.long
 

@@ -16,9 +16,9 @@ from service.operations.builds.build_story import group_failures
 from service.store.events import events
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
-from tests.operator_client import Operator
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.operator_client import Operator
+from tests.support.pages_fixture import text
 
 
 def run(number: int, status: str = "failed", *, attempt: int = 1) -> Run:

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app_fixture import GREEN, RED, House
-from tests.hostile_words import MARKUP
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, RED, House
+from tests.support.hostile_words import MARKUP
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 

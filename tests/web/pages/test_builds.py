@@ -9,7 +9,7 @@ import pytest
 
 from service.model import Actor, Commit, Details, JobReport, Pipeline, Workflow
 from service.pipeline.judgment.judge_runs import judge_runs
-from tests.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

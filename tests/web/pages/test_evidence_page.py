@@ -12,8 +12,8 @@ import pytest
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import HOSTILE_SUBJECT, VOUCHERS, suite
 from service.web.server.server import listen, serving
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, a_house
-from tests.chromium import Loop, Tab, chromium
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, a_house
+from tests.support.chromium import Loop, Tab, chromium
 
 WIDTHS = (320, 641, 1100)
 HOSTILE_TEST = replace(VOUCHERS[0], name=f"test_{'long_' * 60}{HOSTILE_SUBJECT}")

@@ -20,10 +20,10 @@ from service.store.reports.health_rows import route_counts
 from service.store.upkeep import alarms
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.pages.health_facts import HealthFacts, HealthParts
-from tests.app_fixture import NINE, RED, House, a_house
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import House as Pages
-from tests.pages_fixture import text
+from tests.support.app_fixture import NINE, RED, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import House as Pages
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 YAML = """\

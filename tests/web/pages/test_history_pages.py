@@ -11,8 +11,8 @@ from service.operations.queries import to_search
 from service.store.events import event_search
 from service.store.events.filters import Search
 from tests.bench.past import NOW, Past
-from tests.filled_database import Filled, a_past_of
-from tests.long_cases import few_and_long
+from tests.support.filled_database import Filled, a_past_of
+from tests.support.long_cases import few_and_long
 
 pytestmark = pytest.mark.databases("postgres", "sqlite")
 SIZE = 900

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app_fixture import GREEN, RED, House
 from tests.operations.incidents.test_incidents import one
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, RED, House
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 
 async def page(house: House, address: str = "/incidents") -> httpx.Response:

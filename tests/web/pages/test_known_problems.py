@@ -9,7 +9,7 @@ import pytest
 
 from service.model import KnownProblem
 from service.store.incidents import known_problems
-from tests.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

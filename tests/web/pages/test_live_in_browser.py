@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page
 from service.app.limits import Limits
 from service.web.live.changes import LiveLimits
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, House, a_house
-from tests.browser_fixture import browser
-from tests.chromium import Loop, Tab
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.browser_fixture import browser
+from tests.support.chromium import Loop, Tab
 
 __all__ = ["browser"]  # pytest finds fixtures by name
 

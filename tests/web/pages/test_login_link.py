@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app_fixture import RED_TO_WEB, environ
-from tests.cli_runner import Terminal
-from tests.long_cases import first_and_long
-from tests.processes import ROUNDSMAN, Served, run, serve, surroundings
+from tests.support.app_fixture import RED_TO_WEB, environ
+from tests.support.cli_runner import Terminal
+from tests.support.long_cases import first_and_long
+from tests.support.processes import ROUNDSMAN, Served, run, serve, surroundings
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/login/[\w.-]+")
 HINT = "ROUNDSMAN_ADMIN_TOKEN is not set, so this data folder's own is used: `roundsman login-link` lets you in"

@@ -5,9 +5,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.app_fixture import RED, House
-from tests.operator_client import Operator
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, House
+from tests.support.operator_client import Operator
+from tests.support.pages_fixture import text
 
 AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -4,7 +4,7 @@ import httpx
 
 from service.model import DeliveryState
 from service.store.deliveries import deliveries
-from tests.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

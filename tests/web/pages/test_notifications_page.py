@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from service.errors import Permanent
-from tests.app_fixture import RED, House, a_house
-from tests.cli_runner import Terminal
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, House, a_house
+from tests.support.cli_runner import Terminal
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 HOSTILE = "<script>alert(1)</script>"

@@ -14,11 +14,11 @@ from service.operations.overviews.now import Asked, Setting, read_now
 from service.operations.overviews.week_figures import WeeksCache
 from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import GREEN, NINE, RED, House, a_house
-from tests.databases import Database
-from tests.fleet import Size, fill
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, NINE, RED, House, a_house
+from tests.support.databases import Database
+from tests.support.fleet import Size, fill
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 TWO_TEAMS = """\

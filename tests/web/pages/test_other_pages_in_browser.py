@@ -13,12 +13,12 @@ from playwright.sync_api import Browser
 
 from service.testing.sample_runs import VOUCHERS
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED_TO_WEB, House, a_house
-from tests.browser_fixture import browser, tab
-from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
-from tests.operator_client import ADMIN_TOKEN
-from tests.tested_runs import post, run
+from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.browser_fixture import browser, tab
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.tested_runs import post, run
 
 __all__ = ["browser", "tab"]  # pytest finds fixtures by name
 

@@ -12,8 +12,8 @@ from service.model import Actor, Commit, DeliveryState, EventKind, Project, Work
 from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
 from tests.generate_docs import ROOT
-from tests.log_capture import logged
-from tests.pages_fixture import JOB, House, browser, house, text
+from tests.support.log_capture import logged
+from tests.support.pages_fixture import JOB, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

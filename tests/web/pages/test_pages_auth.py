@@ -12,8 +12,8 @@ from service.model import Action, DeliveryState
 from service.store.audit import actions
 from service.store.deliveries import deliveries
 from service.store.deliveries.dead_causes import digest_of
-from tests.operator_client import ADMIN_TOKEN as TOKEN
-from tests.pages_fixture import LOOPBACK, PUBLIC_URL, House, browser, house, text
+from tests.support.operator_client import ADMIN_TOKEN as TOKEN
+from tests.support.pages_fixture import LOOPBACK, PUBLIC_URL, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

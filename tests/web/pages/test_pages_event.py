@@ -25,7 +25,7 @@ from service.model import (
     Workflow,
 )
 from service.store.deliveries import deliveries
-from tests.pages_fixture import JOB, House, browser, house, text
+from tests.support.pages_fixture import JOB, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

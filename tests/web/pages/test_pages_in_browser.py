@@ -13,12 +13,12 @@ from playwright.sync_api import Browser
 
 from service.operations.queries import SEARCHABLE
 from service.web.server.server import listen, serving
-from tests.app_fixture import NINE, a_house
-from tests.browser_fixture import browser, tab
-from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
-from tests.long_cases import first_and_long
-from tests.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
-from tests.pages_fixture import House
+from tests.support.app_fixture import NINE, a_house
+from tests.support.browser_fixture import browser, tab
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.long_cases import first_and_long
+from tests.support.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
+from tests.support.pages_fixture import House
 
 __all__ = ["browser", "tab"]  # pytest finds fixtures by name
 

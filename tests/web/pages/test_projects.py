@@ -13,12 +13,12 @@ from service.operations.overviews.projects import Asked, read_projects
 from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
-from tests.databases import Database
-from tests.fleet import Size, fill
-from tests.long_cases import first_and_long
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.databases import Database
+from tests.support.fleet import Size, fill
+from tests.support.long_cases import first_and_long
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 

@@ -10,11 +10,11 @@ import pytest
 
 from service.web.pages.addresses import workflow_address
 from service.web.server.server import listen, serving
-from tests.app_fixture import NINE, RED, a_house
-from tests.browser_fixture import browser, tab
-from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
-from tests.fleet import Size, fill
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.app_fixture import NINE, RED, a_house
+from tests.support.browser_fixture import browser, tab
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.fleet import Size, fill
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
 __all__ = ["browser", "tab"]  # pytest finds fixtures by name
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_fixture import House, a_house
+from tests.support.app_fixture import House, a_house
 
 SILENCE = {"branch": "main, release/*", "until": "2h", "comment": "a <b>new</b> runner", "act": "set"}
 PROBLEM = {"title": "DNS <b>of</b> the runner", "pattern": "resolve host*", "owner": "Linh"}

@@ -7,8 +7,8 @@ from itertools import product
 import httpx
 import pytest
 
-from tests.app_fixture import RED, House
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, House
+from tests.support.pages_fixture import text
 
 FORM = re.compile(r'<form[^>]*method="get"[^>]*action="([^"?]*)[^>]*>(.*?)</form>', re.DOTALL)
 TYPED = re.compile(r'<input(?![^>]*type="hidden")[^>]* name="(\w+)"[^>]*?')

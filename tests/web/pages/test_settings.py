@@ -10,8 +10,8 @@ import pytest
 
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.pages_fixture import text
 
 API = "/api/v1/settings-changes"
 

@@ -11,9 +11,9 @@ import pytest
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
 pytestmark = pytest.mark.long
 

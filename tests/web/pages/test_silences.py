@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.operator_client import Operator
-from tests.otlp_exports import COMMAND, TOKEN, export, spans_of, workflow_span
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.operator_client import Operator
+from tests.support.otlp_exports import COMMAND, TOKEN, export, spans_of, workflow_span
+from tests.support.pages_fixture import text
 
 LOST = replace(RED, number=RED.number + 1, subject="lost")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from service.testing.sample_runs import VOUCHERS
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
-from tests.tested_runs import post, run
+from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
+from tests.support.tested_runs import post, run
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 ADDS = VOUCHERS[0]

@@ -13,11 +13,11 @@ from service.model import ExportState, UsageExport, UsageFigure
 from service.operations.figures.kept_usage import MAX_ROWS
 from service.store.circleci import usage
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED_TO_WEB, House, a_house
-from tests.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
-from tests.longest_history import HOSTILE, UNBROKEN, WIDE
-from tests.operator_client import ADMIN_TOKEN
-from tests.pages_fixture import text
+from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)

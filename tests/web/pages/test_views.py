@@ -10,7 +10,7 @@ import pytest
 from service.model import Actor, Commit, SavedView
 from service.store.people import saved_views
 from service.web.auth.access import ADMIN
-from tests.pages_fixture import NOW, House, browser, house, text
+from tests.support.pages_fixture import NOW, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 

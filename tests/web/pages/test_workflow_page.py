@@ -10,11 +10,11 @@ from service.operations.overviews.workflow_page import OnBranch, read_workflow
 from service.store.runs.project_tracks import ProjectKey
 from service.testing.fake_circleci.payloads import job_completed
 from service.web.pages import run_charts
-from tests.app_fixture import GREEN, NINE, RED, House
-from tests.databases import Database
-from tests.fleet import JOBS, Size, fill
-from tests.long_cases import first_and_long
-from tests.pages_fixture import text
+from tests.support.app_fixture import GREEN, NINE, RED, House
+from tests.support.databases import Database
+from tests.support.fleet import JOBS, Size, fill
+from tests.support.long_cases import first_and_long
+from tests.support.pages_fixture import text
 from tests.web.pages.test_projects import BEARER, finish, finish_as, page, rows
 
 PATH = "/projects/acme/web/build-and-test"
