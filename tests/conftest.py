@@ -22,7 +22,7 @@ from xdist.scheduler import Scheduling
 from service.db.database import Store
 from service.db.migrate import migrate
 from tests.support import postgres
-from tests.support.app_fixture import PATIENT, Clock, House, a_house
+from tests.support.app_fixture import PATIENT, Clock, Instance, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.databases import Database, a_copy, a_template, database_of
 from tests.support.long_cases import first_and_long
@@ -95,7 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("long", deadline=None)
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
-    config.addinivalue_line("markers", "limits(**parts): the limits of the house's parts, by their field of Limits")
+    config.addinivalue_line("markers", "limits(**parts): the limits of the instance's parts, by their field of Limits")
     config.addinivalue_line(
         "markers",
         "databases(*kinds): the databases to run on, sqlite and postgres; the first one in the short form too",
@@ -197,11 +197,11 @@ def database_url(database: Database) -> str:
 
 
 @pytest.fixture
-async def house(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[House]:
+async def instance(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Instance]:
     """A Roundsman that tells the receiver ``web`` of red workflows."""
     mark = request.node.get_closest_marker("limits")
-    async with a_house(folder, limits=replace(PATIENT, **mark.kwargs) if mark else PATIENT) as house:
-        yield house
+    async with an_instance(folder, limits=replace(PATIENT, **mark.kwargs) if mark else PATIENT) as instance:
+        yield instance
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from service.operations.queries import SEARCHABLE
 from tests.support import hostile_bodies
-from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -50,31 +50,31 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(house: House) -> AsyncIterator[Caller]:
+async def calling(instance: Instance) -> AsyncIterator[Caller]:
     """An operator who is logged in and holds the admin token, and to whom an error is an answer."""
-    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
-    headers = {**house.http.headers, "Authorization": f"Bearer {ADMIN_TOKEN}"}
-    async with httpx.AsyncClient(transport=transport, base_url=house.http.base_url, headers=headers) as http:
+    transport = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    headers = {**instance.http.headers, "Authorization": f"Bearer {ADMIN_TOKEN}"}
+    async with httpx.AsyncClient(transport=transport, base_url=instance.http.base_url, headers=headers) as http:
         assert (await http.post("/login", data={"token": ADMIN_TOKEN})).cookies
         yield Caller(http)
 
 
-async def fill(house: House, count: int) -> list[str]:
+async def fill(instance: Instance, count: int) -> list[str]:
     """Post hostile bodies and have them judged, some hundreds at a time; the ids of those that were kept."""
     answers: list[httpx.Response] = []
     for number, body in enumerate(hostile_bodies.bodies(count, seed=count), start=1):
-        answers.append(await house.send(body))
+        answers.append(await instance.send(body))
         if number % BATCH == 0:
-            await house.drain()
-    await house.drain()
+            await instance.drain()
+    await instance.drain()
     assert {answer.status_code for answer in answers} <= {202, 400, 413}
-    await house.drain(minutes=3)
+    await instance.drain(minutes=3)
     return [answer.json()["delivery"] for answer in answers if answer.status_code == 202]
 
 
-def routes(house: House) -> Iterable[tuple[str, str]]:
+def routes(instance: Instance) -> Iterable[tuple[str, str]]:
     """Every method and path that the application has."""
-    for route in house.service.asgi.routes:
+    for route in instance.service.asgi.routes:
         if isinstance(route, Route):
             yield from ((method, route.path) for method in sorted((route.methods or {"GET"}) - {"HEAD"}))
 
@@ -105,10 +105,12 @@ async def look_at(caller: Caller, ids: Sequence[str]) -> None:
         cursor = page.json()["next"]
 
 
-async def try_everything(house: House, caller: Caller, ids: Sequence[str], chance: random.Random, tries: int) -> None:
+async def try_everything(
+    instance: Instance, caller: Caller, ids: Sequence[str], chance: random.Random, tries: int
+) -> None:
     """Call every route with hostile names, parameters, fields and headers."""
     texts = [*hostile_bodies.TEXTS, *hostile_bodies.TIMES, "AAAA", "0", "9" * 30]
-    for method, path in routes(house):
+    for method, path in routes(instance):
         for _ in range(tries):
             name = chance.choice([chance.choice(ids), str(uuid4()), chance.choice(hostile_bodies.TEXTS)[:200]])
             asked = [
@@ -135,30 +137,30 @@ async def search_for_each(caller: Caller) -> None:
 
 @pytest.mark.databases("sqlite", "postgres")
 async def test_nothing_that_comes_in_breaks_a_page_or_an_answer(
-    house: House, is_long: bool, capsys: pytest.CaptureFixture[str]
+    instance: Instance, is_long: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ids = await fill(house, 2_500 if is_long else 200)
+    ids = await fill(instance, 2_500 if is_long else 200)
     chance = random.Random(len(ids))
 
-    async with calling(house) as caller:
+    async with calling(instance) as caller:
         await look_at(caller, ids if is_long else ids[:20] + ids[-20:])
-        await try_everything(house, caller, ids, chance, tries=30 if is_long else 3)
+        await try_everything(instance, caller, ids, chance, tries=30 if is_long else 3)
         if is_long:
             await search_for_each(caller)
-    await house.drain()  # some were replayed
+    await instance.drain()  # some were replayed
 
     assert caller.broken == []
     assert "Traceback" not in "".join(capsys.readouterr())
-    assert not house.rows("SELECT id FROM deliveries WHERE state = 'kept'")
-    assert not house.rows("SELECT id FROM deliveries WHERE failures > 0")
+    assert not instance.rows("SELECT id FROM deliveries WHERE state = 'kept'")
+    assert not instance.rows("SELECT id FROM deliveries WHERE failures > 0")
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 def test_no_command_breaks_over_what_came_in(terminal: Terminal, folder: Path, is_long: bool) -> None:
     async def filled() -> list[str]:
-        async with a_house(folder) as house:
-            return await fill(house, 400 if is_long else 40)
+        async with an_instance(folder) as instance:
+            return await fill(instance, 400 if is_long else 40)
 
     ids = asyncio.run(filled())
     terminal.configure(RED_TO_WEB)

@@ -13,7 +13,7 @@ from service.model import Role
 from service.queue.embedded import EmbeddedQueue
 from service.queue.procrastinate import ProcrastinateQueue
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -50,11 +50,13 @@ def test_without_a_door_there_is_only_its_health_to_ask_for(folder: Path) -> Non
 
 
 @pytest.mark.databases("sqlite")
-async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing_on_sqlite(house: House) -> None:
-    house.change("INSERT INTO jobs (kind, subject_id, run_at) VALUES ('send', ?, '0')", "0" * 32)  # as no release would
+async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing_on_sqlite(instance: Instance) -> None:
+    instance.change(
+        "INSERT INTO jobs (kind, subject_id, run_at) VALUES ('send', ?, '0')", "0" * 32
+    )  # as no release would
 
     with pytest.raises(ExceptionGroup) as ended:
-        async with asyncio.timeout(120), house.service.running():
+        async with asyncio.timeout(120), instance.service.running():
             await asyncio.Event().wait()
 
     assert ended.group_contains(TypeError, match="fromisoformat")
@@ -76,35 +78,35 @@ def test_every_address_leads_to_one_place(folder: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house: House) -> None:
-    delivery = await house.post(workflow_completed(RED))
-    house.pretend.run_finished(RED)
+async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(instance: Instance) -> None:
+    delivery = await instance.post(workflow_completed(RED))
+    instance.pretend.run_finished(RED)
 
-    async with house.service.running(), asyncio.timeout(120):
-        while not house.channels.told:  # noqa: ASYNC110 - the notifier has no event
+    async with instance.service.running(), asyncio.timeout(120):
+        while not instance.channels.told:  # noqa: ASYNC110 - the notifier has no event
             await asyncio.sleep(0.01)
 
-    assert house.channels.told == ["web (json)"]
-    assert house.rows("SELECT count(*) FROM attempts WHERE outcome = 'sending'") == [(0,)]
-    assert [event["id"] for event in await events(house.folder)] == [delivery]
+    assert instance.channels.told == ["web (json)"]
+    assert instance.rows("SELECT count(*) FROM attempts WHERE outcome = 'sending'") == [(0,)]
+    assert [event["id"] for event in await events(instance.folder)] == [delivery]
 
 
 async def events(folder: Path) -> list[dict[str, str]]:
-    """What a house that is started anew in this folder has on record."""
-    async with a_house(folder) as house:
-        items: list[dict[str, str]] = (await house.http.get("/api/v1/events")).json()["items"]
+    """What an instance that is started anew in this folder has on record."""
+    async with an_instance(folder) as instance:
+        items: list[dict[str, str]] = (await instance.http.get("/api/v1/events")).json()["items"]
         return items
 
 
-async def test_pages_and_api_and_hook_are_one_service(house: House) -> None:
-    answers = [await house.http.get(path) for path in ("/", "/api/v1/events", "/metrics", "/hooks/circleci")]
+async def test_pages_and_api_and_hook_are_one_service(instance: Instance) -> None:
+    answers = [await instance.http.get(path) for path in ("/", "/api/v1/events", "/metrics", "/hooks/circleci")]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 405]
     assert answers[0].headers["content-type"].startswith("text/html")
 
 
-async def test_a_request_for_another_host_name_needs_a_credential(house: House) -> None:
-    transport = httpx.ASGITransport(house.service.asgi)
+async def test_a_request_for_another_host_name_needs_a_credential(instance: Instance) -> None:
+    transport = httpx.ASGITransport(instance.service.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://rebound.example.com") as stranger:
         api, page = await stranger.get("/api/v1/events"), await stranger.get("/")
 

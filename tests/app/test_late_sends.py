@@ -16,7 +16,7 @@ from service.channels import AppriseChannels
 from service.model import FetchPurpose
 from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, a_moment, an_instance
 from tests.support.fake_servers import RawEnd, raw_end
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -60,42 +60,42 @@ def slow(answer: bytes = OK) -> Iterator[Slow]:
         may_answer.set()
 
 
-def hurried(house: House, *, deadline_s: float = 0.2) -> House:
-    """A house whose jobs wait for channels no longer than this."""
-    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=deadline_s, answer_s=SOON_S))
-    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
+def hurried(instance: Instance, *, deadline_s: float = 0.2) -> Instance:
+    """An instance whose jobs wait for channels no longer than this."""
+    context = replace(instance.service.context, notifier=AppriseChannels(deadline_s=deadline_s, answer_s=SOON_S))
+    return replace(instance, service=replace(instance.service, context=context, pipeline=Pipeline(context)))
 
 
-async def settled(house: House) -> None:
+async def settled(instance: Instance) -> None:
     """Wait for every late send to be on record."""
     async with asyncio.timeout(SOON_S):
-        await asyncio.gather(*house.service.context.late_sends._tasks.values())
+        await asyncio.gather(*instance.service.context.late_sends._tasks.values())
 
 
-async def attempts_of(house: House, delivery: str) -> list[tuple[Any, Any]]:
-    [notification] = (await house.show(delivery))["notifications"]
+async def attempts_of(instance: Instance, delivery: str) -> list[tuple[Any, Any]]:
+    [notification] = (await instance.show(delivery))["notifications"]
     return [(attempt["outcome"], attempt["reason"] or attempt["receipt"]) for attempt in notification["attempts"]]
 
 
-async def red(house: House, number: int = 1) -> str:
-    delivery = await house.finish(replace(RED, number=number))
-    await house.process()
-    await house.fetch(delivery, FetchPurpose.MESSAGE)
+async def red(instance: Instance, number: int = 1) -> str:
+    delivery = await instance.finish(replace(RED, number=number))
+    await instance.process()
+    await instance.fetch(delivery, FetchPurpose.MESSAGE)
     return delivery
 
 
 @pytest.mark.long
 async def test_a_yes_that_comes_after_the_deadline_is_on_record_and_nothing_is_sent_again(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            await house.drain()
-            meanwhile = await attempts_of(house, delivery)
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            await instance.drain()
+            meanwhile = await attempts_of(instance, delivery)
             channel.may_answer.set()
-            await settled(house)
-            await house.drain(hours=1)
-            attempts = await attempts_of(house, delivery)
+            await settled(instance)
+            await instance.drain(hours=1)
+            attempts = await attempts_of(instance, delivery)
 
     assert meanwhile == [("sending", None)]
     assert attempts == [("sent", "web (json) accepted the message, it answered 200")]
@@ -112,31 +112,31 @@ async def test_a_no_that_comes_after_the_deadline_is_that_no(
     folder: Path, answer: bytes, attempt: tuple[str, str]
 ) -> None:
     with slow(answer) as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            await house.drain()
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            await instance.drain()
             channel.may_answer.set()
-            await settled(house)
+            await settled(instance)
 
-            assert await attempts_of(house, delivery) == [attempt]
-            await house.drain(minutes=1)
-            assert len(await attempts_of(house, delivery)) == (1 if answer is GONE else 2)
+            assert await attempts_of(instance, delivery) == [attempt]
+            await instance.drain(minutes=1)
+            assert len(await attempts_of(instance, delivery)) == (1 if answer is GONE else 2)
 
 
 @pytest.mark.long
 async def test_another_worker_sends_nothing_while_a_late_send_may_still_succeed(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            await house.drain()
-            async with a_house(folder, channel.routes, clock=house.clock) as other:
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            await instance.drain()
+            async with an_instance(folder, channel.routes, clock=instance.clock) as other:
                 await other.drain(seconds=25)
                 told_elsewhere = list(other.channels.tried)
             channel.may_answer.set()
-            await settled(house)
-            attempts = await attempts_of(house, delivery)
+            await settled(instance)
+            attempts = await attempts_of(instance, delivery)
 
     assert told_elsewhere == []
     assert [outcome for outcome, _ in attempts] == ["sent"]
@@ -145,12 +145,12 @@ async def test_another_worker_sends_nothing_while_a_late_send_may_still_succeed(
 @pytest.mark.long
 async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            await house.drain()
-            await house.service.context.late_sends.finish()
-        async with a_house(folder, channel.routes, clock=house.clock) as other:
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            await instance.drain()
+            await instance.service.context.late_sends.finish()
+        async with an_instance(folder, channel.routes, clock=instance.clock) as other:
             await other.drain(seconds=31)
             attempts = await attempts_of(other, delivery)
 
@@ -160,15 +160,15 @@ async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: P
 @pytest.mark.long
 async def test_a_lease_that_ran_out_in_its_own_process_is_renewed(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            await house.drain()
-            await house.drain(minutes=10)
-            meanwhile = await attempts_of(house, delivery)
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            await instance.drain()
+            await instance.drain(minutes=10)
+            meanwhile = await attempts_of(instance, delivery)
             channel.may_answer.set()
-            await settled(house)
-            attempts = await attempts_of(house, delivery)
+            await settled(instance)
+            attempts = await attempts_of(instance, delivery)
 
     assert meanwhile == [("sending", None)]
     assert [outcome for outcome, _ in attempts] == ["sent"]
@@ -178,15 +178,15 @@ async def test_a_lease_that_ran_out_in_its_own_process_is_renewed(folder: Path) 
 @pytest.mark.long
 async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            first, second = await red(house, 1), await red(house, 2)
-            await house.drain()
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            first, second = await red(instance, 1), await red(instance, 2)
+            await instance.drain()
             one_at_a_time = channel.end.connections
             channel.may_answer.set()
-            await settled(house)
-            await house.drain(seconds=30)  # on Postgres a job that found the lane closed comes back by then
-            attempts = [await attempts_of(house, delivery) for delivery in (first, second)]
+            await settled(instance)
+            await instance.drain(seconds=30)  # on Postgres a job that found the lane closed comes back by then
+            attempts = [await attempts_of(instance, delivery) for delivery in (first, second)]
 
     assert one_at_a_time == 1
     assert [[outcome for outcome, _ in each] for each in attempts] == [["sent"], ["sent"]]
@@ -195,14 +195,14 @@ async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told
 @pytest.mark.long
 async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            async with house.running():
-                await late(house)
-                house.service.stop()
+        async with an_instance(folder, channel.routes) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            async with instance.running():
+                await late(instance)
+                instance.service.stop()
                 channel.may_answer.set()
-        async with a_house(folder, channel.routes, clock=house.clock) as other:
+        async with an_instance(folder, channel.routes, clock=instance.clock) as other:
             attempts = await attempts_of(other, delivery)
 
     assert [outcome for outcome, _ in attempts] == ["sent"]
@@ -212,12 +212,12 @@ async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
 @pytest.mark.databases("sqlite", "postgres")
 async def test_late_send_left_at_the_end_of_the_grace_is_interrupted_and_sent_again(folder: Path) -> None:
     with slow() as channel:
-        async with a_house(folder, channel.routes, retry_policy=RetryPolicy(send_grace=timedelta())) as plain:
-            house = hurried(plain)
-            delivery = await red(house)
-            async with house.running():
-                await late(house)
-        async with a_house(folder, channel.routes, clock=house.clock) as other:
+        async with an_instance(folder, channel.routes, retry_policy=RetryPolicy(send_grace=timedelta())) as plain:
+            instance = hurried(plain)
+            delivery = await red(instance)
+            async with instance.running():
+                await late(instance)
+        async with an_instance(folder, channel.routes, clock=instance.clock) as other:
             left = await attempts_of(other, delivery)
             await other.drain(seconds=31)  # on Postgres the job comes back when the lease would have ended
             attempts = await attempts_of(other, delivery)
@@ -226,8 +226,8 @@ async def test_late_send_left_at_the_end_of_the_grace_is_interrupted_and_sent_ag
     assert [outcome for outcome, _ in attempts] == ["interrupted", "sent"]
 
 
-async def late(house: House) -> None:
+async def late(instance: Instance) -> None:
     """Wait until a send outlasts its job."""
     async with asyncio.timeout(SOON_S):
-        while not house.service.context.late_sends._tasks:
+        while not instance.service.context.late_sends._tasks:
             await a_moment()

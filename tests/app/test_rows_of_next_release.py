@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from service.errors import Temporary
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.test_hostile_data import calling, routes
 
 OF_EVENTS = "UPDATE events SET kind = 'of-the-next-release'"
@@ -21,21 +21,21 @@ OF_ACTIONS = (
 OF_ALARMS = "INSERT INTO alarms VALUES ('k', 'of-the-next-release', 'A sentence', '2026-03-02', '2026-03-02', NULL)"
 
 
-def change_unchecked(house: House, statement: str) -> None:
+def change_unchecked(instance: Instance, statement: str) -> None:
     """Change rows as a release may whose checks allow more."""
-    with closing(sqlite3.connect(house.folder / "roundsman.db")) as connection, connection:
+    with closing(sqlite3.connect(instance.folder / "roundsman.db")) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         assert connection.execute(statement).rowcount
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("statement", [OF_EVENTS, OF_NOTIFICATIONS, OF_ATTEMPTS, OF_INCIDENTS, OF_ACTIONS, OF_ALARMS])
-async def test_word_that_only_the_next_release_knows_breaks_no_page(house: House, statement: str) -> None:
-    builds = [await house.finish(RED), await house.finish(replace(RED, number=RED.number + 1))]
-    await house.drain()
-    change_unchecked(house, statement)
-    async with calling(house) as caller:
-        for method, path in routes(house):
+async def test_word_that_only_the_next_release_knows_breaks_no_page(instance: Instance, statement: str) -> None:
+    builds = [await instance.finish(RED), await instance.finish(replace(RED, number=RED.number + 1))]
+    await instance.drain()
+    change_unchecked(instance, statement)
+    async with calling(instance) as caller:
+        for method, path in routes(instance):
             if method == "GET" and "{" not in path:
                 await caller.call("GET", path)
         for build in builds:
@@ -47,14 +47,14 @@ async def test_word_that_only_the_next_release_knows_breaks_no_page(house: House
     assert {one["id"] for one in listed.json()["items"]} == set(builds)
 
 
-async def test_messages_that_the_next_release_planned_are_sent(house: House) -> None:
-    house.channels.plan["web (json)"] = [Temporary("answered 503")]
-    await house.finish(RED)
-    await house.drain()
-    change_unchecked(house, OF_EVENTS)
-    change_unchecked(house, OF_NOTIFICATIONS)
+async def test_messages_that_the_next_release_planned_are_sent(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [Temporary("answered 503")]
+    await instance.finish(RED)
+    await instance.drain()
+    change_unchecked(instance, OF_EVENTS)
+    change_unchecked(instance, OF_NOTIFICATIONS)
 
-    await house.drain(minutes=30)
+    await instance.drain(minutes=30)
 
-    assert house.channels.told == ["web (json)"]
-    assert house.rows("SELECT state FROM notifications") == [("sent",)]
+    assert instance.channels.told == ["web (json)"]
+    assert instance.rows("SELECT state FROM notifications") == [("sent",)]

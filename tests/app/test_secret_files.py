@@ -9,7 +9,7 @@ from service.app.secret_files import SecretFiles
 from service.app.systemd import ServiceManager
 from service.circleci.circleci import CircleCI
 from service.config.configuration import load
-from tests.support.app_fixture import RED_TO_WEB, House, environ
+from tests.support.app_fixture import RED_TO_WEB, Instance, environ
 from tests.support.processes import until
 
 
@@ -32,14 +32,14 @@ def test_a_change_is_noticed_once_whatever_way_it_is_made(tmp_path: Path) -> Non
     assert not files.have_changed()
 
 
-async def test_a_changed_file_is_in_use_without_a_restart(house: House, tmp_path: Path) -> None:
+async def test_a_changed_file_is_in_use_without_a_restart(instance: Instance, tmp_path: Path) -> None:
     path = tmp_path / "admin-token"
     path.write_text("manages-1")
-    given = environ(house.folder, RED_TO_WEB) | {"ROUNDSMAN_CIRCLECI_ADMIN_TOKEN_FILE": str(path)}
+    given = environ(instance.folder, RED_TO_WEB) | {"ROUNDSMAN_CIRCLECI_ADMIN_TOKEN_FILE": str(path)}
     files = SecretFiles(given, every_s=0.01)
-    reloader = Reloader(house.service, house.settings, lambda: load(given), files=files)
+    reloader = Reloader(instance.service, instance.settings, lambda: load(given), files=files)
     running = asyncio.create_task(reloader.run(asyncio.Event(), ServiceManager(os.environ)))
-    source = house.service.context.source
+    source = instance.service.context.source
     assert isinstance(source, CircleCI)
     assert not source.has_admin
 

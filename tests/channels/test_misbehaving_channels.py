@@ -14,7 +14,7 @@ from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.faults import broken
 from tests.support import fake_servers
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -48,18 +48,18 @@ def to_port(port: int) -> str:
     return RED_TO_WEB.replace("web.example.com", f"127.0.0.1:{port}")
 
 
-def with_real_channels(house: House, *, answer_s: float = 20) -> House:
-    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=120, answer_s=answer_s))
-    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
+def with_real_channels(instance: Instance, *, answer_s: float = 20) -> Instance:
+    context = replace(instance.service.context, notifier=AppriseChannels(deadline_s=120, answer_s=answer_s))
+    return replace(instance, service=replace(instance.service, context=context, pipeline=Pipeline(context)))
 
 
-async def told(house: House) -> list[tuple[str, str | None]]:
+async def told(instance: Instance) -> list[tuple[str, str | None]]:
     """Have a red workflow told, in as many tries as it takes: what came of each."""
-    delivery = await house.finish(RED)
+    delivery = await instance.finish(RED)
     for _ in range(3):
-        await house.drain()
-        house.clock.tick(minutes=3)
-    [notification] = (await house.show(delivery))["notifications"]
+        await instance.drain()
+        instance.clock.tick(minutes=3)
+    [notification] = (await instance.show(delivery))["notifications"]
     return [(attempt["outcome"], attempt["reason"]) for attempt in notification["attempts"]]
 
 
@@ -71,8 +71,8 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
     folder: Path, answer: bytes
 ) -> None:
     with raw_end(answer, TAKEN) as port:
-        async with a_house(folder, to_port(port)) as house:
-            attempts = await told(with_real_channels(house))
+        async with an_instance(folder, to_port(port)) as instance:
+            attempts = await told(with_real_channels(instance))
 
     assert attempts == [("put_off", "web (json) could not be reached or hung up"), ("sent", None)]
 
@@ -81,8 +81,8 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
 async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(folder: Path) -> None:
     with fake_servers.http_end() as end:
         end.behave(fake_servers.Silence(), fake_servers.Answer())
-        async with a_house(folder, to_port(end.port)) as house:
-            attempts = await told(with_real_channels(house, answer_s=0.5))
+        async with an_instance(folder, to_port(end.port)) as instance:
+            attempts = await told(with_real_channels(instance, answer_s=0.5))
 
     assert attempts[0] == ("put_off", "web (json) did not answer in time")
     assert attempts[-1] == ("sent", None)
@@ -92,32 +92,32 @@ async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(fo
 async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
     with fake_servers.http_end() as end:
         end.behave(fake_servers.Answer(status=429, headers=(("Retry-After", "15"),)), fake_servers.Answer())
-        async with a_house(folder, to_port(end.port)) as house:
-            attempts = await told(with_real_channels(house))
+        async with an_instance(folder, to_port(end.port)) as instance:
+            attempts = await told(with_real_channels(instance))
 
     assert attempts == [("put_off", "web (json) answered 429: ok (it gets too many messages)"), ("sent", None)]
 
 
-async def page(house: House, delivery: str) -> str:
-    return (await house.http.get(f"/builds/{delivery}")).text
+async def page(instance: Instance, delivery: str) -> str:
+    return (await instance.http.get(f"/builds/{delivery}")).text
 
 
 @pytest.mark.long
-async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothing(house: House) -> None:
-    house.pretend.faults.next("*", broken(503), times=10_000)
-    delivery = await house.finish(RED)
-    await house.drain()
+async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothing(instance: Instance) -> None:
+    instance.pretend.faults.next("*", broken(503), times=10_000)
+    delivery = await instance.finish(RED)
+    await instance.drain()
     for _ in range(6):
-        await house.drain(minutes=10)
-    [(_, message)] = house.channels.took
-    meanwhile: Any = await page(house, delivery)
+        await instance.drain(minutes=10)
+    [(_, message)] = instance.channels.took
+    meanwhile: Any = await page(instance, delivery)
 
-    while house.pretend.faults.take("workflow"):
+    while instance.pretend.faults.take("workflow"):
         pass  # it is back
-    await house.drain(minutes=15)
+    await instance.drain(minutes=15)
 
     assert "CircleCI answered 503" in message.text
     assert "CircleCI answered 503" in meanwhile
     assert "3 of 214 tests failed" not in meanwhile
-    assert "test_vouchers" in await page(house, delivery)
-    assert house.channels.told == ["web (json)"]
+    assert "test_vouchers" in await page(instance, delivery)
+    assert instance.channels.told == ["web (json)"]

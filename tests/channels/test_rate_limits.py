@@ -13,7 +13,7 @@ import pytest
 from service.channels import min_interval, server_lane
 from service.errors import Permanent, Temporary
 from service.model import Channel, FetchPurpose
-from tests.support.app_fixture import NINE, RED, House, a_house
+from tests.support.app_fixture import NINE, RED, Instance, an_instance
 
 SLACK, MAIL = "web (slack)", "web (mailto)"
 SLACK_AND_MAIL = """\
@@ -28,160 +28,160 @@ TIRED = Temporary("web (slack) answered 429", retry_after_s=30)
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, SLACK_AND_MAIL) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, SLACK_AND_MAIL) as instance:
+        yield instance
 
 
-async def owe(house: House, count: int) -> None:
+async def owe(instance: Instance, count: int) -> None:
     """Have so many messages wait for each channel, the first numbered 1."""
     for number in range(1, count + 1):
-        delivery = await house.finish(replace(RED, number=number, subject=f"Change {number}"))
-        await house.process()
-        await house.fetch(delivery, FetchPurpose.MESSAGE)
+        delivery = await instance.finish(replace(RED, number=number, subject=f"Change {number}"))
+        await instance.process()
+        await instance.fetch(delivery, FetchPurpose.MESSAGE)
 
 
-def numbers(house: House, label: str) -> list[int]:
+def numbers(instance: Instance, label: str) -> list[int]:
     """Which messages a channel has taken, in the order it took them."""
-    texts = [message.text for to, message in house.channels.took if to == label]
+    texts = [message.text for to, message in instance.channels.took if to == label]
     return [int(found[1]) for text in texts if (found := re.search(r"Change (\d+)", text))]
 
 
-def slack_states(house: House) -> list[Any]:
+def slack_states(instance: Instance) -> list[Any]:
     """The state and reason of each message to Slack, in the order of the builds; they were owed in one moment."""
-    return house.rows(
+    return instance.rows(
         "SELECT notifications.state, notifications.reason FROM notifications JOIN events ON events.id = event_id "
         "WHERE channel_kind = 'slack' ORDER BY commit_subject"
     )
 
 
 @pytest.mark.long
-async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(house: House) -> None:
-    await owe(house, 4)
+async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(instance: Instance) -> None:
+    await owe(instance, 4)
     taken = []
     for _ in range(4):
-        await house.drain()
-        taken.append(numbers(house, SLACK))
-        await house.drain(seconds=0.9)
-        house.clock.tick(seconds=0.1)
+        await instance.drain()
+        taken.append(numbers(instance, SLACK))
+        await instance.drain(seconds=0.9)
+        instance.clock.tick(seconds=0.1)
 
     assert taken == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
 
 
 @pytest.mark.long
-async def test_channel_without_interval_is_sent_at_once_beside_waiting_ones(house: House) -> None:
-    await owe(house, 20)
+async def test_channel_without_interval_is_sent_at_once_beside_waiting_ones(instance: Instance) -> None:
+    await owe(instance, 20)
 
-    await house.drain()
+    await instance.drain()
 
-    assert numbers(house, MAIL) == list(range(1, 21))
-    assert numbers(house, SLACK) == [1]
+    assert numbers(instance, MAIL) == list(range(1, 21))
+    assert numbers(instance, SLACK) == [1]
 
 
 @pytest.mark.long
-async def test_a_channel_that_asks_for_time_is_left_alone_by_every_message(house: House) -> None:
-    house.channels.plan[SLACK] = [TIRED]
-    await owe(house, 3)
-    await house.drain()
+async def test_a_channel_that_asks_for_time_is_left_alone_by_every_message(instance: Instance) -> None:
+    instance.channels.plan[SLACK] = [TIRED]
+    await owe(instance, 3)
+    await instance.drain()
     for _ in range(29):
-        await house.drain(seconds=1)
+        await instance.drain(seconds=1)
 
-    assert house.channels.tried.count(SLACK) == 1
-    assert numbers(house, MAIL) == [1, 2, 3]
+    assert instance.channels.tried.count(SLACK) == 1
+    assert numbers(instance, MAIL) == [1, 2, 3]
 
 
 @pytest.mark.long
-async def test_the_message_that_was_refused_for_haste_keeps_its_place(house: House) -> None:
-    house.channels.plan[SLACK] = [TIRED]
-    await owe(house, 3)
-    await house.drain()
+async def test_the_message_that_was_refused_for_haste_keeps_its_place(instance: Instance) -> None:
+    instance.channels.plan[SLACK] = [TIRED]
+    await owe(instance, 3)
+    await instance.drain()
     for seconds in (30, 1, 1):
-        await house.drain(seconds=seconds)
+        await instance.drain(seconds=seconds)
 
-    assert numbers(house, SLACK) == [1, 2, 3]
+    assert numbers(instance, SLACK) == [1, 2, 3]
 
 
 @pytest.mark.long
-async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first(house: House) -> None:
-    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")]
-    await owe(house, 3)
-    await house.drain()
+async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first(instance: Instance) -> None:
+    instance.channels.plan[SLACK] = [Temporary("web (slack) answered 503")]
+    await owe(instance, 3)
+    await instance.drain()
     for _ in range(8):
-        await house.drain(seconds=1)
+        await instance.drain(seconds=1)
 
-    assert numbers(house, SLACK) == [2, 3, 1]
-
-
-@pytest.mark.long
-async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House) -> None:
-    house.channels.plan[SLACK] = [Permanent("web (slack) answered 400")]
-    await owe(house, 2)
-    await house.drain()
-    await house.drain(seconds=1)
-
-    assert numbers(house, SLACK) == [2]
+    assert numbers(instance, SLACK) == [2, 3, 1]
 
 
 @pytest.mark.long
-async def test_channel_that_asks_for_a_day_gets_it_and_then_every_message(house: House) -> None:
-    house.channels.plan[SLACK] = [Temporary("web (slack) answered 429", retry_after_s=86_400)]
-    await owe(house, 2)
-    await house.drain()
-    await house.drain(minutes=60)
-    after_an_hour = slack_states(house)
-    await house.drain(hours=23)
-    await house.drain(seconds=1)
+async def test_a_refusal_for_good_leaves_the_channel_to_the_others(instance: Instance) -> None:
+    instance.channels.plan[SLACK] = [Permanent("web (slack) answered 400")]
+    await owe(instance, 2)
+    await instance.drain()
+    await instance.drain(seconds=1)
+
+    assert numbers(instance, SLACK) == [2]
+
+
+@pytest.mark.long
+async def test_channel_that_asks_for_a_day_gets_it_and_then_every_message(instance: Instance) -> None:
+    instance.channels.plan[SLACK] = [Temporary("web (slack) answered 429", retry_after_s=86_400)]
+    await owe(instance, 2)
+    await instance.drain()
+    await instance.drain(minutes=60)
+    after_an_hour = slack_states(instance)
+    await instance.drain(hours=23)
+    await instance.drain(seconds=1)
 
     assert after_an_hour == [("pending", "web (slack) answered 429"), ("pending", None)]
-    assert numbers(house, SLACK) == [1, 2]
+    assert numbers(instance, SLACK) == [1, 2]
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite")  # more than a hundred looks, none of which is about the database
 async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none_holds_it_for_ever(
-    house: House,
+    instance: Instance,
 ) -> None:
-    house.channels.plan[SLACK] = [Temporary("web (slack) did not answer in time", retry_after_s=60)] * 1000
-    await owe(house, 3)
-    await house.drain()
-    await house.drain(seconds=59)
-    tried_in_a_minute = house.channels.tried.count(SLACK)
-    while slack_states(house)[0][0] == "pending":
-        await house.drain(seconds=60)
-    of_the_others = [state for state, _ in slack_states(house)[1:]]
-    house.channels.plan[SLACK] = []
+    instance.channels.plan[SLACK] = [Temporary("web (slack) did not answer in time", retry_after_s=60)] * 1000
+    await owe(instance, 3)
+    await instance.drain()
+    await instance.drain(seconds=59)
+    tried_in_a_minute = instance.channels.tried.count(SLACK)
+    while slack_states(instance)[0][0] == "pending":
+        await instance.drain(seconds=60)
+    of_the_others = [state for state, _ in slack_states(instance)[1:]]
+    instance.channels.plan[SLACK] = []
     for _ in range(3):
-        await house.drain(minutes=2)
+        await instance.drain(minutes=2)
 
     assert (tried_in_a_minute, of_the_others) == (1, ["pending", "pending"])
-    assert house.clock() - NINE < timedelta(hours=1, minutes=10)
-    assert 25 < house.channels.tried.count(SLACK) < 60
-    assert numbers(house, SLACK) == [2, 3]
+    assert instance.clock() - NINE < timedelta(hours=1, minutes=10)
+    assert 25 < instance.channels.tried.count(SLACK) < 60
+    assert numbers(instance, SLACK) == [2, 3]
 
 
 @pytest.mark.long
-async def test_message_that_waited_for_hours_still_has_an_hour_of_attempts(house: House) -> None:
-    await owe(house, 1)
-    house.clock.tick(hours=5)
-    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")] * 2
-    await house.drain()
-    await house.drain(seconds=5)
-    await house.drain(seconds=10)
+async def test_message_that_waited_for_hours_still_has_an_hour_of_attempts(instance: Instance) -> None:
+    await owe(instance, 1)
+    instance.clock.tick(hours=5)
+    instance.channels.plan[SLACK] = [Temporary("web (slack) answered 503")] * 2
+    await instance.drain()
+    await instance.drain(seconds=5)
+    await instance.drain(seconds=10)
 
-    assert slack_states(house) == [("sent", None)]
+    assert slack_states(instance) == [("sent", None)]
 
 
 @pytest.mark.long
 async def test_a_restart_does_not_make_us_forget_to_wait(folder: Path) -> None:
-    async with a_house(folder, SLACK_AND_MAIL) as before:
+    async with an_instance(folder, SLACK_AND_MAIL) as before:
         await owe(before, 2)
         await before.drain()
-    async with a_house(folder, SLACK_AND_MAIL, clock=before.clock) as house:
-        await house.drain(seconds=0.5)
-        too_early = numbers(house, SLACK)
-        await house.drain(seconds=0.5)
+    async with an_instance(folder, SLACK_AND_MAIL, clock=before.clock) as instance:
+        await instance.drain(seconds=0.5)
+        too_early = numbers(instance, SLACK)
+        await instance.drain(seconds=0.5)
 
-    assert (too_early, numbers(house, SLACK)) == ([], [2])
+    assert (too_early, numbers(instance, SLACK)) == ([], [2])
 
 
 def channel(url: str) -> Channel:
@@ -232,34 +232,34 @@ routes:
 
 @pytest.mark.long
 async def test_a_mail_server_gets_one_mail_at_a_time_from_all_its_channels(folder: Path) -> None:
-    async with a_house(folder, MAILS) as house:
+    async with an_instance(folder, MAILS) as instance:
         tried_meanwhile: list[str] = []
 
         async def hang() -> None:
             for _ in range(200):
                 await asyncio.sleep(0.001)
-            tried_meanwhile.extend(house.channels.tried)
+            tried_meanwhile.extend(instance.channels.tried)
 
-        house.channels.plan["web (mailto)"] = [hang]
-        await owe(house, 1)
-        await house.drain()
+        instance.channels.plan["web (mailto)"] = [hang]
+        await owe(instance, 1)
+        await instance.drain()
 
     assert sorted(tried_meanwhile) == ["web (json)", "web (mailto 2)", "web (mailto)"]
-    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+    assert sorted(instance.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
 
 
 @pytest.mark.long
 async def test_a_mail_server_that_wants_to_be_left_alone_is_by_all_its_channels(folder: Path) -> None:
-    async with a_house(folder, MAILS) as house:
-        house.channels.plan["web (mailto)"] = [Temporary("web (mailto) did not answer in time", retry_after_s=60)]
-        await owe(house, 1)
-        await house.drain()
-        await house.drain(seconds=59)
-        at_first = sorted(house.channels.told)
-        await house.drain(seconds=1)
+    async with an_instance(folder, MAILS) as instance:
+        instance.channels.plan["web (mailto)"] = [Temporary("web (mailto) did not answer in time", retry_after_s=60)]
+        await owe(instance, 1)
+        await instance.drain()
+        await instance.drain(seconds=59)
+        at_first = sorted(instance.channels.told)
+        await instance.drain(seconds=1)
 
     assert at_first == ["web (json)", "web (mailto 2)"]
-    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+    assert sorted(instance.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
 
 
 SERVER = "mailto://ci:secret@mail.example.com?to=a@example.com"

@@ -12,7 +12,7 @@ from service.channels.secrets import MASK, redact
 from service.errors import Permanent, Temporary
 from service.pipeline.steps import Pipeline
 from tests.channels.test_channels import DISCORD, SLACK, SLACK_BOT, json_url, sent
-from tests.support.app_fixture import RED, a_house
+from tests.support.app_fixture import RED, an_instance
 from tests.support.fake_servers import Answer, HttpEnd, http_end, internet
 from tests.support.long_cases import few_and_long
 
@@ -322,13 +322,13 @@ routes:
 
 async def test_the_other_sides_words_reach_the_history_and_the_dead_letter(folder: Path, web: HttpEnd) -> None:
     web.behave(Answer(body=b'{"errcode": 310000, "errmsg": "keywords not in content, fake-json-password"}'))
-    async with a_house(folder, JSON_ROUTES.format(port=web.port)) as plain:
+    async with an_instance(folder, JSON_ROUTES.format(port=web.port)) as plain:
         context = replace(plain.service.context, notifier=AppriseChannels())
-        house = replace(plain, service=replace(plain.service, context=context, pipeline=Pipeline(context)))
-        await house.finish(RED)
-        await house.drain()
-        (letter,) = (await house.dead_letters())["notifications"]
-        (attempt,) = house.rows("SELECT outcome, reason FROM attempts")
+        instance = replace(plain, service=replace(plain.service, context=context, pipeline=Pipeline(context)))
+        await instance.finish(RED)
+        await instance.drain()
+        (letter,) = (await instance.dead_letters())["notifications"]
+        (attempt,) = instance.rows("SELECT outcome, reason FROM attempts")
 
     reason = "web (json) answered 200, but did not take the message: 310000 keywords not in content, ***"
     assert (attempt, letter["reason"]) == (("dead", reason), reason)

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 from tests.support.databases import Database
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.postgres import Server, name_of
@@ -26,16 +26,16 @@ def shut(server: Server, database: Database) -> None:
 
 @pytest.mark.databases("postgres")
 async def test_every_page_and_answer_says_that_the_database_is_away(
-    house: House, server: Server, database: Database
+    instance: Instance, server: Server, database: Database
 ) -> None:
-    addresses = [filled_in(path, str(uuid4())) for method, path in routes(house) if method == "GET"]
-    await house.http.post("/login", data={"token": ADMIN_TOKEN})  # an operator who is logged in stays so
+    addresses = [filled_in(path, str(uuid4())) for method, path in routes(instance) if method == "GET"]
+    await instance.http.post("/login", data={"token": ADMIN_TOKEN})  # an operator who is logged in stays so
     shut(server, database)
 
     answers: dict[str, httpx.Response] = {}
     for address in addresses:
         if not address.startswith(NEEDS_NO_DATABASE) and "/link/" not in address:  # a forged token is not looked up
-            answers[address] = await house.http.get(address)
+            answers[address] = await instance.http.get(address)
 
     assert {address: answer.status_code for address, answer in answers.items() if answer.status_code != 503} == {}
     assert len(answers) > 5

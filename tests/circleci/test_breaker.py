@@ -34,7 +34,7 @@ class Log:
         self.lines.append((event, values))
 
 
-class House:
+class Instance:
     """A client whose other end does as the test says at the time."""
 
     def __init__(self, answer: Answers) -> None:
@@ -88,72 +88,72 @@ def status(code: int) -> Answers:
     [httpx.ReadTimeout("x"), httpx.ConnectTimeout("x"), httpx.ConnectError("x"), httpx.RemoteProtocolError("x")],
 )
 async def test_after_four_calls_without_an_answer_none_is_made_for_half_a_minute(error: Exception) -> None:
-    house = House(failing(error))
-    await house.ask_in_vain()
+    instance = Instance(failing(error))
+    await instance.ask_in_vain()
 
     with pytest.raises(Temporary, match=LEFT_ALONE) as refused:
-        await house.client.ask(ME, UserShape)
+        await instance.client.ask(ME, UserShape)
 
     asked = 8 if isinstance(error, httpx.RemoteProtocolError) else 4  # a GET goes out once more
-    assert (house.asked, refused.value.retry_after_s, house.is_open) == (asked, 30, 1)
-    house.clock.passes(29)
-    assert await house.ask() == LEFT_ALONE
-    assert house.asked == asked
+    assert (instance.asked, refused.value.retry_after_s, instance.is_open) == (asked, 30, 1)
+    instance.clock.passes(29)
+    assert await instance.ask() == LEFT_ALONE
+    assert instance.asked == asked
 
 
 async def test_one_trial_that_is_answered_closes_it() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain()
-    house.answer = well
-    house.clock.passes(30)
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain()
+    instance.answer = well
+    instance.clock.passes(30)
 
-    assert [await house.ask() for _ in range(3)] == ["", "", ""]
-    assert house.is_open == 0
+    assert [await instance.ask() for _ in range(3)] == ["", "", ""]
+    assert instance.is_open == 0
 
 
 async def test_one_trial_that_fails_keeps_it_open_for_as_long_again() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain()
-    house.clock.passes(30)
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain()
+    instance.clock.passes(30)
 
-    assert await house.ask() == "CircleCI did not answer in time"
-    assert await house.ask() == LEFT_ALONE
-    assert house.asked == 5
+    assert await instance.ask() == "CircleCI did not answer in time"
+    assert await instance.ask() == LEFT_ALONE
+    assert instance.asked == 5
 
 
 async def test_while_one_tries_the_others_do_not() -> None:
     gate = asyncio.Event()
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain()
-    house.clock.passes(30)
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain()
+    instance.clock.passes(30)
 
     async def slowly(_: httpx.Request) -> httpx.Response:
         await gate.wait()
         return ok(**ADA)
 
-    house.answer = slowly
-    house.reached.clear()
-    trial = asyncio.create_task(house.ask())
-    await house.reached.wait()
-    others = [await house.ask() for _ in range(5)]
+    instance.answer = slowly
+    instance.reached.clear()
+    trial = asyncio.create_task(instance.ask())
+    await instance.reached.wait()
+    others = [await instance.ask() for _ in range(5)]
     gate.set()
 
-    assert (others, await trial, house.asked) == ([LEFT_ALONE] * 5, "", 5)
+    assert (others, await trial, instance.asked) == ([LEFT_ALONE] * 5, "", 5)
 
 
 async def test_a_trial_that_its_asker_gives_up_makes_room_for_another() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain()
-    house.clock.passes(30)
-    house.answer = hanging
-    house.reached.clear()
-    trial = asyncio.create_task(house.ask())
-    await house.reached.wait()
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain()
+    instance.clock.passes(30)
+    instance.answer = hanging
+    instance.reached.clear()
+    trial = asyncio.create_task(instance.ask())
+    await instance.reached.wait()
     trial.cancel()
     await asyncio.wait({trial})
-    house.answer = well
+    instance.answer = well
 
-    assert await house.ask() == ""
+    assert await instance.ask() == ""
 
 
 async def hanging(_: httpx.Request) -> httpx.Response:
@@ -163,46 +163,46 @@ async def hanging(_: httpx.Request) -> httpx.Response:
 
 @pytest.mark.parametrize("code", [200, 401, 404, 429, 500, 503])
 async def test_any_answer_is_an_answer(code: int) -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
+    instance = Instance(failing(httpx.ReadTimeout("x")))
     for _ in range(3):
-        await house.ask_in_vain(3)
-        house.answer = status(code)
-        await house.ask()
-        house.clock.passes(3_600)
-        house.answer = failing(httpx.ReadTimeout("x"))
+        await instance.ask_in_vain(3)
+        instance.answer = status(code)
+        await instance.ask()
+        instance.clock.passes(3_600)
+        instance.answer = failing(httpx.ReadTimeout("x"))
 
-    assert (house.asked, house.is_open) == (12, 0)
+    assert (instance.asked, instance.is_open) == (12, 0)
 
 
 async def test_a_clock_that_is_set_back_keeps_it_open_for_no_longer() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain()
-    house.answer = well
-    house.clock.passes(-3_600)
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain()
+    instance.answer = well
+    instance.clock.passes(-3_600)
 
-    assert await house.ask() == ""
+    assert await instance.ask() == ""
 
 
 async def test_calls_that_stand_in_line_when_it_opens_are_not_made_one_after_the_other() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
+    instance = Instance(failing(httpx.ReadTimeout("x")))
 
-    troubles = await asyncio.gather(*(house.ask() for _ in range(40)))
+    troubles = await asyncio.gather(*(instance.ask() for _ in range(40)))
 
-    assert house.asked < 8
+    assert instance.asked < 8
     assert troubles.count(LEFT_ALONE) > 32
 
 
 async def test_opening_and_closing_are_logged_once() -> None:
-    house = House(failing(httpx.ReadTimeout("x")))
-    await house.ask_in_vain(20)
-    house.clock.passes(30)
-    await house.ask_in_vain(20)
-    house.answer = well
-    house.clock.passes(30)
+    instance = Instance(failing(httpx.ReadTimeout("x")))
+    await instance.ask_in_vain(20)
+    instance.clock.passes(30)
+    await instance.ask_in_vain(20)
+    instance.answer = well
+    instance.clock.passes(30)
     for _ in range(5):
-        await house.ask()
+        await instance.ask()
 
-    assert [line for line, _ in house.log.lines] == [
+    assert [line for line, _ in instance.log.lines] == [
         "CircleCI does not answer, so it is asked only now and then; messages go with less detail",
         "CircleCI answers again",
     ]
@@ -234,53 +234,53 @@ def test_only_a_call_that_had_its_time_counts_when_its_asker_gives_up() -> None:
 
 @pytest.mark.parametrize("code", [401, 403])
 async def test_refused_token_is_logged_once_in_some_minutes_with_the_setting(code: int) -> None:
-    house = House(status(code))
+    instance = Instance(status(code))
     for _ in range(20):
-        await house.ask()
-    house.clock.passes(299)
-    await house.ask()
-    told = list(house.log.lines)
-    house.clock.passes(1)
-    await house.ask()
+        await instance.ask()
+    instance.clock.passes(299)
+    await instance.ask()
+    told = list(instance.log.lines)
+    instance.clock.passes(1)
+    await instance.ask()
 
     [(line, values)] = told
     assert line == "CircleCI refuses the API token, so messages go without details"
     assert (values["status"], values["setting"]) == (code, "ROUNDSMAN_CIRCLECI_TOKEN")
     assert "put a valid personal token" in str(values["next_step"])
-    assert len(house.log.lines) == 2
-    assert TOKEN not in repr(house.log.lines)
+    assert len(instance.log.lines) == 2
+    assert TOKEN not in repr(instance.log.lines)
 
 
 async def test_other_refusals_are_no_news_about_the_token() -> None:
-    house = House(status(404))
+    instance = Instance(status(404))
     for code in (400, 404, 429, 500, 503):
-        house.answer = status(code)
-        await house.ask()
+        instance.answer = status(code)
+        await instance.ask()
 
-    assert house.log.lines == []
+    assert instance.log.lines == []
 
 
 # One question
 
 
 async def test_one_person_that_sixteen_ask_for_is_one_call() -> None:
-    house = House(well)
-    users = Users(CircleCIAPI(house.client), house.clock)
+    instance = Instance(well)
+    users = Users(CircleCIAPI(instance.client), instance.clock)
 
     found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)))
 
     assert found == [Actor(id="ada-id", login="ada", name="Ada Example")] * 16
-    assert house.asked == 1
+    assert instance.asked == 1
 
 
 async def test_one_person_that_circleci_does_not_tell_is_one_call_too() -> None:
-    house = House(status(404))
-    users = Users(CircleCIAPI(house.client), house.clock)
+    instance = Instance(status(404))
+    users = Users(CircleCIAPI(instance.client), instance.clock)
 
     found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)), return_exceptions=True)
 
     assert [type(error) for error in found] == [UnknownUser] * 16
-    assert house.asked == 1
+    assert instance.asked == 1
 
 
 async def test_an_asker_that_leaves_takes_no_answer_from_the_others() -> None:

@@ -52,7 +52,7 @@ class Wire:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
-class House:
+class Instance:
     """A CircleCI source with a fake other end."""
 
     def __init__(self, *answers: httpx.Response | Exception, token: str | None = TOKEN) -> None:
@@ -77,22 +77,22 @@ def ok(**body: object) -> httpx.Response:
 
 
 async def test_read_on_a_connection_that_was_just_closed_is_asked_again() -> None:
-    house = House(httpx.RemoteProtocolError("Server disconnected without sending a response."), ok(**ADA))
+    instance = Instance(httpx.RemoteProtocolError("Server disconnected without sending a response."), ok(**ADA))
 
-    assert (await house.circleci.me()).login == "ada"
+    assert (await instance.circleci.me()).login == "ada"
 
-    assert len(house.wire.asked) == 2
+    assert len(instance.wire.asked) == 2
 
 
 async def test_token_owner_is_asked_for_as_json_with_the_token() -> None:
-    house = House(ok(**ADA))
+    instance = Instance(ok(**ADA))
 
-    assert await house.circleci.me() == Actor(id="ada-id", login="ada", name="Ada Example")
+    assert await instance.circleci.me() == Actor(id="ada-id", login="ada", name="Ada Example")
 
-    [request] = house.wire.asked
+    [request] = instance.wire.asked
     assert str(request.url) == "https://ci.example.com/api/v2/me"
     assert request.headers["accept"] == "application/json"
-    await house.circleci.close()
+    await instance.circleci.close()
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ async def test_token_owner_is_asked_for_as_json_with_the_token() -> None:
     ],
 )
 async def test_a_slug_goes_into_the_path_segment_by_segment(slug: str, path: str) -> None:
-    house = House(ok(id="project-id"))
+    instance = Instance(ok(id="project-id"))
 
-    assert await house.circleci.project_id(slug) == "project-id"
+    assert await instance.circleci.project_id(slug) == "project-id"
 
-    assert house.wire.asked[0].url.raw_path.decode() == path
+    assert instance.wire.asked[0].url.raw_path.decode() == path
 
 
 @pytest.mark.parametrize(("user", "path"), [("a/b", "/api/v2/user/a%2Fb"), ("a%2Fb", "/api/v2/user/a%252Fb")])
@@ -120,12 +120,12 @@ def test_an_id_with_a_slash_stays_one_segment(user: str, path: str) -> None:
 
 @pytest.mark.parametrize("slug", ["gh/../../me", "gh/./x", "gh//x", ""])
 async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
-    house = House(ok(id="project-id"))
+    instance = Instance(ok(id="project-id"))
 
     with pytest.raises(Permanent, match="empty or made of dots"):
-        await house.circleci.project_id(slug)
+        await instance.circleci.project_id(slug)
 
-    assert not house.wire.asked
+    assert not instance.wire.asked
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
 )
 async def test_answer_that_a_retry_will_not_change_is_permanent(answer: httpx.Response, sentence: str) -> None:
     with pytest.raises(Permanent, match=sentence) as refused:
-        await House(answer).circleci.me()
+        await Instance(answer).circleci.me()
 
     assert TOKEN not in str(refused.value)
 
@@ -190,7 +190,7 @@ async def test_failure_that_may_pass_is_temporary(
     answer: httpx.Response | Exception, sentence: str, retry_after_s: float | None
 ) -> None:
     with pytest.raises(Temporary, match=sentence) as trouble:
-        await House(answer).circleci.me()
+        await Instance(answer).circleci.me()
 
     assert trouble.value.retry_after_s == retry_after_s
 
@@ -206,63 +206,63 @@ async def test_an_endless_answer_is_read_only_to_the_limit() -> None:
 
 
 async def test_every_call_is_counted_by_template_and_outcome() -> None:
-    house = House(ok(id="x"), httpx.Response(404), httpx.ReadTimeout("x"), httpx.ConnectError("x"))
+    instance = Instance(ok(id="x"), httpx.Response(404), httpx.ReadTimeout("x"), httpx.ConnectError("x"))
 
-    await house.circleci.project_id("gh/acme/shop")
+    await instance.circleci.project_id("gh/acme/shop")
     for _ in range(3):
         with pytest.raises((Permanent, Temporary)):
-            await house.circleci.project_id("gh/acme/shop")
+            await instance.circleci.project_id("gh/acme/shop")
 
     outcomes = ["200", "404", "timeout", "unreachable"]
-    assert [house.counted("calls_total", path="/project/{slug}", status=status) for status in outcomes] == [1] * 4
-    assert house.counted("call_seconds_count", path="/project/{slug}") == 4
+    assert [instance.counted("calls_total", path="/project/{slug}", status=status) for status in outcomes] == [1] * 4
+    assert instance.counted("call_seconds_count", path="/project/{slug}") == 4
 
 
 async def test_a_project_without_an_id_is_not_taken_for_one() -> None:
     with pytest.raises(Permanent, match="does not say the id of project gh/acme/shop"):
-        await House(ok()).circleci.project_id("gh/acme/shop")
+        await Instance(ok()).circleci.project_id("gh/acme/shop")
 
 
 async def test_without_a_token_nothing_is_asked() -> None:
-    house = House(ok(**ADA), token=None)
+    instance = Instance(ok(**ADA), token=None)
 
     with pytest.raises(Permanent, match="no ROUNDSMAN_CIRCLECI_TOKEN is set"):
-        await house.circleci.me()
+        await instance.circleci.me()
 
-    assert not house.wire.asked
-    await house.circleci.close()
+    assert not instance.wire.asked
+    await instance.circleci.close()
 
 
 @pytest.mark.parametrize("token", ["", " ", "two\nlines", "caf\u00e9", "nul\x00"])
 def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(BadConfig, match="ROUNDSMAN_CIRCLECI_TOKEN") as refused:
-        House(ok(), token=token)
+        Instance(ok(), token=token)
 
     assert token.strip() == "" or token not in str(refused.value)
 
 
 async def test_after_too_many_calls_all_calls_wait_and_are_counted() -> None:
-    house = House(httpx.Response(429, headers={"retry-after": "30"}), ok(**ADA))
+    instance = Instance(httpx.Response(429, headers={"retry-after": "30"}), ok(**ADA))
     with pytest.raises(Temporary):
-        await house.circleci.me()
+        await instance.circleci.me()
 
-    house.clock.passes(29)
+    instance.clock.passes(29)
     with pytest.raises(Temporary, match="asked us to call less often") as waiting:
-        await house.circleci.project_id("gh/acme/shop")
-    assert (waiting.value.retry_after_s, len(house.wire.asked)) == (1, 1)
-    assert house.counted("rate_limit_waits_total") == 1
+        await instance.circleci.project_id("gh/acme/shop")
+    assert (waiting.value.retry_after_s, len(instance.wire.asked)) == (1, 1)
+    assert instance.counted("rate_limit_waits_total") == 1
 
-    house.clock.passes(1)
-    assert (await house.circleci.me()).id == "ada-id"
+    instance.clock.passes(1)
+    assert (await instance.circleci.me()).id == "ada-id"
 
 
 async def test_a_limit_that_is_used_up_is_respected_before_a_429() -> None:
     spent = {"ratelimit-remaining": "0", "ratelimit-reset": "5"}
-    house = House(httpx.Response(200, json=ADA, headers=spent))
-    await house.circleci.me()
+    instance = Instance(httpx.Response(200, json=ADA, headers=spent))
+    await instance.circleci.me()
 
     with pytest.raises(Temporary) as waiting:
-        await house.circleci.me()
+        await instance.circleci.me()
 
     assert waiting.value.retry_after_s == 5
 
@@ -321,7 +321,7 @@ async def test_cancelled_call_is_counted_as_abandoned() -> None:
 @pytest.mark.parametrize("answer", [{}, {"items": None}, {"items": "none"}])
 async def test_a_list_without_items_is_not_taken_for_an_empty_one(answer: dict[str, object]) -> None:
     with pytest.raises(Permanent, match="CircleCI's answer to GET /webhook is not a list"):
-        await House(ok(**answer)).circleci.list_hooks("p1")
+        await Instance(ok(**answer)).circleci.list_hooks("p1")
 
 
 class Pages:

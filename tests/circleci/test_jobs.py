@@ -7,7 +7,7 @@ import pytest
 
 from service.circleci import reports
 from service.model import DetailKind, Event, Job, JobReport, MissingDetail, TestReport
-from tests.support.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, TESTS, WORKFLOW_PAGE, House
+from tests.support.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, TESTS, WORKFLOW_PAGE, Instance
 
 FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
 
@@ -24,11 +24,11 @@ FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
     ],
 )
 async def test_only_jobs_that_failed_are_looked_into(status: str, is_looked_into: bool) -> None:
-    house = House({"/workflow/w1/job": {"items": [{"name": "x", "status": status, "job_number": 1}]}})
+    instance = Instance({"/workflow/w1/job": {"items": [{"name": "x", "status": status, "job_number": 1}]}})
 
-    await house.enrich(DetailKind.JOBS)
+    await instance.enrich(DetailKind.JOBS)
 
-    assert ("/project/gh/acme/shop/job/1" in house.asked) is is_looked_into
+    assert ("/project/gh/acme/shop/job/1" in instance.asked) is is_looked_into
 
 
 NEEDS: dict[str, tuple[object, tuple[str, ...]]] = {
@@ -50,9 +50,9 @@ async def test_a_job_names_those_that_it_waits_for(told: str) -> None:
         *({"id": f"n{n}", "name": f"shard {n}", "status": "success"} for n in range(30)),
         {"id": "c", "name": "deploy", "status": "failed", "dependencies": dependencies},
     ]
-    house = House({"/workflow/w1/job": {"items": listed}})
+    instance = Instance({"/workflow/w1/job": {"items": listed}})
 
-    details = await house.enrich(DetailKind.JOBS)
+    details = await instance.enrich(DetailKind.JOBS)
 
     assert details.jobs is not None
     assert {job.name: job.needs for job in details.jobs if job.needs or job.name == "deploy"} == {"deploy": needs}
@@ -60,11 +60,11 @@ async def test_a_job_names_those_that_it_waits_for(told: str) -> None:
 
 async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
     failed = [{"name": "x", "status": "failed", "job_number": number} for number in range(12)]
-    house = House({"/workflow/w1/job": {"items": failed}})
+    instance = Instance({"/workflow/w1/job": {"items": failed}})
 
-    details = await house.enrich(DetailKind.JOBS)
+    details = await instance.enrich(DetailKind.JOBS)
 
-    assert len(house.asked) == 11
+    assert len(instance.asked) == 11
     assert details.jobs is not None
     assert len(details.jobs) == 12
 
@@ -72,9 +72,9 @@ async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
 async def test_jobs_that_are_not_looked_into_are_said_to_miss_their_tests() -> None:
     failed = [{"name": "x", "status": "failed", "job_number": number} for number in range(12)]
     found = {f"/project/gh/acme/shop/{number}/tests": TESTS for number in range(12)}
-    house = House({"/workflow/w1/job": {"items": failed}, **found})
+    instance = Instance({"/workflow/w1/job": {"items": failed}, **found})
 
-    details = await house.enrich(DetailKind.TESTS)
+    details = await instance.enrich(DetailKind.TESTS)
 
     [missing] = details.missing
     assert (missing.want, missing.reason) == (DetailKind.TESTS, "only 10 of 12 failed jobs were looked into")
@@ -82,11 +82,11 @@ async def test_jobs_that_are_not_looked_into_are_said_to_miss_their_tests() -> N
 
 
 async def test_a_job_event_asks_for_its_own_job_only() -> None:
-    house = House(GOOD)
+    instance = Instance(GOOD)
 
-    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS, event=JOB_EVENT)
+    details = await instance.enrich(DetailKind.JOBS, DetailKind.TESTS, event=JOB_EVENT)
 
-    assert sorted(house.asked) == ["/project/gh/acme/shop/7/tests", "/project/gh/acme/shop/job/7"]
+    assert sorted(instance.asked) == ["/project/gh/acme/shop/7/tests", "/project/gh/acme/shop/job/7"]
     assert details.jobs == (
         JobReport(
             name="unit",
@@ -101,12 +101,12 @@ async def test_a_job_event_asks_for_its_own_job_only() -> None:
 
 
 async def test_job_that_did_not_fail_is_reported_from_the_event_alone() -> None:
-    house = House(GOOD)
+    instance = Instance(GOOD)
     event = Event(**{**vars(JOB_EVENT), "status": "success", "job": Job(number=7, status="success")})
 
-    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS, event=event)
+    details = await instance.enrich(DetailKind.JOBS, DetailKind.TESTS, event=event)
 
-    assert house.asked == []
+    assert instance.asked == []
     assert details.jobs == (
         JobReport(name="(no name)", status="success", number=7, url=f"{WORKFLOW_PAGE}/jobs/7", duration_ms=900),
     )
@@ -115,7 +115,7 @@ async def test_job_that_did_not_fail_is_reported_from_the_event_alone() -> None:
 async def test_a_failed_job_without_a_number_cannot_be_looked_into() -> None:
     event = Event(**{**vars(JOB_EVENT), "job": Job(name="unit", status="failed")})
 
-    details = await House(GOOD).enrich(DetailKind.TESTS, event=event)
+    details = await Instance(GOOD).enrich(DetailKind.TESTS, event=event)
 
     assert [missing.reason for missing in details.missing] == ["the webhook did not say the number of job unit"]
 
@@ -123,31 +123,31 @@ async def test_a_failed_job_without_a_number_cannot_be_looked_into() -> None:
 async def test_failed_job_that_the_list_gives_no_number_is_the_lists_omission() -> None:
     listed = {"items": [{"id": "j1", "name": "unit", "status": "failed", "type": "build"}], "next_page_token": None}
 
-    details = await House({**GOOD, "/workflow/w1/job": listed}).enrich(DetailKind.JOBS)
+    details = await Instance({**GOOD, "/workflow/w1/job": listed}).enrich(DetailKind.JOBS)
 
     [missing] = details.missing
     assert missing.reason == "CircleCI's list of jobs did not say the number of job unit"
 
 
 async def test_a_page_address_that_is_no_web_address_is_not_passed_on() -> None:
-    house = House({**GOOD, "/project/gh/acme/shop/job/7": {"web_url": "javascript:alert(1)"}})
+    instance = Instance({**GOOD, "/project/gh/acme/shop/job/7": {"web_url": "javascript:alert(1)"}})
 
-    details = await house.enrich(DetailKind.JOBS, event=JOB_EVENT)
+    details = await instance.enrich(DetailKind.JOBS, event=JOB_EVENT)
 
     assert details.jobs is not None
     assert (details.jobs[0].url, details.jobs[0].duration_ms) == (f"{WORKFLOW_PAGE}/jobs/7", 900)
 
 
 async def test_test_results_that_come_late_are_worth_one_more_round() -> None:
-    house = House({**GOOD, "/project/gh/acme/shop/7/tests": {"items": [], "next_page_token": None}})
+    instance = Instance({**GOOD, "/project/gh/acme/shop/7/tests": {"items": [], "next_page_token": None}})
 
-    early = await house.enrich(DetailKind.TESTS)
+    early = await instance.enrich(DetailKind.TESTS)
     assert early.missing == (
         MissingDetail(want=DetailKind.TESTS, reason="no test results yet", is_final=False, retry_after_s=5),
     )
 
-    house.answers |= GOOD
-    late = await house.enrich(DetailKind.TESTS, known=early)
+    instance.answers |= GOOD
+    late = await instance.enrich(DetailKind.TESTS, known=early)
     assert late.missing == ()
     assert late.jobs is not None
     assert late.jobs[1].tests == REPORT
@@ -155,24 +155,24 @@ async def test_test_results_that_come_late_are_worth_one_more_round() -> None:
 
 async def test_a_job_whose_results_were_there_is_not_asked_again_for_the_sake_of_one_that_is_late() -> None:
     late = {"name": "late", "status": "failed", "job_number": 8}
-    house = House(
+    instance = Instance(
         {**GOOD, "/workflow/w1/job": {"items": [*FAILED, late]}, "/project/gh/acme/shop/8/tests": {"items": []}}
     )
-    early = await house.enrich(DetailKind.TESTS)
+    early = await instance.enrich(DetailKind.TESTS)
 
-    details = await house.enrich(DetailKind.TESTS, known=early)
+    details = await instance.enrich(DetailKind.TESTS, known=early)
 
-    assert house.asked == ["/project/gh/acme/shop/8/tests"]
+    assert instance.asked == ["/project/gh/acme/shop/8/tests"]
     assert details.jobs is not None
     assert [job.tests for job in details.jobs] == [REPORT, None]
     assert details.missing == ()
 
 
 async def test_a_job_that_still_has_no_test_results_stores_none() -> None:
-    house = House({**GOOD, "/project/gh/acme/shop/7/tests": {"items": []}})
-    early = await house.enrich(DetailKind.TESTS)
+    instance = Instance({**GOOD, "/project/gh/acme/shop/7/tests": {"items": []}})
+    early = await instance.enrich(DetailKind.TESTS)
 
-    late = await house.enrich(DetailKind.TESTS, known=early)
+    late = await instance.enrich(DetailKind.TESTS, known=early)
 
     assert late.missing == ()
     assert late.jobs is not None
@@ -186,7 +186,7 @@ async def report(*pages: Sequence[Mapping[str, object]], last: str | None = None
         return {"items": pages[min(number, len(pages) - 1)], "next_page_token": following}
 
     answering: Callable[[str], dict[str, object]] = answer
-    details = await House({**GOOD, "/project/gh/acme/shop/7/tests": answering}).enrich(
+    details = await Instance({**GOOD, "/project/gh/acme/shop/7/tests": answering}).enrich(
         DetailKind.TESTS, event=JOB_EVENT
     )
     assert details.jobs is not None
@@ -263,9 +263,9 @@ async def test_long_messages_of_failed_tests_are_cut() -> None:
 
 
 async def test_answers_of_the_wrong_shape_raise_nothing() -> None:
-    house = House({path: {"items": "none", "messages": 7, "vcs": [], "started_by": {}} for path in GOOD})
+    instance = Instance({path: {"items": "none", "messages": 7, "vcs": [], "started_by": {}} for path in GOOD})
 
-    details = await house.enrich(*ALL)
+    details = await instance.enrich(*ALL)
 
     assert (details.actor, details.vcs, details.jobs) == (None, None, None)
     assert {missing.want for missing in details.missing} == ALL

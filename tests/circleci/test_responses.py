@@ -17,7 +17,7 @@ from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
 from service.model import DetailKind
 from tests.circleci.test_client import ADA, Pages, client, ok
-from tests.support.circleci_fixture import GOOD, House
+from tests.support.circleci_fixture import GOOD, Instance
 from tests.support.raw_server import Script, answer, circleci_at, client_at, endless
 
 ME = Call(endpoint=ENDPOINTS["me"])
@@ -202,9 +202,9 @@ async def test_hooks_without_an_end_are_not_taken_for_all_there_are() -> None:
 
 
 async def test_workflow_with_too_many_jobs_reports_those_read_and_that_more_exist() -> None:
-    house = House({**GOOD, "/workflow/w1/job": {"items": [{"name": "n", "status": "success"}] * 1_500}})
+    instance = Instance({**GOOD, "/workflow/w1/job": {"items": [{"name": "n", "status": "success"}] * 1_500}})
 
-    details = await house.enrich(DetailKind.JOBS)
+    details = await instance.enrich(DetailKind.JOBS)
 
     assert details.jobs is not None
     assert len(details.jobs) == 1_000
@@ -214,9 +214,9 @@ async def test_workflow_with_too_many_jobs_reports_those_read_and_that_more_exis
 async def test_results_of_tests_that_are_all_called_differently_are_counted_as_few() -> None:
     results = [{"result": f"odd {number}"} for number in range(5_000)]
     tests = {"items": [*results, {"name": "t", "result": "failure"}]}
-    house = House({**GOOD, "/project/gh/acme/shop/7/tests": tests})
+    instance = Instance({**GOOD, "/project/gh/acme/shop/7/tests": tests})
 
-    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS)
+    details = await instance.enrich(DetailKind.JOBS, DetailKind.TESTS)
 
     assert details.jobs is not None
     report = details.jobs[1].tests
@@ -226,9 +226,9 @@ async def test_results_of_tests_that_are_all_called_differently_are_counted_as_f
 
 async def test_of_a_jobs_messages_the_first_twenty_are_kept() -> None:
     unit = {"messages": [{"message": f"number {number}"} for number in range(1_000)]}
-    house = House({**GOOD, "/project/gh/acme/shop/job/7": unit})
+    instance = Instance({**GOOD, "/project/gh/acme/shop/job/7": unit})
 
-    details = await house.enrich(DetailKind.JOBS)
+    details = await instance.enrich(DetailKind.JOBS)
 
     assert details.jobs is not None
     assert len(details.jobs[1].messages) == 20

@@ -6,7 +6,7 @@ from service.circleci.pull_requests import ValuesAnswer, page_url, pull_request_
 from service.circleci.webhook.payload import PipelineShape
 from service.model import DetailKind, PullRequest, WorkflowFacts
 from service.routing.decide import with_details
-from tests.support.circleci_fixture import EVENT, GOOD, House
+from tests.support.circleci_fixture import EVENT, GOOD, Instance
 
 SHOP = "https://github.com/acme/shop"
 WANTS = (DetailKind.ACTOR, DetailKind.VCS, DetailKind.WORKFLOW, DetailKind.PULL_REQUEST)
@@ -18,11 +18,13 @@ def vcs(**fields: object) -> dict[str, object]:
 
 async def test_the_facts_of_a_workflow_cost_no_call_beyond_the_actors() -> None:
     rerun = {"started_by": "u1", "auto_rerun_number": 2, "max_auto_reruns": 3, "tag": "setup"}
-    house = House({**GOOD, "/workflow/w1": rerun, "/pipeline/p1": vcs(review_id="7", review_url=f"{SHOP}/pull/7")})
+    instance = Instance(
+        {**GOOD, "/workflow/w1": rerun, "/pipeline/p1": vcs(review_id="7", review_url=f"{SHOP}/pull/7")}
+    )
 
-    details = await house.enrich(*WANTS)
+    details = await instance.enrich(*WANTS)
 
-    assert sorted(house.asked) == ["/pipeline/p1", "/user/u1", "/workflow/w1"]
+    assert sorted(instance.asked) == ["/pipeline/p1", "/user/u1", "/workflow/w1"]
     assert details.workflow == WorkflowFacts(auto_rerun_number=2, max_auto_reruns=3, is_setup=True)
     event = with_details(EVENT, details)
     assert (event.workflow.auto_rerun_number, event.workflow.max_auto_reruns, event.workflow.is_setup) == (2, 3, True)
@@ -30,37 +32,37 @@ async def test_the_facts_of_a_workflow_cost_no_call_beyond_the_actors() -> None:
 
 
 async def test_an_original_run_is_number_0() -> None:
-    house = House(GOOD)
+    instance = Instance(GOOD)
 
-    assert (await house.enrich(DetailKind.ACTOR)).workflow == WorkflowFacts()
-    assert (await house.enrich(DetailKind.WORKFLOW)).workflow == WorkflowFacts()
-    assert house.asked == ["/workflow/w1"]
+    assert (await instance.enrich(DetailKind.ACTOR)).workflow == WorkflowFacts()
+    assert (await instance.enrich(DetailKind.WORKFLOW)).workflow == WorkflowFacts()
+    assert instance.asked == ["/workflow/w1"]
 
 
 async def test_a_pull_request_is_looked_for_in_the_values_of_a_pipeline_that_names_none() -> None:
     values = {"pipeline.number": 204, "pipeline.event.github.pull_request.number": 12, "pipeline.git.repo_url": SHOP}
-    house = House({**GOOD, "/pipeline/p1/values": values})
+    instance = Instance({**GOOD, "/pipeline/p1/values": values})
 
-    details = await house.enrich(DetailKind.PULL_REQUEST)
+    details = await instance.enrich(DetailKind.PULL_REQUEST)
 
     assert details.pull_request == PullRequest(number=12, url=f"{SHOP}/pull/12")
-    assert (await house.enrich(DetailKind.PULL_REQUEST, known=details)).pull_request == details.pull_request
-    assert house.asked == []
+    assert (await instance.enrich(DetailKind.PULL_REQUEST, known=details)).pull_request == details.pull_request
+    assert instance.asked == []
 
 
 @pytest.mark.parametrize("answer", [400, 403, 404, 410, 500, 501, {}])
 async def test_values_that_are_not_to_be_had_mean_no_pull_request(answer: object) -> None:
-    house = House({**GOOD, "/pipeline/p1/values": answer})
+    instance = Instance({**GOOD, "/pipeline/p1/values": answer})
 
-    details = await house.enrich(DetailKind.PULL_REQUEST)
+    details = await instance.enrich(DetailKind.PULL_REQUEST)
 
     assert (details.pull_request, details.missing) == (PullRequest(), ())
 
 
 async def test_a_pull_request_is_asked_for_again_where_circleci_was_busy() -> None:
-    house = House({**GOOD, "/pipeline/p1/values": 503})
+    instance = Instance({**GOOD, "/pipeline/p1/values": 503})
 
-    details = await house.enrich(DetailKind.PULL_REQUEST)
+    details = await instance.enrich(DetailKind.PULL_REQUEST)
 
     assert details.pull_request is None
     assert details.may_improve

@@ -10,7 +10,7 @@ import pytest
 
 from service.clock import now_utc
 from service.errors import Permanent
-from tests.support.app_fixture import RED, Clock, a_house
+from tests.support.app_fixture import RED, Clock, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.databases import database_of
 from tests.year.invented import NEW_YEAR, arrivals, invent_year
@@ -37,12 +37,12 @@ Sent = list[tuple[str, str]]
 async def live(folder: Path, routes: str, *, seed: int = 3) -> Sent:
     """Live through posts with a real service; return what was sent, as channel and event."""
     clock = Clock(now=NEW_YEAR)
-    async with a_house(folder, routes, clock=clock) as house:
+    async with an_instance(folder, routes, clock=clock) as instance:
         for post in arrivals(invent_year(seed, projects=1, runs=16), seed, late=3):
-            await house.post(post)
-            await house.drain(minutes=5)
-        sent = house.rows("SELECT channel_label, topic FROM notifications WHERE sent_at IS NOT NULL")
-        assert len(house.channels.took) == len(sent)
+            await instance.post(post)
+            await instance.drain(minutes=5)
+        sent = instance.rows("SELECT channel_label, topic FROM notifications WHERE sent_at IS NOT NULL")
+        assert len(instance.channels.took) == len(sent)
         return sorted(sent)
 
 
@@ -151,13 +151,13 @@ digests:
 async def live_hours(folder: Path, routes: str) -> None:
     """Live through a break and its end of which one channel takes nothing, some hours ago."""
     clock = Clock(now=now_utc() - HOURS)
-    async with a_house(folder, routes, clock=clock) as house:
-        house.channels.plan["crew (json)"] = [Permanent("crew (json) answered 404")]
+    async with an_instance(folder, routes, clock=clock) as instance:
+        instance.channels.plan["crew (json)"] = [Permanent("crew (json) answered 404")]
         for number, status in enumerate(("failed", "success")):
             run = replace(RED, status=status, number=700 + number, pushed_at=clock.now - timedelta(minutes=10))
-            await house.finish(run)
-            await house.drain(minutes=50)
-        assert house.channels.told == ["web (json)", "web (json)"]
+            await instance.finish(run)
+            await instance.drain(minutes=50)
+        assert instance.channels.told == ["web (json)", "web (json)"]
 
 
 @pytest.mark.long

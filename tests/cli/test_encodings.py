@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import RED, RED_TO_WEB, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, an_instance, environ
 from tests.support.databases import database_of
 from tests.support.long_cases import first_and_long
 from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
@@ -71,12 +71,12 @@ def told(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 
 async def _serve_until_stopped(folder: Path) -> Told:
-    async with a_house(folder, ROUTES) as house:
+    async with an_instance(folder, ROUTES) as instance:
         red = workflow_completed(RED)
         red["pipeline"]["vcs"]["branch"] = ROCKET
-        event = await house.post(red)
-        await house.drain()
-        [notification] = (await house.show(event))["notifications"]
+        event = await instance.post(red)
+        await instance.drain()
+        [notification] = (await instance.show(event))["notifications"]
         return Told(folder=folder, event=event, notification=notification["id"])
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, workflow_completed
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.cli_runner import Terminal
 from tests.support.sample_history import NOWHERE, Past, operator, past
 
@@ -89,12 +89,12 @@ def test_page_prints_the_cursor_of_the_next(operator: Terminal) -> None:
     assert (len(first.lines), len(second.lines)) == (4, 2)
 
 
-async def test_news_that_repeats_is_listed_as_the_same(house: House, terminal: Terminal) -> None:
+async def test_news_that_repeats_is_listed_as_the_same(instance: Instance, terminal: Terminal) -> None:
     for payload in cancellation_storm(replace(RED, status="canceled")):
-        await house.post(payload)
-    await house.finish(replace(RED, number=4_711))
-    await house.drain()
-    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+        await instance.post(payload)
+    await instance.finish(replace(RED, number=4_711))
+    await instance.drain()
+    terminal.set(ROUNDSMAN_DATABASE_URL=instance.settings.database_url)
 
     listed = await asyncio.to_thread(terminal.run, "events", "list", "--status", "canceled")
 

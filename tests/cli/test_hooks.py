@@ -15,7 +15,7 @@ from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.operations.hooks.test_hook_addresses import PRIVATE, THIS_MACHINE
-from tests.support.app_fixture import RED, SECRET, TOKEN, Clock, a_house
+from tests.support.app_fixture import RED, SECRET, TOKEN, Clock, an_instance
 from tests.support.cli_runner import Terminal, served
 from tests.support.long_cases import few_and_long
 
@@ -272,9 +272,9 @@ def lately(admin: Terminal) -> None:
     migrate(f"sqlite:///{admin.folder / 'roundsman.db'}")
 
     async def post() -> None:
-        async with a_house(admin.folder, RECEIVERS + HOOKS, clock=Clock(now=datetime.now(UTC))) as house:
-            await house.post(workflow_completed(RED) | {"happened_at": datetime.now(UTC).isoformat()})
-            await house.drain()
+        async with an_instance(admin.folder, RECEIVERS + HOOKS, clock=Clock(now=datetime.now(UTC))) as instance:
+            await instance.post(workflow_completed(RED) | {"happened_at": datetime.now(UTC).isoformat()})
+            await instance.drain()
 
     asyncio.run(post())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.app_fixture import RED, RED_TO_WEB, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, an_instance, environ
 from tests.support.cli_runner import Terminal
 from tests.support.sample_history import NOWHERE, Past, operator, past
 from tests.support.terminal_screens import on_screen
@@ -138,6 +138,6 @@ def test_the_take_of_another_is_replaced_when_the_person_says_so(
 
 
 async def _break(folder: Path) -> None:
-    async with a_house(folder) as house:
-        await house.finish(RED)
-        await house.drain()
+    async with an_instance(folder) as instance:
+        await instance.finish(RED)
+        await instance.drain()

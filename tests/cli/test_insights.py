@@ -18,7 +18,7 @@ from service.pipeline.fetching.ask_projects import AskedProjects, ask_projects
 from service.testing import sample_runs
 from service.testing.fake_circleci.insights_routes import flaky_row
 from tests.cli.test_completion import complete
-from tests.support.app_fixture import RED, Clock, House, a_house
+from tests.support.app_fixture import RED, Clock, Instance, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.pages_fixture import text
 from tests.support.terminal_screens import on_screen
@@ -30,8 +30,8 @@ YAML = "receivers:\n  web: {channels: [json://web.example.com]}\nroutes:\n  - {r
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder) as opened:
         await opened.finish(RED)
         await opened.drain()
         opened.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test="test_clock", times=3)]
@@ -39,15 +39,15 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield opened
 
 
-async def read(house: House, **asked: str) -> Any:
-    response = await house.http.get(API, params=asked)
+async def read(instance: Instance, **asked: str) -> Any:
+    response = await instance.http.get(API, params=asked)
     assert response.status_code == 200, response.text
     return response.json()
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_each_workflow_has_both_figures_apart(house: House) -> None:
-    found = await read(house, project=PROJECT)
+async def test_each_workflow_has_both_figures_apart(instance: Instance) -> None:
+    found = await read(instance, project=PROJECT)
 
     [workflow], [test], [project] = found["workflows"], found["flaky_tests"], found["projects"]
     assert workflow["workflow"] == RED.workflow
@@ -63,66 +63,66 @@ async def test_each_workflow_has_both_figures_apart(house: House) -> None:
     }
     assert set(found["sources"]) == {"circleci", "ours"}
     assert found["workflow"] is None
-    assert (await read(house))["workflows"] == found["workflows"]
+    assert (await read(instance))["workflows"] == found["workflows"]
 
 
 @pytest.mark.long
-async def test_workflow_of_a_project_is_told_more_of_and_unknown_ones_are_refused(house: House) -> None:
-    house.pretend.insights.has_job_runs = False
+async def test_workflow_of_a_project_is_told_more_of_and_unknown_ones_are_refused(instance: Instance) -> None:
+    instance.pretend.insights.has_job_runs = False
     kept = []
     for _ in range(2):
-        house.clock.tick(days=1, minutes=1)
-        await ask_insights(house.service.context)
-        kept.append((await read(house, project="acme/web", workflow=RED.workflow))["workflow"]["slowest"]["job"])
+        instance.clock.tick(days=1, minutes=1)
+        await ask_insights(instance.service.context)
+        kept.append((await read(instance, project="acme/web", workflow=RED.workflow))["workflow"]["slowest"]["job"])
 
-    found = await read(house, project="acme/web", workflow=RED.workflow)
-    unknown = await read(house, project="acme/wbe")
-    refused = await house.http.get(API, params={"branch": "main"})
+    found = await read(instance, project="acme/web", workflow=RED.workflow)
+    unknown = await read(instance, project="acme/wbe")
+    refused = await instance.http.get(API, params={"branch": "main"})
 
     assert kept == ["unit-tests", None]
     assert "404" in found["workflow"]["slowest"]["reason"]
     assert (unknown["workflows"], "did you mean acme/web" in unknown["unknown"]) == ([], True)
     assert refused.status_code == 400
-    assert (await read(house, workflow="none"))["workflows"] == []
+    assert (await read(instance, workflow="none"))["workflows"] == []
 
 
 @pytest.mark.long
-async def test_branch_that_circleci_lists_no_more_is_told_and_no_longer_suggested(house: House) -> None:
-    await house.finish(replace(RED, branch="topic", number=901))
-    await house.drain()
-    house.pretend.deleted_branches.add("topic")
-    before = await suggested(house)
-    house.clock.tick(days=4)
-    await ask_insights(house.service.context)
-    calls = len(house.pretend.calls)
+async def test_branch_that_circleci_lists_no_more_is_told_and_no_longer_suggested(instance: Instance) -> None:
+    await instance.finish(replace(RED, branch="topic", number=901))
+    await instance.drain()
+    instance.pretend.deleted_branches.add("topic")
+    before = await suggested(instance)
+    instance.clock.tick(days=4)
+    await ask_insights(instance.service.context)
+    calls = len(instance.pretend.calls)
 
-    found = await read(house, project=PROJECT)
-    pages = [text(await house.http.get(path)) for path in (BRANCH, "/projects/acme/web")]
-    after = await suggested(house)
-    await ask_projects(house.service.context, AskedProjects())
+    found = await read(instance, project=PROJECT)
+    pages = [text(await instance.http.get(path)) for path in (BRANCH, "/projects/acme/web")]
+    after = await suggested(instance)
+    await ask_projects(instance.service.context, AskedProjects())
 
     [project] = found["projects"]
     assert [one["branch"] for one in project["branches"]["gone"]] == ["topic"]
     assert "CircleCI lists this branch no more" in pages[0]
     assert "topic (CircleCI lists it no more)" in pages[1]
     assert ("topic" in before, "topic" in after) == (True, False)
-    assert [one.path for one in house.pretend.calls[calls:] if one.path.endswith("/branches")] == []
-    assert house.rows("SELECT closed_because FROM incidents WHERE closed_because IS NOT NULL") == [("expired",)]
+    assert [one.path for one in instance.pretend.calls[calls:] if one.path.endswith("/branches")] == []
+    assert instance.rows("SELECT closed_because FROM incidents WHERE closed_because IS NOT NULL") == [("expired",)]
 
 
-async def suggested(house: House) -> list[str]:
-    return await house.service.context.store.snapshot(suggest_branches, PROJECT)
+async def suggested(instance: Instance) -> list[str]:
+    return await instance.service.context.store.snapshot(suggest_branches, PROJECT)
 
 
 @pytest.mark.long
-async def test_names_that_circleci_alone_knows_are_suggested(house: House) -> None:
-    house.pretend.run_finished(replace(RED, branch="release/9", number=902))
-    house.clock.tick(days=1, minutes=1)
-    await ask_insights(house.service.context)
+async def test_names_that_circleci_alone_knows_are_suggested(instance: Instance) -> None:
+    instance.pretend.run_finished(replace(RED, branch="release/9", number=902))
+    instance.clock.tick(days=1, minutes=1)
+    await ask_insights(instance.service.context)
 
-    branches = await house.service.context.store.snapshot(suggest_branches)
-    projects = await house.service.context.store.snapshot(suggest_projects)
-    pages = [(await house.http.get(path)).text for path in ("/tests?project=acme/web", "/incidents", "/builds")]
+    branches = await instance.service.context.store.snapshot(suggest_branches)
+    projects = await instance.service.context.store.snapshot(suggest_projects)
+    pages = [(await instance.http.get(path)).text for path in ("/tests?project=acme/web", "/incidents", "/builds")]
 
     assert branches == ["main", "release/9"]
     assert "gh/acme/shop-api" in projects
@@ -131,15 +131,15 @@ async def test_names_that_circleci_alone_knows_are_suggested(house: House) -> No
 
 
 @pytest.mark.long
-async def test_flaky_tests_say_which_source_calls_them_so(house: House) -> None:
+async def test_flaky_tests_say_which_source_calls_them_so(instance: Instance) -> None:
     [failed, *_] = [test for job in RED.jobs for test in job.tests if test.result == "failure"]
     rows = [flaky_row(RED, job, test=failed.name, times=9) for job in RED.jobs if failed in job.tests]
-    house.pretend.insights.flaky += rows
-    house.clock.tick(days=1, minutes=1)
-    await ask_insights(house.service.context)
+    instance.pretend.insights.flaky += rows
+    instance.clock.tick(days=1, minutes=1)
+    await ask_insights(instance.service.context)
 
-    page = text(await house.http.get("/tests"))
-    both = {one["test"]: one["ours"] for one in (await house.http.get("/tests.json")).json()["circleci"]["tests"]}
+    page = text(await instance.http.get("/tests"))
+    both = {one["test"]: one["ours"] for one in (await instance.http.get("/tests.json")).json()["circleci"]["tests"]}
 
     assert f"{failed.name} of {rows[0]['job_name']} in gh/acme/web: flaked 9 times; by our own results" in page
     assert "flaked 3 times; our own results do not call it flaky" in page
@@ -152,17 +152,17 @@ def at_terminal(terminal: Terminal, *, asks: bool = True) -> None:
     migrate(f"sqlite:///{terminal.folder / 'roundsman.db'}")
 
     async def fill() -> None:
-        async with a_house(terminal.folder, YAML, clock=Clock(now=datetime.now(UTC))) as house:
+        async with an_instance(terminal.folder, YAML, clock=Clock(now=datetime.now(UTC))) as instance:
             run = sample_runs.web_main_red(datetime.now(UTC).date() - timedelta(days=1))
-            await house.finish(run)
-            await house.drain()
-            house.pretend.insights.flaky = [flaky_row(run, run.jobs[0], test="test_" + "clock" * 20, times=3)]
+            await instance.finish(run)
+            await instance.drain()
+            instance.pretend.insights.flaky = [flaky_row(run, run.jobs[0], test="test_" + "clock" * 20, times=3)]
             if asks:
-                await ask_insights(house.service.context)
+                await ask_insights(instance.service.context)
 
     asyncio.run(fill())
     terminal.configure(YAML)
-    terminal.run("version")  # after it nothing that the house logged is left to read
+    terminal.run("version")  # after it nothing that the instance logged is left to read
 
 
 @pytest.mark.long

@@ -15,10 +15,10 @@ from rich.cells import cell_len
 
 from service.text import JOINERS
 from tests.cli.test_encodings import DRIVER
-from tests.support.app_fixture import NINE, RED_TO_WEB, a_house, environ
+from tests.support.app_fixture import NINE, RED_TO_WEB, an_instance, environ
 from tests.support.long_cases import first_and_long
 from tests.support.longest_history import fill
-from tests.support.pages_fixture import House
+from tests.support.pages_fixture import Instance
 from tests.support.processes import ENDS_WITHIN_S
 from tests.support.terminal_screens import Screen, on_screen
 
@@ -67,9 +67,9 @@ def lived(migrated: Path, tmp_path_factory: pytest.TempPathFactory, is_long: boo
     shutil.copy(migrated, folder / "roundsman.db")
 
     async def live() -> Sequence[str]:
-        async with a_house(folder, ROUTES) as house:
-            context = house.service.context
-            history = await fill(House(store=context.store, jobs=context.jobs, now=NINE))
+        async with an_instance(folder, ROUTES) as instance:
+            context = instance.service.context
+            history = await fill(Instance(store=context.store, jobs=context.jobs, now=NINE))
             return history.events
 
     return Lived(folder=folder, events=[str(one) for one in asyncio.run(live())], is_long=is_long)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app_fixture import RED, RED_TO_WEB, Clock, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Clock, an_instance
 from tests.support.cli_runner import Terminal
 
 NAME = "test_expired_voucher_is_refused"
@@ -34,9 +34,9 @@ def operator(lived: Path, terminal: Terminal) -> Terminal:
 
 async def _live(folder: Path) -> None:
     now = datetime.now(UTC)
-    async with a_house(folder, RED_TO_WEB, clock=Clock(now=now)) as house:
-        await house.finish(replace(RED, pushed_at=now - timedelta(hours=1)))
-        await house.drain()
+    async with an_instance(folder, RED_TO_WEB, clock=Clock(now=now)) as instance:
+        await instance.finish(replace(RED, pushed_at=now - timedelta(hours=1)))
+        await instance.drain()
 
 
 def test_tests_are_listed(operator: Terminal) -> None:

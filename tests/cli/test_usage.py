@@ -17,7 +17,7 @@ from service.testing.fake_circleci.organization import ADA, ORG_ID, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.testing.fake_circleci.usage_routes import usage_line
-from tests.support.app_fixture import TOKEN, Clock, a_house
+from tests.support.app_fixture import TOKEN, Clock, an_instance
 from tests.support.cli_runner import Terminal, served
 
 YAML = "receivers:\n  web:\n    channels: [json://web.example.com]\nroutes:\n  - receiver: web\n"
@@ -67,13 +67,13 @@ def test_credits_are_told_by_project_with_what_failed_and_reruns_cost(admin: Ter
 @pytest.mark.long
 def test_runs_on_record_say_what_a_rerun_is_and_name_the_project(admin: Terminal) -> None:
     async def post() -> None:
-        async with a_house(admin.folder, YAML, clock=Clock(now=datetime.now(UTC))) as house:
+        async with an_instance(admin.folder, YAML, clock=Clock(now=datetime.now(UTC))) as instance:
             for run in (FLAKY, RERUN):
-                await house.post(workflow_completed(run))
-            await house.drain()
+                await instance.post(workflow_completed(run))
+            await instance.drain()
 
     asyncio.run(post())
-    admin.run("version")  # after it nothing that the house logged is left to read
+    admin.run("version")  # after it nothing that the instance logged is left to read
     report = usage(admin, "--json").json
 
     [api, web] = report["items"]

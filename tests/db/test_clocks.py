@@ -12,7 +12,7 @@ from service.clock import DatabaseClock, now_utc
 from service.errors import Temporary
 from service.queue.embedded import EmbeddedQueue
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.fake_servers import Answer
 from tests.support.queue_fixture import Watched
 from tests.support.two_instances import Twins, twins
@@ -116,52 +116,52 @@ async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
 
 
 @pytest.mark.long
-async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:
-    house.channels.plan["web (json)"] = [AWAY]
-    await house.finish(RED)
-    await house.drain()
-    await house.drain(days=1)
-    await house.service.pipeline.sweep()
-    await house.drain(minutes=5)
+async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [AWAY]
+    await instance.finish(RED)
+    await instance.drain()
+    await instance.drain(days=1)
+    await instance.service.pipeline.sweep()
+    await instance.drain(minutes=5)
 
-    assert len(house.channels.tried) == 2
-    assert house.channels.told == ["web (json)"]
+    assert len(instance.channels.tried) == 2
+    assert instance.channels.told == ["web (json)"]
 
 
 @pytest.mark.long
-async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(house: House) -> None:
-    house.channels.plan["web (json)"] = [AWAY]
-    await house.finish(RED)
-    await house.drain()
-    await house.drain(hours=-1)
-    await house.finish(OTHER)
-    await house.drain()
-    told_meanwhile = len(house.channels.told)
-    await house.drain(hours=1, seconds=5)
+async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [AWAY]
+    await instance.finish(RED)
+    await instance.drain()
+    await instance.drain(hours=-1)
+    await instance.finish(OTHER)
+    await instance.drain()
+    told_meanwhile = len(instance.channels.told)
+    await instance.drain(hours=1, seconds=5)
 
     assert told_meanwhile == 1
-    assert len(house.channels.told) == 2
+    assert len(instance.channels.told) == 2
 
 
-async def test_delivery_kept_before_a_clock_was_set_back_is_told_at_once(house: House) -> None:
-    await house.finish(RED)
-    await house.drain(hours=-1)
-    told_meanwhile = list(house.channels.told)
-    await house.drain(hours=1)
+async def test_delivery_kept_before_a_clock_was_set_back_is_told_at_once(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain(hours=-1)
+    told_meanwhile = list(instance.channels.told)
+    await instance.drain(hours=1)
 
-    assert (told_meanwhile, house.channels.told) == (["web (json)"], ["web (json)"])
+    assert (told_meanwhile, instance.channels.told) == (["web (json)"], ["web (json)"])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])
-async def test_clock_jump_causes_no_busy_loop(house: House, jump: timedelta) -> None:
-    await house.finish(RED)
-    await house.drain()
-    house.clock.now += jump
-    table, ticks = Watched(house.service.context.store), asyncio.Semaphore(0)
-    jobs = EmbeddedQueue(table, clock=house.clock)
+async def test_clock_jump_causes_no_busy_loop(instance: Instance, jump: timedelta) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    instance.clock.now += jump
+    table, ticks = Watched(instance.service.context.store), asyncio.Semaphore(0)
+    jobs = EmbeddedQueue(table, clock=instance.clock)
     jobs.schedule(0.01, _releasing(ticks))
-    running = asyncio.create_task(jobs.run(house.service.pipeline.handlers, house.service.pipeline.failed))
+    running = asyncio.create_task(jobs.run(instance.service.pipeline.handlers, instance.service.pipeline.failed))
     for _ in range(20):
         await ticks.acquire()
     jobs.stop()

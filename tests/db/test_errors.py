@@ -18,7 +18,7 @@ from service.errors import BadConfig, RoundsmanError, Temporary
 from service.store.events import event_search
 from service.store.events.filters import Search
 from service.testing.fake_circleci.payloads import job_completed, workflow_completed
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.databases import Database
 
 PASSES = ("08006", "25006", "40001", "40P01", "53100", "53300", "55P03", "57014", "57P01", "57P03", "58030")
@@ -60,21 +60,21 @@ def test_words_for_a_full_disk_and_a_read_only_database_are_the_same_everywhere(
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_read_only_database_says_so(house: House, database: Database) -> None:
+async def test_a_read_only_database_says_so(instance: Instance, database: Database) -> None:
     if database.url.startswith("sqlite"):
-        await house.tell_the_writers("PRAGMA query_only=1")
+        await instance.tell_the_writers("PRAGMA query_only=1")
     else:
         name = database.url.rpartition("/")[2]
         database.change(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
-    response = await house.send(b"{}")
+    response = await instance.send(b"{}")
 
     assert response.status_code == 503
     assert "read-only" in response.json()["error"]
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_key_of_any_length_is_judged(house: House) -> None:
+async def test_a_key_of_any_length_is_judged(instance: Instance) -> None:
     letters = [chr(0x20000 + n) for n in os.urandom(1000)]  # four bytes each, and random: no index can pack them
     payload = job_completed(RED, RED.jobs[0])
     payload["job"] |= {"id": "".join(letters[:500]), "status": "".join(letters[500:])}
@@ -82,24 +82,24 @@ async def test_a_key_of_any_length_is_judged(house: House) -> None:
 
     other = workflow_completed(RED)
     other["workflow"] |= {"id": "".join(letters[:500]), "name": "".join(letters[:500])}
-    ids = [await house.post(payload), await house.post(other)]
-    await house.drain()
+    ids = [await instance.post(payload), await instance.post(other)]
+    await instance.drain()
 
-    assert [(await house.show(one))["delivery"]["state"] for one in ids] == ["settled", "settled"]
-    assert not (await house.dead_letters())["deliveries"]
+    assert [(await instance.show(one))["delivery"]["state"] for one in ids] == ["settled", "settled"]
+    assert not (await instance.dead_letters())["deliveries"]
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_refused_statement_is_counted_and_ends_as_a_dead_letter(house: House) -> None:
-    delivery = await house.post(workflow_completed(RED))
-    house.change("DROP TABLE names")
+async def test_refused_statement_is_counted_and_ends_as_a_dead_letter(instance: Instance) -> None:
+    delivery = await instance.post(workflow_completed(RED))
+    instance.change("DROP TABLE names")
     for _ in range(10):
-        await house.drain(minutes=15)
+        await instance.drain(minutes=15)
 
-    [dead] = (await house.dead_letters())["deliveries"]
+    [dead] = (await instance.dead_letters())["deliveries"]
     assert (dead["id"], dead["failures"]) == (delivery, 5)
-    assert house.jobs() == []
+    assert instance.jobs() == []
 
 
 def fails_for_content(database: Database, table: str) -> None:
@@ -113,30 +113,30 @@ def fails_for_content(database: Database, table: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_temporary_error_that_lasts_is_counted_too(house: House, database: Database) -> None:
+async def test_temporary_error_that_lasts_is_counted_too(instance: Instance, database: Database) -> None:
     fails_for_content(database, "events")
-    delivery = await house.post(workflow_completed(RED))
-    await house.drain()
-    house.change("UPDATE deliveries SET put_offs = put_offs + 145")
+    delivery = await instance.post(workflow_completed(RED))
+    await instance.drain()
+    instance.change("UPDATE deliveries SET put_offs = put_offs + 145")
     for _ in range(10):
-        await house.drain(minutes=15)
+        await instance.drain(minutes=15)
 
-    [dead] = (await house.dead_letters())["deliveries"]
+    [dead] = (await instance.dead_letters())["deliveries"]
     assert dead["id"] == delivery
     assert dead["failures"] == 0
     assert "it takes too long" in dead["reason"]
-    assert house.jobs() == []
+    assert instance.jobs() == []
 
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: House, database: Database) -> None:
+async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(instance: Instance, database: Database) -> None:
     fails_for_content(database, "details")
-    delivery = await house.post(workflow_completed(RED))
+    delivery = await instance.post(workflow_completed(RED))
     for _ in range(3):
-        await house.drain(minutes=1)
+        await instance.drain(minutes=1)
 
-    shown = await house.show(delivery)
+    shown = await instance.show(delivery)
     assert [one["state"] for one in shown["notifications"]] == ["sent"]
 
 
@@ -202,12 +202,12 @@ async def expect_values_as_written(database: Database) -> None:
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2010-12-31"])
-async def test_a_time_that_no_build_has_is_none(house: House, time: str) -> None:
-    delivery = await house.post(workflow_completed(RED) | {"happened_at": time})
-    await house.drain()
+async def test_a_time_that_no_build_has_is_none(instance: Instance, time: str) -> None:
+    delivery = await instance.post(workflow_completed(RED) | {"happened_at": time})
+    await instance.drain()
 
-    assert (await house.show(delivery))["happened_at"] == "2026-03-02T09:30:00.000Z"
-    assert (await house.http.get("/api/v1/events")).status_code == 200
+    assert (await instance.show(delivery))["happened_at"] == "2026-03-02T09:30:00.000Z"
+    assert (await instance.http.get("/api/v1/events")).status_code == 200
 
 
 @pytest.mark.long

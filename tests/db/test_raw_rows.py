@@ -9,21 +9,21 @@ from sqlalchemy import select, update
 from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, tracks
 from service.store.runs.tracks import StoredTrack, to_stored
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as house:
-        await house.finish(RED)
-        await house.drain()
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        yield instance
 
 
-async def test_a_row_is_converted_once_and_again_when_it_has_changed(house: House) -> None:
-    raw, store = RawRows([*tracks.c], to_stored, kept=10), house.service.context.store
+async def test_a_row_is_converted_once_and_again_when_it_has_changed(instance: Instance) -> None:
+    raw, store = RawRows([*tracks.c], to_stored, kept=10), instance.service.context.store
 
     def read(transaction: Transaction) -> list[StoredTrack]:
         return raw.read(transaction, select(*raw.columns))

@@ -18,7 +18,7 @@ from service.model import Color, Event, EventKind, RunState, Transition
 from service.model import Workflow as EventWorkflow
 from service.testing.fake_circleci.organization import Run
 from service.web.server.server import listen, listener_url, serving
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.fake_servers import free_port
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -31,18 +31,18 @@ Labels = dict[str, str]
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as opened:
         yield opened
 
 
-async def scrape(house: House, token: str | None = READ_TOKEN) -> httpx.Response:
-    async with house.stranger() as client:
+async def scrape(instance: Instance, token: str | None = READ_TOKEN) -> httpx.Response:
+    async with instance.stranger() as client:
         return await client.get("/metrics", headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
-async def samples(house: House, name: str) -> list[tuple[Labels, float]]:
-    return parsed((await scrape(house)).text, name)
+async def samples(instance: Instance, name: str) -> list[tuple[Labels, float]]:
+    return parsed((await scrape(instance)).text, name)
 
 
 def parsed(text: str, name: str) -> list[tuple[Labels, float]]:
@@ -50,18 +50,18 @@ def parsed(text: str, name: str) -> list[tuple[Labels, float]]:
     return [(one.labels, one.value) for family in families for one in family.samples if one.name == name]
 
 
-async def finish(house: House, *runs: Run) -> None:
+async def finish(instance: Instance, *runs: Run) -> None:
     for run in runs:
-        await house.finish(run)
-        await house.drain()
+        await instance.finish(run)
+        await instance.drain()
 
 
 @pytest.mark.long
-async def test_builds_are_shown_with_a_credential_alone(house: House) -> None:
-    await finish(house, RED)
+async def test_builds_are_shown_with_a_credential_alone(instance: Instance) -> None:
+    await finish(instance, RED)
 
-    bare, wrong = await scrape(house, None), await scrape(house, "wrong")
-    shown = [await scrape(house, token) for token in (READ_TOKEN, ADMIN_TOKEN)]
+    bare, wrong = await scrape(instance, None), await scrape(instance, "wrong")
+    shown = [await scrape(instance, token) for token in (READ_TOKEN, ADMIN_TOKEN)]
 
     assert (bare.status_code, wrong.status_code) == (200, 401)
     assert "roundsman_deliveries_total" in bare.text
@@ -72,29 +72,29 @@ async def test_builds_are_shown_with_a_credential_alone(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_runs_are_counted_by_result_and_duration(house: House) -> None:
-    await finish(house, RED, RED, GREEN)
+async def test_runs_are_counted_by_result_and_duration(instance: Instance) -> None:
+    await finish(instance, RED, RED, GREEN)
 
-    results = {labels["result"]: value for labels, value in await samples(house, "roundsman_workflow_runs_total")}
-    [(labels, count)] = await samples(house, "roundsman_workflow_duration_seconds_count")
+    results = {labels["result"]: value for labels, value in await samples(instance, "roundsman_workflow_runs_total")}
+    [(labels, count)] = await samples(instance, "roundsman_workflow_duration_seconds_count")
 
     assert results == {"success": 1, "failed": 1}
     assert (labels, count) == (MAIN, 2)
 
 
 @pytest.mark.long
-async def test_other_branches_have_no_series(house: House) -> None:
-    await finish(house, replace(RED, branch="feature/x"))
+async def test_other_branches_have_no_series(instance: Instance) -> None:
+    await finish(instance, replace(RED, branch="feature/x"))
 
-    assert await samples(house, "roundsman_workflow_runs_total") == []
-    assert await samples(house, "roundsman_workflow_red_since_timestamp_seconds") == []
+    assert await samples(instance, "roundsman_workflow_runs_total") == []
+    assert await samples(instance, "roundsman_workflow_red_since_timestamp_seconds") == []
 
 
-async def test_replayed_run_is_not_counted_again_also_after_a_restart(house: House, folder: Path) -> None:
-    delivery = await house.finish(RED)
-    await house.drain()
+async def test_replayed_run_is_not_counted_again_also_after_a_restart(instance: Instance, folder: Path) -> None:
+    delivery = await instance.finish(RED)
+    await instance.drain()
 
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as later:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as later:
         await later.act(f"deliveries/{delivery}/replay")
         await later.drain()
         results = await samples(later, "roundsman_workflow_runs_total")
@@ -103,14 +103,14 @@ async def test_replayed_run_is_not_counted_again_also_after_a_restart(house: Hou
 
 
 @pytest.mark.long
-async def test_red_since_follows_the_track_and_ends_with_it(house: House) -> None:
-    await finish(house, RED)
-    [(labels, red)] = await samples(house, "roundsman_workflow_red_since_timestamp_seconds")
-    house.clock.tick(days=31)
-    [(_, expired)] = await samples(house, "roundsman_workflow_red_since_timestamp_seconds")
-    house.clock.tick(days=-31)
-    await finish(house, GREEN)
-    [(_, green)] = await samples(house, "roundsman_workflow_red_since_timestamp_seconds")
+async def test_red_since_follows_the_track_and_ends_with_it(instance: Instance) -> None:
+    await finish(instance, RED)
+    [(labels, red)] = await samples(instance, "roundsman_workflow_red_since_timestamp_seconds")
+    instance.clock.tick(days=31)
+    [(_, expired)] = await samples(instance, "roundsman_workflow_red_since_timestamp_seconds")
+    instance.clock.tick(days=-31)
+    await finish(instance, GREEN)
+    [(_, green)] = await samples(instance, "roundsman_workflow_red_since_timestamp_seconds")
 
     assert labels == MAIN
     assert datetime.fromtimestamp(red, UTC).date() == RED.stopped_at.date()
@@ -119,7 +119,7 @@ async def test_red_since_follows_the_track_and_ends_with_it(house: House) -> Non
 
 async def test_without_the_database_what_is_red_is_left_out(folder: Path) -> None:
     nowhere = f"postgresql://ci@127.0.0.1:{free_port()}/ci"
-    async with a_house(folder, ROUNDSMAN_DATABASE_URL=nowhere, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as away:
+    async with an_instance(folder, ROUNDSMAN_DATABASE_URL=nowhere, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as away:
         away.service.context.metrics.builds.count(run_of("a"))
         answer = await scrape(away)
 
@@ -202,13 +202,13 @@ scrape_configs:
 
 
 @pytest.mark.long
-async def test_a_real_prometheus_reads_them(house: House, tmp_path: Path) -> None:
+async def test_a_real_prometheus_reads_them(instance: Instance, tmp_path: Path) -> None:
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         pytest.skip("no prometheus: install Debian's package prometheus")
-    await finish(house, RED, GREEN)
+    await finish(instance, RED, GREEN)
     listener, port = listen("127.0.0.1", 0), free_port()
-    async with serving(house.service.asgi, listener):
+    async with serving(instance.service.asgi, listener):
         target = listener_url(listener).removeprefix("http://")
         (tmp_path / "prometheus.yml").write_text(CONFIG % (READ_TOKEN, target))
         process = await asyncio.create_subprocess_exec(

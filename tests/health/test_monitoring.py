@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Permanent, Temporary
 from tests.generate_docs import ROOT
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.operator_client import ADMIN_TOKEN
 
 PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
@@ -67,18 +67,18 @@ def groupings(expression: str) -> set[str]:
 
 
 @pytest.fixture
-async def exposed(house: House) -> Exposed:
+async def exposed(instance: Instance) -> Exposed:
     """Every sample's name with its labels and their values, after a story in which much went wrong."""
-    house.channels.plan["web (json)"] = [Temporary("not now"), Permanent("the channel is gone")]
-    await house.send(b"{}", secret="another")
-    await house.send(b'{"type": "something-new"}')
-    await house.finish(RED)
-    await house.drain()
-    await house.drain(minutes=5)
-    await house.act(f"notifications/{(await house.dead_letters())['notifications'][0]['id']}/resend")
-    await house.drain()
+    instance.channels.plan["web (json)"] = [Temporary("not now"), Permanent("the channel is gone")]
+    await instance.send(b"{}", secret="another")
+    await instance.send(b'{"type": "something-new"}')
+    await instance.finish(RED)
+    await instance.drain()
+    await instance.drain(minutes=5)
+    await instance.act(f"notifications/{(await instance.dead_letters())['notifications'][0]['id']}/resend")
+    await instance.drain()
     found: dict[str, Labels] = {}
-    for family in text_string_to_metric_families((await house.http.get("/metrics", headers=WITH_BUILDS)).text):
+    for family in text_string_to_metric_families((await instance.http.get("/metrics", headers=WITH_BUILDS)).text):
         for sample in family.samples:
             known = found.setdefault(sample.name, {})
             for label, value in sample.labels.items():

@@ -11,7 +11,7 @@ from service.errors import Temporary
 from service.health import CheckLimits, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end
 from tests.support.log_capture import logged
 from tests.support.two_instances import twins
@@ -38,13 +38,13 @@ async def tell(url: str, *, timeout_s: float = 30) -> None:
         await watchdog.close()
 
 
-def watch(house: House, watchdog: Watchdog) -> WatchdogPinger:
-    context = house.service.context
+def watch(instance: Instance, watchdog: Watchdog) -> WatchdogPinger:
+    context = instance.service.context
     readiness = Readiness(
         context.store,
         context.jobs,
-        heartbeat=house.service.heartbeat,
-        clock=house.clock,
+        heartbeat=instance.service.heartbeat,
+        clock=instance.clock,
         limits=CheckLimits(cache_for_s=0),
     )
     return WatchdogPinger(readiness, watchdog)
@@ -100,14 +100,14 @@ async def test_no_line_of_any_level_has_its_address(outside: HttpEnd) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, outside: HttpEnd) -> None:
+async def test_it_is_told_while_all_is_ready_and_at_no_other_time(instance: Instance, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
-    async with house.running():
-        await watch(house, watchdog).ping()
+    async with instance.running():
+        await watch(instance, watchdog).ping()
         told = len(outside.got)
-        house.change("UPDATE alembic_version SET version_num = '0000'")
+        instance.change("UPDATE alembic_version SET version_num = '0000'")
         with logged() as talk:
-            await watch(house, watchdog).ping()
+            await watch(instance, watchdog).ping()
     await watchdog.close()
 
     [line] = [line for line in talk.lines if line["event"].startswith("the watchdog")]
@@ -118,13 +118,15 @@ async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, 
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_a_worker_does_not_ping_the_watchdog_without_a_receiving_process(house: House, outside: HttpEnd) -> None:
+async def test_a_worker_does_not_ping_the_watchdog_without_a_receiving_process(
+    instance: Instance, outside: HttpEnd
+) -> None:
     watchdog = Watchdog(address(outside))
-    async with house.running():
-        house.change("DELETE FROM heartbeats")
-        house.service.heartbeat._process = Process(role=Role.WORKER)
+    async with instance.running():
+        instance.change("DELETE FROM heartbeats")
+        instance.service.heartbeat._process = Process(role=Role.WORKER)
         with logged() as talk:
-            await watch(house, watchdog).ping()
+            await watch(instance, watchdog).ping()
     await watchdog.close()
 
     assert outside.got == []

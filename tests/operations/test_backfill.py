@@ -14,7 +14,7 @@ from service.operations.backfill import Backfill
 from service.testing.fake_circleci.faults import broken, too_many
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.app_fixture import GREEN, RED, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
@@ -39,37 +39,37 @@ class NoBudget:
 
 
 @pytest.fixture(params=["v3", "v2"])
-async def house(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API=request.param) as house:
-        house.pretend.pipelines.pages_of = 3
-        yield house
+async def instance(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API=request.param) as instance:
+        instance.pretend.pipelines.pages_of = 3
+        yield instance
 
 
-def history(house: House) -> list[Run]:
+def history(instance: Instance) -> list[Run]:
     """Seven runs, a day after each other; the third and the fourth are red."""
     return [
         replace(
             RED if number in {1482, 1483} else GREEN,
             number=number,
-            pushed_at=house.clock.now - timedelta(days=1487 - number, hours=2),
+            pushed_at=instance.clock.now - timedelta(days=1487 - number, hours=2),
             waited_s=0,
         )
         for number in range(1480, 1487)
     ]
 
 
-async def post_but(house: House, *holes: int) -> list[Run]:
+async def post_but(instance: Instance, *holes: int) -> list[Run]:
     """A history of which some runs were not posted."""
-    every = history(house)
+    every = history(instance)
     for one in every:
-        house.pretend.run_finished(one)
+        instance.pretend.run_finished(one)
         if one.number not in holes:
-            await house.post(workflow_completed(one))
-    await house.drain()
+            await instance.post(workflow_completed(one))
+    await instance.drain()
     return every
 
 
-async def backfill(house: House, days: int = 30, crash_after: int | None = None) -> BackfillState:
+async def backfill(instance: Instance, days: int = 30, crash_after: int | None = None) -> BackfillState:
     """Do the work of the command; it may be killed after so many pipelines."""
     waits: list[float] = []
 
@@ -79,31 +79,31 @@ async def backfill(house: House, days: int = 30, crash_after: int | None = None)
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
-        house.clock.tick(seconds=seconds + 1)
+        instance.clock.tick(seconds=seconds + 1)
 
-    source = house.service.context.source
+    source = instance.service.context.source
     assert isinstance(source, CircleCI)
     work = Backfill(
-        store=house.service.context.store,
+        store=instance.service.context.store,
         source=source,
         budget=NoBudget(),
-        clock=house.clock,
+        clock=instance.clock,
         progress=progress,
         sleep=sleep,
     )
-    return await work.run("gh/acme/web", house.clock() - timedelta(days=days))
+    return await work.run("gh/acme/web", instance.clock() - timedelta(days=days))
 
 
 @pytest.mark.long
-async def test_holes_are_filled_and_no_channel_is_told_of_them(house: House) -> None:
-    await post_but(house, 1482, 1483, 1485)
-    told = list(house.channels.told)
+async def test_holes_are_filled_and_no_channel_is_told_of_them(instance: Instance) -> None:
+    await post_but(instance, 1482, 1483, 1485)
+    told = list(instance.channels.told)
 
-    state = await backfill(house)
-    await house.drain()
+    state = await backfill(instance)
+    await instance.drain()
 
     assert (state.asked, state.found) == (7, 3)
-    assert house.rows(RECORDED) == [
+    assert instance.rows(RECORDED) == [
         (1480, "passed"),
         (1481, "passed"),
         (1482, "broke"),
@@ -112,104 +112,104 @@ async def test_holes_are_filled_and_no_channel_is_told_of_them(house: House) -> 
         (1485, "passed"),
         (1486, "passed"),
     ]
-    assert house.channels.told == told
-    assert (await backfill(house)).found == 0
+    assert instance.channels.told == told
+    assert (await backfill(instance)).found == 0
 
 
 @pytest.mark.long
-async def test_project_without_any_row_is_filled_too(house: House) -> None:
-    for one in history(house):
-        house.pretend.run_finished(one)
+async def test_project_without_any_row_is_filled_too(instance: Instance) -> None:
+    for one in history(instance):
+        instance.pretend.run_finished(one)
 
-    state = await backfill(house)
-    await house.drain()
+    state = await backfill(instance)
+    await instance.drain()
 
     assert (state.asked, state.found) == (7, 7)
-    [project] = set(house.rows("SELECT org, project_slug, project_name FROM events"))
+    [project] = set(instance.rows("SELECT org, project_slug, project_name FROM events"))
     assert project == ("acme", "github/acme/web", "web")
-    assert house.channels.told == []
+    assert instance.channels.told == []
 
 
 @pytest.mark.long
-async def test_webhook_that_comes_after_a_backfill_tells_as_if_it_were_late(house: House) -> None:
-    *_, last = await post_but(house, 1486)
-    await backfill(house)
-    await house.drain()
+async def test_webhook_that_comes_after_a_backfill_tells_as_if_it_were_late(instance: Instance) -> None:
+    *_, last = await post_but(instance, 1486)
+    await backfill(instance)
+    await instance.drain()
 
-    await house.post(workflow_completed(last))
-    await house.drain()
+    await instance.post(workflow_completed(last))
+    await instance.drain()
 
-    assert len(house.rows("SELECT id FROM runs")) == 7
-    assert house.channels.told == []
+    assert len(instance.rows("SELECT id FROM runs")) == 7
+    assert instance.channels.told == []
 
 
 @pytest.mark.long
-async def test_killed_backfill_goes_on_at_its_page(house: House) -> None:
-    await post_but(house, 1481, 1485)
+async def test_killed_backfill_goes_on_at_its_page(instance: Instance) -> None:
+    await post_but(instance, 1481, 1485)
     with pytest.raises(KeyboardInterrupt):
-        await backfill(house, crash_after=4)
-    before = len(house.pretend.calls)
-    house.clock.tick(hours=1)
+        await backfill(instance, crash_after=4)
+    before = len(instance.pretend.calls)
+    instance.clock.tick(hours=1)
 
-    state = await backfill(house)
-    await house.drain()
+    state = await backfill(instance)
+    await instance.drain()
 
     assert state.ended_at is not None
-    assert len(house.rows(RECORDED)) == 7
-    if house.settings.circleci_api == "v2":  # of v3 all are on one page
-        asked = [call.path for call in house.pretend.calls[before:] if call.path.endswith("/workflow")]
+    assert len(instance.rows(RECORDED)) == 7
+    if instance.settings.circleci_api == "v2":  # of v3 all are on one page
+        asked = [call.path for call in instance.pretend.calls[before:] if call.path.endswith("/workflow")]
         assert len(asked) == 4
 
 
 @pytest.mark.long
-async def test_429_in_the_middle_is_waited_for(house: House) -> None:
-    await post_but(house, 1481, 1485)
-    house.pretend.faults.next("*/pipeline", too_many("30"))
-    house.pretend.faults.next("/runs/search", too_many("30"))
-    house.pretend.faults.next("/pipeline/*/workflow", too_many(None), times=2)
-    house.pretend.faults.next("/pipeline/*/workflow", broken(500))
+async def test_429_in_the_middle_is_waited_for(instance: Instance) -> None:
+    await post_but(instance, 1481, 1485)
+    instance.pretend.faults.next("*/pipeline", too_many("30"))
+    instance.pretend.faults.next("/runs/search", too_many("30"))
+    instance.pretend.faults.next("/pipeline/*/workflow", too_many(None), times=2)
+    instance.pretend.faults.next("/pipeline/*/workflow", broken(500))
 
-    assert (await backfill(house)).found == 2
+    assert (await backfill(instance)).found == 2
 
 
 @pytest.mark.long
-async def test_circleci_that_stays_away_ends_it_and_what_was_found_stays(house: House) -> None:
-    await post_but(house, 1481, 1485)
-    house.pretend.faults.next("/pipeline/*/workflow", broken(503), times=100)
+async def test_circleci_that_stays_away_ends_it_and_what_was_found_stays(instance: Instance) -> None:
+    await post_but(instance, 1481, 1485)
+    instance.pretend.faults.next("/pipeline/*/workflow", broken(503), times=100)
 
     with pytest.raises(Temporary):
-        await backfill(house)
+        await backfill(instance)
 
-    house.pretend.faults = type(house.pretend.faults)()
-    assert (await backfill(house)).found == 2
+    instance.pretend.faults = type(instance.pretend.faults)()
+    assert (await backfill(instance)).found == 2
 
 
 @pytest.mark.long
-async def test_page_that_circleci_no_longer_knows_begins_the_list_anew(house: House) -> None:
-    await post_but(house, 1481, 1485)
+async def test_page_that_circleci_no_longer_knows_begins_the_list_anew(instance: Instance) -> None:
+    await post_but(instance, 1481, 1485)
     with pytest.raises(KeyboardInterrupt):
-        await backfill(house, crash_after=4)
-    house.change("UPDATE project_backfills SET cursor = 'unknown'")
+        await backfill(instance, crash_after=4)
+    instance.change("UPDATE project_backfills SET cursor = 'unknown'")
 
-    await backfill(house)
-    await house.drain()
+    await backfill(instance)
+    await instance.drain()
 
-    assert len(house.rows(RECORDED)) == 7
+    assert len(instance.rows(RECORDED)) == 7
 
 
 @pytest.mark.long
-async def test_unknown_project_is_an_error(house: House) -> None:
-    house.pretend.faults.next("/project/*", broken(404), times=9)
+async def test_unknown_project_is_an_error(instance: Instance) -> None:
+    instance.pretend.faults.next("/project/*", broken(404), times=9)
 
     with pytest.raises(Permanent, match="there is no such thing"):
-        await backfill(house)
+        await backfill(instance)
 
 
 @pytest.mark.long
-async def test_unfinished_pipeline_is_left_to_the_timer(house: House) -> None:
-    [first, *_] = history(house)
-    house.pretend.run_finished(replace(first, status="on_hold"))
+async def test_unfinished_pipeline_is_left_to_the_timer(instance: Instance) -> None:
+    [first, *_] = history(instance)
+    instance.pretend.run_finished(replace(first, status="on_hold"))
 
-    await backfill(house)
+    await backfill(instance)
 
-    assert house.rows("SELECT id FROM pipelines_to_ask WHERE due_at IS NOT NULL") == [(first.pipeline_id,)]
+    assert instance.rows("SELECT id FROM pipelines_to_ask WHERE due_at IS NOT NULL") == [(first.pipeline_id,)]

@@ -16,7 +16,7 @@ from service.operations.simulation.backtest import Span, replay_history
 from service.operations.simulation.backtest_report import compare
 from service.testing.fake_circleci.organization import Project, Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import NINE, RED, House, a_house, environ
+from tests.support.app_fixture import NINE, RED, Instance, an_instance, environ
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 
@@ -35,16 +35,16 @@ routes:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES) as instance:
+        yield instance
 
 
 class Month:
     """Runs of six projects: quiet days, failures that are shared by some of them, and one storm on branches."""
 
-    def __init__(self, house: House, seed: int) -> None:
-        self.house, self.chance = house, random.Random(seed)
+    def __init__(self, instance: Instance, seed: int) -> None:
+        self.instance, self.chance = instance, random.Random(seed)
         self.projects = [replace(RED.project, name=f"service-{number}") for number in range(6)]
         self.numbers: Counter[str] = Counter()
 
@@ -71,11 +71,11 @@ class Month:
     async def storm(self) -> None:
         for number in range(STORM):
             post = workflow_completed(self.run(self.projects[0], "failed", branch=f"storm-{number}"))
-            await self.house.post(post)
+            await self.instance.post(post)
         await self.rest(minutes=0)
 
     async def finish(self, project: Project, status: str) -> None:
-        await self.house.finish(self.run(project, status))
+        await self.instance.finish(self.run(project, status))
 
     def run(self, project: Project, status: str, *, branch: str = "main") -> Run:
         self.numbers[project.name] += 1
@@ -85,19 +85,19 @@ class Month:
             status=status,
             branch=branch,
             number=1000 + self.numbers[project.name],
-            pushed_at=self.house.clock.now - timedelta(minutes=10),
+            pushed_at=self.instance.clock.now - timedelta(minutes=10),
         )
 
     async def rest(self, **time: float) -> None:
         """Work all off, as fast as channels allow, and let time pass."""
-        ends_at = self.house.clock.now + timedelta(**time)
-        await self.house.drain()
+        ends_at = self.instance.clock.now + timedelta(**time)
+        await self.instance.drain()
         while (due_at := self._next_due_at()) is not None and due_at <= ends_at:
-            await self.house.drain(seconds=max(1.0, (due_at - self.house.clock.now).total_seconds()))
-        self.house.clock.tick(seconds=max(0.0, (ends_at - self.house.clock.now).total_seconds()))
+            await self.instance.drain(seconds=max(1.0, (due_at - self.instance.clock.now).total_seconds()))
+        self.instance.clock.tick(seconds=max(0.0, (ends_at - self.instance.clock.now).total_seconds()))
 
     def _next_due_at(self) -> datetime | None:
-        [(found,)] = self.house.rows(NEXT_DUE)
+        [(found,)] = self.instance.rows(NEXT_DUE)
         return found if found is None or isinstance(found, datetime) else datetime.fromisoformat(f"{found}+00:00")
 
 
@@ -105,24 +105,24 @@ NEXT_DUE = "SELECT min(next_attempt_at) FROM notifications WHERE state = 'pendin
 SENT = "SELECT count(*) FROM notifications WHERE sent_at IS NOT NULL AND told_in IS NULL"
 
 
-async def backtest(house: House, folder: Path) -> Any:
-    context = house.service.context
-    span = Span(since=NINE - timedelta(days=1), until=house.clock())
+async def backtest(instance: Instance, folder: Path) -> Any:
+    context = instance.service.context
+    span = Span(since=NINE - timedelta(days=1), until=instance.clock())
     config = load(environ(folder, ROUTES), serving=False)
     async with open_simulation(config) as simulation:
         played = await replay_history(context.store, context.source, [simulation], span)
         return await compare(simulation.context.store, context.store, played)
 
 
-async def test_claims_of_a_month_are_what_the_channels_took(house: House, folder: Path) -> None:
-    await Month(house, seed=0).live()
-    titles = [message.title for _, message in house.channels.took]
+async def test_claims_of_a_month_are_what_the_channels_took(instance: Instance, folder: Path) -> None:
+    await Month(instance, seed=0).live()
+    titles = [message.title for _, message in instance.channels.took]
 
-    found = await backtest(house, folder)
+    found = await backtest(instance, folder)
 
     assert sum("seems to be in trouble" in title for title in titles) >= 3
     assert found["by_news"]["summary"] >= 4
-    assert house.rows("SELECT count(*) FROM notifications WHERE substr(topic, 1, 6) = 'heard:'") != [(0,)]
+    assert instance.rows("SELECT count(*) FROM notifications WHERE substr(topic, 1, 6) = 'heard:'") != [(0,)]
     assert (found["new"], found["gone"]) == ([], [])
     assert found["messages"] == len(titles)
-    assert house.rows(SENT) == [(len(titles),)]
+    assert instance.rows(SENT) == [(len(titles),)]

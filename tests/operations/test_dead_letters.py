@@ -14,7 +14,7 @@ from service.model import Delivery, DeliveryState, Via
 from service.operations.dead_letters import list_all_dead_letters, list_dead_letters
 from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
-from tests.support.app_fixture import NINE, House
+from tests.support.app_fixture import NINE, Instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -76,14 +76,14 @@ async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None
         await store.snapshot(list_dead_letters, limit=limit)
 
 
-async def test_api_lists_dismissed_dead_letters_on_request(house: House) -> None:
-    dismissed = (await house.send(b'{"type": "new", "id": "1"}')).json()["delivery"]
-    waiting = (await house.send(b'{"type": "new", "id": "2"}')).json()["delivery"]
-    await house.drain()
-    await house.act(f"deliveries/{dismissed}/dismiss")
+async def test_api_lists_dismissed_dead_letters_on_request(instance: Instance) -> None:
+    dismissed = (await instance.send(b'{"type": "new", "id": "1"}')).json()["delivery"]
+    waiting = (await instance.send(b'{"type": "new", "id": "2"}')).json()["delivery"]
+    await instance.drain()
+    await instance.act(f"deliveries/{dismissed}/dismiss")
 
     found = {
-        value: await house.http.get(f"/api/v1/dead-letters?dismissed={value}") for value in ("true", "false", "yes")
+        value: await instance.http.get(f"/api/v1/dead-letters?dismissed={value}") for value in ("true", "false", "yes")
     }
 
     assert [one["id"] for one in found["true"].json()["deliveries"]] == [dismissed]
@@ -91,14 +91,14 @@ async def test_api_lists_dismissed_dead_letters_on_request(house: House) -> None
     assert (found["yes"].status_code, found["yes"].json()) == (400, {"error": "dismissed must be true or false"})
 
 
-async def test_an_empty_body_is_listed_like_any_other(house: House) -> None:
-    delivery = (await house.send(b"")).json()["delivery"]
-    await house.drain()
+async def test_an_empty_body_is_listed_like_any_other(instance: Instance) -> None:
+    delivery = (await instance.send(b"")).json()["delivery"]
+    await instance.drain()
 
-    waiting = await house.http.get("/api/v1/dead-letters")
-    page = await house.http.get("/dead-letters")
-    await house.act(f"deliveries/{delivery}/dismiss")
-    dismissed = await house.http.get("/api/v1/dead-letters?dismissed=true")
+    waiting = await instance.http.get("/api/v1/dead-letters")
+    page = await instance.http.get("/dead-letters")
+    await instance.act(f"deliveries/{delivery}/dismiss")
+    dismissed = await instance.http.get("/api/v1/dead-letters?dismissed=true")
 
     assert (waiting.status_code, page.status_code, dismissed.status_code) == (200, 200, 200)
     for answer in (waiting, dismissed):
@@ -106,27 +106,27 @@ async def test_an_empty_body_is_listed_like_any_other(house: House) -> None:
         assert (listed["id"], listed["body"], listed["body_bytes"]) == (delivery, "", 0)
 
 
-async def test_the_api_takes_a_limit(house: House) -> None:
+async def test_the_api_takes_a_limit(instance: Instance) -> None:
     for number in range(3):
-        await house.send(b'{"type": "new", "id": "%d"}' % number)
-    await house.drain()
+        await instance.send(b'{"type": "new", "id": "%d"}' % number)
+    await instance.drain()
 
-    some = await house.http.get("/api/v1/dead-letters?limit=2")
-    refused = await house.http.get("/api/v1/dead-letters?limit=0")
+    some = await instance.http.get("/api/v1/dead-letters?limit=2")
+    refused = await instance.http.get("/api/v1/dead-letters?limit=0")
 
     assert len(some.json()["deliveries"]) == 2
     assert refused.status_code == 400
 
 
-async def test_a_page_holds_both_kinds_and_the_next_goes_on_where_it_ended(house: House) -> None:
+async def test_a_page_holds_both_kinds_and_the_next_goes_on_where_it_ended(instance: Instance) -> None:
     for number in range(3):
-        await house.send(b'{"type": "new", "id": "%d"}' % number)
-    await house.drain()
+        await instance.send(b'{"type": "new", "id": "%d"}' % number)
+    await instance.drain()
 
     pages: list[Any] = []
     cursor = ""
     while len(pages) < 5:
-        pages.append((await house.http.get(f"/api/v1/dead-letters?limit=2&cursor={cursor}")).json())
+        pages.append((await instance.http.get(f"/api/v1/dead-letters?limit=2&cursor={cursor}")).json())
         if not (cursor := pages[-1]["next"]):
             break
 
@@ -147,21 +147,21 @@ async def test_all_dead_letters_are_listed_up_to_a_limit(store: Store) -> None:
     ("query", "words"),
     [("cursor=nonsense", "no cursor"), ("limits=2", "'limits' means nothing here"), ("dismissed=no", "true or false")],
 )
-async def test_api_refuses_invalid_parameters(house: House, query: str, words: str) -> None:
-    refused = await house.http.get(f"/api/v1/dead-letters?{query}")
+async def test_api_refuses_invalid_parameters(instance: Instance, query: str, words: str) -> None:
+    refused = await instance.http.get(f"/api/v1/dead-letters?{query}")
 
     assert (refused.status_code, words in refused.text) == (400, True)
 
 
 @pytest.mark.limits(pages=PageLimits(dead_letters=2))
-async def test_the_page_of_dead_letters_leads_to_older_ones(house: House) -> None:
+async def test_the_page_of_dead_letters_leads_to_older_ones(instance: Instance) -> None:
     for number in range(3):
-        await house.send(b'{"type": "new", "id": "%d"}' % number)
-    await house.drain()
+        await instance.send(b'{"type": "new", "id": "%d"}' % number)
+    await instance.drain()
 
-    first = await house.http.get("/dead-letters")
+    first = await instance.http.get("/dead-letters")
     [address] = re.findall(r'href="(/dead-letters\?cursor=[^"]+)"', first.text)
-    second = await house.http.get(address)
+    second = await instance.http.get(address)
 
     assert (first.text.count('<article class="card">'), second.text.count('<article class="card">')) == (2, 1)
     assert 'href="/dead-letters"' in second.text.split('class="paging"')[1]

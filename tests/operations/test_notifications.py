@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import Permanent
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.cli_runner import Terminal
 
 MAIN_TO_WEB = """\
@@ -19,25 +19,25 @@ routes:
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
-async def listed(house: House, query: str = "") -> list[tuple[str, str]]:
+async def listed(instance: Instance, query: str = "") -> list[tuple[str, str]]:
     """The build and the state of each notification that fits, in the order of the answer."""
-    answer = await house.http.get(f"/api/v1/notifications?{query}")
+    answer = await instance.http.get(f"/api/v1/notifications?{query}")
     assert answer.status_code == 200, answer.text
     return [(one["event"]["workflow"]["name"], one["state"]) for one in answer.json()["items"]]
 
 
 @pytest.fixture
-async def day(house: House) -> House:
+async def day(instance: Instance) -> Instance:
     """One red workflow that could not be told, a minute later one that was, and a green one."""
-    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
-    await house.finish(RED)
-    await house.drain()
-    house.clock.tick(minutes=1)
-    await house.finish(replace(RED, number=4711))
-    await house.drain()
-    await house.finish(GREEN)
-    await house.drain()
-    return house
+    instance.channels.plan["web (json)"] = [Permanent("the channel is gone")]
+    await instance.finish(RED)
+    await instance.drain()
+    instance.clock.tick(minutes=1)
+    await instance.finish(replace(RED, number=4711))
+    await instance.drain()
+    await instance.finish(GREEN)
+    await instance.drain()
+    return instance
 
 
 FILTERS: dict[str, list[str]] = {
@@ -58,11 +58,11 @@ FILTERS: dict[str, list[str]] = {
 
 
 @pytest.mark.long
-async def test_filter_keeps_matching_notifications(day: House) -> None:
+async def test_filter_keeps_matching_notifications(day: Instance) -> None:
     assert {query: [state for _, state in await listed(day, query)] for query in FILTERS} == FILTERS
 
 
-async def test_an_event_is_found_by_whether_it_was_told(day: House) -> None:
+async def test_an_event_is_found_by_whether_it_was_told(day: Instance) -> None:
     async def statuses(told: str) -> list[str]:
         return [event["status"] for event in (await day.http.get(f"/api/v1/events?told={told}")).json()["items"]]
 
@@ -72,7 +72,7 @@ async def test_an_event_is_found_by_whether_it_was_told(day: House) -> None:
 
 
 @pytest.mark.long
-async def test_pages_hang_together(day: House) -> None:
+async def test_pages_hang_together(day: Instance) -> None:
     first = (await day.http.get("/api/v1/notifications?limit=1")).json()
     second = (await day.http.get("/api/v1/notifications", params={"limit": 1, "cursor": first["next"]})).json()
 
@@ -82,8 +82,8 @@ async def test_pages_hang_together(day: House) -> None:
 
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("query", ["state=red", "limit=0", "limit=201", "cursor=x", "since=a&since=b", "team=web"])
-async def test_invalid_parameter_is_a_400(house: House, query: str) -> None:
-    answer = await house.http.get(f"/api/v1/notifications?{query}")
+async def test_invalid_parameter_is_a_400(instance: Instance, query: str) -> None:
+    answer = await instance.http.get(f"/api/v1/notifications?{query}")
 
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["error"]
@@ -91,7 +91,7 @@ async def test_invalid_parameter_is_a_400(house: House, query: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite")
-async def test_command_lists_the_same_as_the_api(day: House, terminal: Terminal) -> None:
+async def test_command_lists_the_same_as_the_api(day: Instance, terminal: Terminal) -> None:
     terminal.configure(RED_TO_WEB)
 
     said = await asyncio.to_thread(terminal.run, "notifications", "list", "--state", "dead")
@@ -106,10 +106,10 @@ async def test_command_lists_the_same_as_the_api(day: House, terminal: Terminal)
 
 
 @pytest.mark.databases("sqlite")
-async def test_a_reason_does_not_repeat_the_channel_beside_it(house: House, terminal: Terminal) -> None:
-    house.channels.plan["web (json)"] = [Permanent("web (json) answered 410")]
-    await house.finish(RED)
-    await house.drain()
+async def test_a_reason_does_not_repeat_the_channel_beside_it(instance: Instance, terminal: Terminal) -> None:
+    instance.channels.plan["web (json)"] = [Permanent("web (json) answered 410")]
+    await instance.finish(RED)
+    await instance.drain()
     terminal.configure(RED_TO_WEB)
 
     said = await asyncio.to_thread(terminal.run, "notifications", "list")
@@ -121,21 +121,21 @@ async def test_a_reason_does_not_repeat_the_channel_beside_it(house: House, term
 @pytest.mark.databases("sqlite")
 async def test_what_a_silence_holds_has_its_verdict_and_what_it_waits_for(folder: Path, terminal: Terminal) -> None:
     asked = {"matchers": {"branch": ["main"]}, "until": "2h", "comment": "a new runner"}
-    async with a_house(folder, MAIN_TO_WEB) as house:
-        assert (await house.http.post("/api/v1/silences", json=asked)).is_success
-        await house.finish(RED)
-        await house.drain()
+    async with an_instance(folder, MAIN_TO_WEB) as instance:
+        assert (await instance.http.post("/api/v1/silences", json=asked)).is_success
+        await instance.finish(RED)
+        await instance.drain()
         terminal.configure(MAIN_TO_WEB)
 
         said = await asyncio.to_thread(terminal.run, "notifications", "list")
-        [one] = (await house.http.get("/api/v1/notifications")).json()["items"]
+        [one] = (await instance.http.get("/api/v1/notifications")).json()["items"]
 
     assert (one["state"], one["waits_for"], one["verdict"]) == ("pending", "silence", "silenced")
     assert "waits: silence  silenced" in said.lines[-1]
     assert said.lines[-1].endswith("  until 2026-03-02 11:30:00 UTC")
 
 
-async def test_verdict_is_that_of_the_round_that_planned_it(day: House) -> None:
+async def test_verdict_is_that_of_the_round_that_planned_it(day: Instance) -> None:
     [told, dead] = (await day.http.get("/api/v1/notifications")).json()["items"]
     await day.act(f"deliveries/{dead['event_id']}/replay")
     await day.drain()

@@ -10,49 +10,49 @@ import pytest
 
 from service.errors import Permanent
 from service.testing.fake_circleci.faults import broken
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.cli_runner import Terminal
 
 GONE = Permanent("the channel is gone")
 
 
-async def told_red(house: House) -> tuple[str, Any]:
+async def told_red(instance: Instance) -> tuple[str, Any]:
     """A red workflow that was judged and tried to be told: its id, and the notification."""
-    delivery = await house.finish(RED)
-    await house.drain()
-    [notification] = (await house.show(delivery))["notifications"]
+    delivery = await instance.finish(RED)
+    await instance.drain()
+    [notification] = (await instance.show(delivery))["notifications"]
     return delivery, notification
 
 
-async def only(house: House, delivery: str) -> Any:
-    [notification] = (await house.show(delivery))["notifications"]
+async def only(instance: Instance, delivery: str) -> Any:
+    [notification] = (await instance.show(delivery))["notifications"]
     return notification
 
 
 # Replay
 
 
-async def test_resend_right_after_a_replay_still_names_missing_details(house: House) -> None:
-    house.pretend.faults.next("/workflow/*/job", broken(403))
-    delivery, notification = await told_red(house)
+async def test_resend_right_after_a_replay_still_names_missing_details(instance: Instance) -> None:
+    instance.pretend.faults.next("/workflow/*/job", broken(403))
+    delivery, notification = await told_red(instance)
 
-    await house.act(f"deliveries/{delivery}/replay")
-    await house.act(f"notifications/{notification['id']}/resend")
-    await house.work("send", notification["id"])
+    await instance.act(f"deliveries/{delivery}/replay")
+    await instance.act(f"notifications/{notification['id']}/resend")
+    await instance.work("send", notification["id"])
 
-    _, message = house.channels.took[-1]
+    _, message = instance.channels.took[-1]
     assert "could not be read: CircleCI answered 403" in message.text
 
 
 @pytest.mark.long
-async def test_missing_details_are_requested_again_on_replay(house: House) -> None:
-    house.pretend.faults.next("/workflow/*/job", broken(403))
-    delivery, _ = await told_red(house)
+async def test_missing_details_are_requested_again_on_replay(instance: Instance) -> None:
+    instance.pretend.faults.next("/workflow/*/job", broken(403))
+    delivery, _ = await told_red(instance)
 
-    await house.act(f"deliveries/{delivery}/replay")
-    await house.drain()
+    await instance.act(f"deliveries/{delivery}/replay")
+    await instance.drain()
 
-    details = (await house.show(delivery))["details"]
+    details = (await instance.show(delivery))["details"]
     assert (details["missing"], details["jobs"] is None) == ([], False)
 
 
@@ -60,67 +60,69 @@ async def test_missing_details_are_requested_again_on_replay(house: House) -> No
 
 
 @pytest.mark.long
-async def test_sent_notification_stays_told_after_a_failed_resend(house: House) -> None:
-    delivery, notification = await told_red(house)
-    house.channels.plan["web (json)"] = [GONE]
+async def test_sent_notification_stays_told_after_a_failed_resend(instance: Instance) -> None:
+    delivery, notification = await told_red(instance)
+    instance.channels.plan["web (json)"] = [GONE]
 
-    await house.act(f"notifications/{notification['id']}/resend")
-    await house.drain(hours=1)
+    await instance.act(f"notifications/{notification['id']}/resend")
+    await instance.drain(hours=1)
 
-    again = await only(house, delivery)
+    again = await only(instance, delivery)
     assert (again["state"], again["reason"]) == ("dead", "the channel is gone")
     assert again["sent_at"] == notification["sent_at"] == "2026-03-02T09:30:00.000Z"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_dismissed", [False, True])
-async def test_replay_says_that_an_undelivered_notification_needs_a_resend(house: House, is_dismissed: bool) -> None:
-    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
-    delivery = await house.finish(RED)
-    await house.drain()
+async def test_replay_says_that_an_undelivered_notification_needs_a_resend(
+    instance: Instance, is_dismissed: bool
+) -> None:
+    instance.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
+    delivery = await instance.finish(RED)
+    await instance.drain()
     if is_dismissed:
-        await house.act(f"notifications/{(await only(house, delivery))['id']}/dismiss")
-    await house.act(f"deliveries/{delivery}/replay")
-    await house.drain()
+        await instance.act(f"notifications/{(await only(instance, delivery))['id']}/dismiss")
+    await instance.act(f"deliveries/{delivery}/replay")
+    await instance.drain()
 
-    latest = (await house.show(delivery))["decisions"][0]
+    latest = (await instance.show(delivery))["decisions"][0]
     assert (latest["round"], latest["verdict"]) == (2, "matched")
     assert latest["reason"] == (
         "status failed matches failed; "
         "web (json) was to hear of this, but it could not be sent (web (json) answered 404): resend it"
     )
-    assert house.channels.told == []
+    assert instance.channels.told == []
 
 
 @pytest.mark.long
-async def test_replay_names_told_receivers_after_a_failed_resend(house: House) -> None:
-    delivery, notification = await told_red(house)
-    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
-    await house.act(f"notifications/{notification['id']}/resend")
-    await house.drain()
-    await house.act(f"deliveries/{delivery}/replay")
-    await house.drain()
+async def test_replay_names_told_receivers_after_a_failed_resend(instance: Instance) -> None:
+    delivery, notification = await told_red(instance)
+    instance.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
+    await instance.act(f"notifications/{notification['id']}/resend")
+    await instance.drain()
+    await instance.act(f"deliveries/{delivery}/replay")
+    await instance.drain()
 
-    latest = (await house.show(delivery))["decisions"][0]
+    latest = (await instance.show(delivery))["decisions"][0]
     assert latest["verdict"] == "already_told"
     assert latest["reason"] == "status failed matches failed; web (json) already hears of this, by route 'red'"
 
 
 @pytest.mark.long
-async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
-    delivery, notification = await told_red(house)
+async def test_the_time_of_telling_is_that_of_the_first_message(instance: Instance) -> None:
+    delivery, notification = await told_red(instance)
 
-    await house.act(f"notifications/{notification['id']}/resend")
-    await house.drain(hours=1)
+    await instance.act(f"notifications/{notification['id']}/resend")
+    await instance.drain(hours=1)
 
-    again = await only(house, delivery)
+    again = await only(instance, delivery)
     assert again["sent_at"] == notification["sent_at"]
     assert [attempt["outcome"] for attempt in again["attempts"]] == ["sent", "sent"]
 
 
-async def test_final_state_has_no_next_attempt(house: House) -> None:
-    house.channels.plan["web (json)"] = [GONE]
-    _, dead = await told_red(house)
+async def test_final_state_has_no_next_attempt(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [GONE]
+    _, dead = await told_red(instance)
 
     assert dead["next_attempt_at"] is None
 
@@ -129,32 +131,32 @@ async def test_final_state_has_no_next_attempt(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_dismissed_notification_is_closed_with_operator_and_reason(house: House) -> None:
-    house.channels.plan["web (json)"] = [GONE]
-    delivery, notification = await told_red(house)
+async def test_dismissed_notification_is_closed_with_operator_and_reason(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [GONE]
+    delivery, notification = await told_red(instance)
 
-    response = await house.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
+    response = await instance.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
 
     assert (response.status_code, response.json()) == (200, {"notification": notification["id"], "dismiss": "done"})
-    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
-    shown = await house.show(delivery)
+    assert await instance.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
+    shown = await instance.show(delivery)
     [action], [dismissed] = shown["actions"], shown["notifications"]
     assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token of admin", "told by phone")
     assert (dismissed["state"], dismissed["reason"]) == ("dismissed", "the channel is gone")
 
 
-async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: House) -> None:
-    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
-    await house.drain()
-    [dead] = (await house.dead_letters())["deliveries"]
+async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(instance: Instance) -> None:
+    delivery = (await instance.send(b'{"type": "new"}')).json()["delivery"]
+    await instance.drain()
+    [dead] = (await instance.dead_letters())["deliveries"]
 
-    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss")
+    response = await instance.http.post(f"/api/v1/deliveries/{delivery}/dismiss")
 
     assert (response.status_code, response.json()) == (200, {"delivery": delivery, "dismiss": "done"})
-    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
-    assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", dead["reason"])]
-    assert house.rows("SELECT verb, reason FROM actions") == [("dismiss", None)]
-    answer = await house.http.get(f"/api/v1/events/{delivery}")
+    assert await instance.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
+    assert instance.rows("SELECT state, reason FROM deliveries") == [("dismissed", dead["reason"])]
+    assert instance.rows("SELECT verb, reason FROM actions") == [("dismiss", None)]
+    answer = await instance.http.get(f"/api/v1/events/{delivery}")
     assert (
         answer.json()["error"]
         == f"delivery {delivery} has no event: it was not understood ({dead['reason']}), and dismissed"
@@ -162,33 +164,33 @@ async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: 
 
 
 @pytest.mark.long
-async def test_dismissed_dead_letter_can_be_replayed_or_resent(house: House) -> None:
-    unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
-    house.channels.plan["web (json)"] = [GONE]
-    delivery, notification = await told_red(house)
-    await house.act(f"deliveries/{unread}/dismiss")
-    await house.act(f"notifications/{notification['id']}/dismiss")
+async def test_dismissed_dead_letter_can_be_replayed_or_resent(instance: Instance) -> None:
+    unread = (await instance.send(b'{"type": "new"}')).json()["delivery"]
+    instance.channels.plan["web (json)"] = [GONE]
+    delivery, notification = await told_red(instance)
+    await instance.act(f"deliveries/{unread}/dismiss")
+    await instance.act(f"notifications/{notification['id']}/dismiss")
 
-    await house.act(f"deliveries/{unread}/replay")
-    await house.act(f"notifications/{notification['id']}/resend")
-    await house.drain()
+    await instance.act(f"deliveries/{unread}/replay")
+    await instance.act(f"notifications/{notification['id']}/resend")
+    await instance.drain()
 
-    assert [dead["id"] for dead in (await house.dead_letters())["deliveries"]] == [unread]
-    assert (await only(house, delivery))["state"] == "sent"
+    assert [dead["id"] for dead in (await instance.dead_letters())["deliveries"]] == [unread]
+    assert (await only(instance, delivery))["state"] == "sent"
 
 
-async def test_only_a_dead_letter_can_be_dismissed(house: House) -> None:
-    delivery, notification = await told_red(house)
+async def test_only_a_dead_letter_can_be_dismissed(instance: Instance) -> None:
+    delivery, notification = await told_red(instance)
 
     for path, sentence in (
         (f"deliveries/{delivery}", f"delivery {delivery} is settled"),
         (f"notifications/{notification['id']}", f"notification {notification['id']} is sent"),
     ):
-        response = await house.http.post(f"/api/v1/{path}/dismiss")
+        response = await instance.http.post(f"/api/v1/{path}/dismiss")
 
         assert response.status_code == 409
         assert response.json() == {"error": f"{sentence}: only a dead letter can be dismissed"}
-    assert house.rows("SELECT * FROM actions") == []
+    assert instance.rows("SELECT * FROM actions") == []
 
 
 @pytest.mark.parametrize(
@@ -199,14 +201,16 @@ async def test_only_a_dead_letter_can_be_dismissed(house: House) -> None:
         ("because=a&because=b", "'because' stands twice; give it once"),
     ],
 )
-async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, query: str, sentence: str) -> None:
-    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
-    await house.drain()
+async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(
+    instance: Instance, query: str, sentence: str
+) -> None:
+    delivery = (await instance.send(b'{"type": "new"}')).json()["delivery"]
+    await instance.drain()
 
-    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss?{query}")
+    response = await instance.http.post(f"/api/v1/deliveries/{delivery}/dismiss?{query}")
 
     assert (response.status_code, response.json()) == (400, {"error": sentence})
-    assert len((await house.dead_letters())["deliveries"]) == 1
+    assert len((await instance.dead_letters())["deliveries"]) == 1
 
 
 # While it is under way
@@ -215,48 +219,48 @@ async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("verb", ["resend", "dismiss"])
-async def test_notification_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
+async def test_notification_being_sent_is_neither_resent_nor_dismissed(instance: Instance, verb: str) -> None:
     """The end of the attempt under way would be written over it, and it would never be done."""
     refused: list[httpx.Response] = []
 
     async def press() -> None:
-        [(notification_id,)] = house.rows("SELECT id FROM notifications")
-        refused.append(await house.http.post(f"/api/v1/notifications/{UUID(notification_id)}/{verb}"))
+        [(notification_id,)] = instance.rows("SELECT id FROM notifications")
+        refused.append(await instance.http.post(f"/api/v1/notifications/{UUID(notification_id)}/{verb}"))
 
-    house.channels.plan["web (json)"] = [press]
-    delivery = await house.finish(RED)
-    await house.drain()
+    instance.channels.plan["web (json)"] = [press]
+    delivery = await instance.finish(RED)
+    await instance.drain()
 
-    [notification] = (await house.show(delivery))["notifications"]
+    [notification] = (await instance.show(delivery))["notifications"]
     assert [answer.status_code for answer in refused] == [409]
     assert notification["id"] in refused[0].json()["error"]
     assert re.search("is (being sent|sending): ", refused[0].json()["error"])
-    assert (notification["state"], (await house.show(delivery))["actions"]) == ("sent", [])
+    assert (notification["state"], (await instance.show(delivery))["actions"]) == ("sent", [])
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_delivery_is_replayed_only_after_its_judgment(house: House) -> None:
-    delivery = await house.finish(RED)
+async def test_delivery_is_replayed_only_after_its_judgment(instance: Instance) -> None:
+    delivery = await instance.finish(RED)
 
-    early = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
-    await house.drain()
-    late = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
-    again = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
-    await house.drain()
+    early = await instance.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await instance.drain()
+    late = await instance.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    again = await instance.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await instance.drain()
 
-    shown = await house.show(delivery)
+    shown = await instance.show(delivery)
     assert [answer.status_code for answer in (early, late, again)] == [409, 202, 409]
     assert early.json() == {"error": f"delivery {delivery} is being judged: replay it once that is done"}
     assert [action["verb"] for action in shown["actions"]] == ["replay"]
     assert max(decision["round"] for decision in shown["decisions"]) == 2
 
 
-async def test_a_command_that_comes_too_early_is_told_so(house: House, terminal: Terminal) -> None:
-    terminal.set(ROUNDSMAN_DATABASE_URL=house.database.url)
-    delivery, notification = await told_red(house)
-    house.change("UPDATE notifications SET state = 'sending'")
-    house.change("UPDATE deliveries SET state = 'kept'")
+async def test_a_command_that_comes_too_early_is_told_so(instance: Instance, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=instance.database.url)
+    delivery, notification = await told_red(instance)
+    instance.change("UPDATE notifications SET state = 'sending'")
+    instance.change("UPDATE deliveries SET state = 'kept'")
 
     resent = await asyncio.to_thread(terminal.run, "resend", notification["id"])
     replayed = await asyncio.to_thread(terminal.run, "replay", delivery)

@@ -14,7 +14,7 @@ from service.model import KnownHook, Refusal
 from service.pipeline.refusals import RefusalLimits, Refusals
 from service.store.circleci import hooks
 from service.store.deliveries import refusals
-from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
+from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, Instance, a_moment, an_instance, signature
 from tests.support.cli_runner import Terminal
 from tests.support.log_capture import logged
 from tests.support.queue_fixture import Work
@@ -23,18 +23,18 @@ HOOK = "0d1f3c9e-8a63-4f0a-9d5c-2c8d6f1f7a11"
 OURS = KnownHook(id=HOOK, project="gh/acme/web", name="Roundsman", seen_at=NINE)
 
 
-async def listed(house: House) -> list[dict[str, Any]]:
+async def listed(instance: Instance) -> list[dict[str, Any]]:
     """The last refusals, as the API has them."""
-    response = await house.http.get("/api/v1/refusals")
+    response = await instance.http.get("/api/v1/refusals")
     assert response.status_code == 200
     items: list[dict[str, Any]] = response.json()["items"]
     return items
 
 
-async def on_record(house: House, count: int) -> list[dict[str, Any]]:
+async def on_record(instance: Instance, count: int) -> list[dict[str, Any]]:
     """The last refusals, once there are so many of them: they are written beside the answers."""
     async with asyncio.timeout(SETTLED_WITHIN_S):
-        while len(items := await listed(house)) < count:
+        while len(items := await listed(instance)) < count:
             await a_moment()
     return items
 
@@ -51,10 +51,10 @@ def naming(hook: str) -> bytes:
     return json.dumps({"webhook": {"id": hook, "name": "Roundsman"}}).encode()
 
 
-async def test_refusal_has_time_address_reason_and_next_step(house: House) -> None:
-    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+async def test_refusal_has_time_address_reason_and_next_step(instance: Instance) -> None:
+    await instance.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
 
-    assert await on_record(house, 1) == [
+    assert await on_record(instance, 1) == [
         {
             "at": "2026-03-02T09:30:00.000Z",
             "status": 401,
@@ -69,20 +69,20 @@ async def test_refusal_has_time_address_reason_and_next_step(house: House) -> No
 
 
 async def test_too_large_a_post_is_among_the_refusals(folder: Path) -> None:
-    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="10") as house:
-        await house.send(b"x" * 11)
+    async with an_instance(folder, ROUNDSMAN_MAX_BODY_BYTES="10") as instance:
+        await instance.send(b"x" * 11)
 
-        [refusal] = await on_record(house, 1)
+        [refusal] = await on_record(instance, 1)
 
     assert (refusal["status"], refusal["next_step"]) == (413, "ROUNDSMAN_MAX_BODY_BYTES sets the limit")
 
 
-async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret(house: House) -> None:
-    await house.service.context.store.write(hooks.record, [OURS], [])
+async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret(instance: Instance) -> None:
+    await instance.service.context.store.write(hooks.record, [OURS], [])
     with logged() as talk:
-        response = await house.http.post("/hooks/circleci", content=naming(HOOK))
+        response = await instance.http.post("/hooks/circleci", content=naming(HOOK))
 
-    [refusal] = await on_record(house, 1)
+    [refusal] = await on_record(instance, 1)
     [line] = [line for line in talk.lines if line["event"] == "delivery"]
     assert (refusal["hook_id"], refusal["next_step"]) == (HOOK, "run `roundsman hooks apply`")
     assert refusal["reason"] == f"this hook has no secret: Roundsman of gh/acme/web, {HOOK}"
@@ -90,46 +90,46 @@ async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret
     assert "gh/acme/web" not in response.text
 
 
-async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(house: House) -> None:
-    await house.service.context.store.write(hooks.record, [OURS], [])
+async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(instance: Instance) -> None:
+    await instance.service.context.store.write(hooks.record, [OURS], [])
 
-    await house.send(naming(HOOK), secret="a-former-secret")
+    await instance.send(naming(HOOK), secret="a-former-secret")
 
-    [refusal] = await on_record(house, 1)
+    [refusal] = await on_record(instance, 1)
     assert refusal["reason"].startswith("this hook signs with a secret that we do not know: Roundsman of gh/acme/web")
     assert refusal["next_step"] == "run `roundsman hooks apply --rotate`"
 
 
 @pytest.mark.parametrize("hook", ["4f0a9d5c-0000-4f0a-9d5c-2c8d6f1f7a11", "' OR 1=1 --"])
-async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(house: House, hook: str) -> None:
-    await house.service.context.store.write(hooks.record, [OURS], [])
+async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(instance: Instance, hook: str) -> None:
+    await instance.service.context.store.write(hooks.record, [OURS], [])
 
-    await house.http.post("/hooks/circleci", content=naming(hook))
+    await instance.http.post("/hooks/circleci", content=naming(hook))
 
-    [refusal] = await on_record(house, 1)
+    [refusal] = await on_record(instance, 1)
     assert refusal["reason"].startswith("the post is not signed")
 
 
-async def test_malformed_signature_is_told_as_such(house: House) -> None:
-    await house.service.context.store.write(hooks.record, [OURS], [])
+async def test_malformed_signature_is_told_as_such(instance: Instance) -> None:
+    await instance.service.context.store.write(hooks.record, [OURS], [])
 
-    await house.http.post("/hooks/circleci", content=naming(HOOK), headers={"circleci-signature": "v2=00"})
+    await instance.http.post("/hooks/circleci", content=naming(HOOK), headers={"circleci-signature": "v2=00"})
 
-    [refusal] = await on_record(house, 1)
+    [refusal] = await on_record(instance, 1)
     assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
     assert refusal["next_step"].startswith("see that no proxy changes the header")
 
 
 @pytest.mark.limits(refusals=RefusalLimits(write_every_s=0.1))
-async def test_refusals_that_repeat_are_one_row_with_their_number(house: House, terminal: Terminal) -> None:
+async def test_refusals_that_repeat_are_one_row_with_their_number(instance: Instance, terminal: Terminal) -> None:
     for _ in range(20):
-        await house.http.post("/hooks/circleci", content=b"{}")
+        await instance.http.post("/hooks/circleci", content=b"{}")
     async with asyncio.timeout(SETTLED_WITHIN_S):
-        while (items := await on_record(house, 1))[0]["count"] < 20:
+        while (items := await on_record(instance, 1))[0]["count"] < 20:
             await a_moment()
-    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    terminal.set(ROUNDSMAN_DATABASE_URL=instance.settings.database_url)
     said = await asyncio.to_thread(terminal.run, "refusals")
-    page = (await house.http.get("/")).text
+    page = (await instance.http.get("/")).text
 
     assert [item["count"] for item in items] == [20]
     assert "  the last of 20 such posts" in said.lines
@@ -222,20 +222,20 @@ async def test_hook_that_is_put_on_record_later_is_known_soon(work: Work) -> Non
 
 @pytest.mark.parametrize(("path", "status"), [("/", 405), ("/hooks/circle", 404), ("/webhooks?x=1", 404)])
 async def test_webhook_that_is_posted_elsewhere_is_told_with_the_right_address(
-    house: House, path: str, status: int
+    instance: Instance, path: str, status: int
 ) -> None:
-    answer = await house.http.post(path, content=b"{}", headers={"circleci-event-type": "workflow-completed"})
+    answer = await instance.http.post(path, content=b"{}", headers={"circleci-event-type": "workflow-completed"})
 
-    [refusal] = await on_record(house, 1)
+    [refusal] = await on_record(instance, 1)
     assert answer.status_code == refusal["status"] == status
     assert refusal["reason"] == f"a webhook was posted to {path.partition('?')[0]}, where no hook is"
     assert refusal["next_step"] == "correct the webhook's URL at CircleCI: it ends in /hooks/circleci"
 
 
-async def test_other_posts_to_nowhere_are_no_refusals(house: House) -> None:
-    await house.http.post("/wp-login.php", content=b"{}")
+async def test_other_posts_to_nowhere_are_no_refusals(instance: Instance) -> None:
+    await instance.http.post("/wp-login.php", content=b"{}")
 
-    assert await listed(house) == []
+    assert await listed(instance) == []
 
 
 @pytest.mark.databases("sqlite", "postgres")
@@ -258,24 +258,24 @@ async def test_hook_is_known_until_it_is_gone(work: Work) -> None:
     assert await work.store.read(hooks.find_all) == []
 
 
-async def test_refusals_take_no_parameters(house: House) -> None:
-    assert (await house.http.get("/api/v1/refusals?limit=3")).status_code == 400
+async def test_refusals_take_no_parameters(instance: Instance) -> None:
+    assert (await instance.http.get("/api/v1/refusals?limit=3")).status_code == 400
 
 
-async def test_signed_posts_leave_no_refusal(house: House) -> None:
-    await house.http.post("/hooks/circleci", content=b"{}", headers={"circleci-signature": signature(b"{}")})
+async def test_signed_posts_leave_no_refusal(instance: Instance) -> None:
+    await instance.http.post("/hooks/circleci", content=b"{}", headers={"circleci-signature": signature(b"{}")})
 
-    assert await listed(house) == []
+    assert await listed(instance) == []
 
 
-async def test_refusals_stay_in_sight_once_others_were_accepted(house: House, terminal: Terminal) -> None:
-    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
-    await on_record(house, 1)
-    await house.finish(RED)
-    await house.drain()
+async def test_refusals_stay_in_sight_once_others_were_accepted(instance: Instance, terminal: Terminal) -> None:
+    await instance.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+    await on_record(instance, 1)
+    await instance.finish(RED)
+    await instance.drain()
 
-    page = await house.http.get("/dead-letters")
-    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    page = await instance.http.get("/dead-letters")
+    terminal.set(ROUNDSMAN_DATABASE_URL=instance.settings.database_url)
     said = await asyncio.to_thread(terminal.run, "refusals")
     as_json = await asyncio.to_thread(terminal.run, "refusals", "--json")
 
@@ -286,11 +286,11 @@ async def test_refusals_stay_in_sight_once_others_were_accepted(house: House, te
         "  give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS",
         "  sent by CircleCI-Webhook/1.0",
     ]
-    assert as_json.json["items"] == await listed(house)
+    assert as_json.json["items"] == await listed(instance)
 
 
-async def test_no_refusal_is_said(house: House, terminal: Terminal) -> None:
-    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+async def test_no_refusal_is_said(instance: Instance, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=instance.settings.database_url)
 
     assert (await asyncio.to_thread(terminal.run, "refusals")).out == "no post was refused\n"
-    assert "were refused" not in (await house.http.get("/dead-letters")).text
+    assert "were refused" not in (await instance.http.get("/dead-letters")).text

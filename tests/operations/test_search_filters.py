@@ -5,7 +5,7 @@ import pytest
 
 from service.db.tables import events
 from service.routing.match_keys import FACT_KEYS, MATCH_KEYS, SEARCH_FILTERS
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.cli_reference import every_command
 
 OPTIONS = {option for name, command in every_command() if name == "events list" for option in command.params}
@@ -30,10 +30,10 @@ def test_the_command_has_an_option_for_each_filter(name: str) -> None:
     assert option.help.casefold() == f"{SEARCH_FILTERS[name].sentence}.".casefold()
 
 
-async def values_of(house: House) -> dict[str, str]:
+async def values_of(instance: Instance) -> dict[str, str]:
     """A value of the only event on record under each filter that it has one for."""
-    [event] = (await house.http.get("/api/v1/events")).json()["items"]
-    found = await house.service.context.store.read(
+    [event] = (await instance.http.get("/api/v1/events")).json()["items"]
+    found = await instance.service.context.store.read(
         lambda transaction: transaction.execute(events.select()).mappings().one()
     )
     assert str(found["id"]) == event["id"]
@@ -44,31 +44,31 @@ async def values_of(house: House) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-async def keeps(house: House, name: str, value: str) -> tuple[int, int]:
+async def keeps(instance: Instance, name: str, value: str) -> tuple[int, int]:
     """The number of events that the API and the page keep."""
-    answer = await house.http.get("/api/v1/events", params={name: value})
-    page = await house.http.get("/builds", params={name: value, "event": "any"})
+    answer = await instance.http.get("/api/v1/events", params={name: value})
+    page = await instance.http.get("/builds", params={name: value, "event": "any"})
     assert (answer.status_code, page.status_code) == (200, 200)
     return len(answer.json()["items"]), page.text.count('<td class="c-what"')
 
 
 @pytest.mark.long
-async def test_the_api_and_the_page_take_each_filter(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    values = await values_of(house)
+async def test_the_api_and_the_page_take_each_filter(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    values = await values_of(instance)
 
     for name in SEARCH_FILTERS:
-        assert await keeps(house, name, "nothing-has-this-value") == (0, 0), name
+        assert await keeps(instance, name, "nothing-has-this-value") == (0, 0), name
     for name, value in values.items():
-        assert await keeps(house, name, value.upper()) == (1, 1), name
+        assert await keeps(instance, name, value.upper()) == (1, 1), name
     assert {"org", "project", "branch", "workflow", "status", "trigger", "author"} <= values.keys()
 
 
-async def test_the_page_tells_of_each_filter(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    page: httpx.Response = await house.http.get("/builds")
+async def test_the_page_tells_of_each_filter(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    page: httpx.Response = await instance.http.get("/builds")
 
     for name in SEARCH_FILTERS:
         assert f"<dt><code>{name}:</code></dt>" in page.text

@@ -19,7 +19,7 @@ from service.operations.simulation.backtest import Span, replay_history
 from service.operations.simulation.backtest_report import compare
 from service.store.incidents import known_problems
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, Clock, House, a_house, environ
+from tests.support.app_fixture import RED, Clock, Instance, an_instance, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -58,49 +58,49 @@ WITHOUT_CREW = ROUTES.replace("match: {branch: [main, topic]}", "match: {branch:
 class Day:
     """A service, and the posts it has got: what is due between them is done every ten minutes."""
 
-    house: House
+    instance: Instance
     pipelines: int = 100
 
     async def until(self, hours: float) -> None:
         """Live on until so many hours after the midnight before."""
-        pipeline, end = self.house.service.pipeline, MONDAY + timedelta(hours=hours)
-        while self.house.clock.now < end:
-            later = min(STEP, end - self.house.clock.now)
-            self.house.clock.tick(minutes=later / timedelta(minutes=1))
+        pipeline, end = self.instance.service.pipeline, MONDAY + timedelta(hours=hours)
+        while self.instance.clock.now < end:
+            later = min(STEP, end - self.instance.clock.now)
+            self.instance.clock.tick(minutes=later / timedelta(minutes=1))
             for work in (pipeline.expire_incidents, pipeline.remind, pipeline.plan_digests):
                 await work()
-            await self.house.drain()
+            await self.instance.drain()
 
     async def end(self, branch: str, status: str, *, at: float) -> None:
         """End a run at a time, and tell of it."""
         await self.until(at)
         self.pipelines += 1
-        pushed_at = self.house.clock.now - timedelta(minutes=6)
-        await self.house.finish(a_run(branch, status, self.pipelines, pushed_at))
-        await self.house.drain()
+        pushed_at = self.instance.clock.now - timedelta(minutes=6)
+        await self.instance.finish(a_run(branch, status, self.pipelines, pushed_at))
+        await self.instance.drain()
 
     async def act(self, verb: str, branch: str, *, at: float, **asked: str) -> None:
         """Do something to the newest incident of a branch, as a person does."""
         await self.until(at)
         query = "SELECT incidents.id FROM incidents JOIN tracks ON tracks.id = track_id WHERE branch = ?"
-        [(incident_id,), *_] = self.house.rows(f"{query} ORDER BY opened_at DESC", branch)
-        act = parse_act(verb, asked, who="Linh", now=self.house.clock.now)
-        await self.house.service.context.store.write(act_on, UUID(str(incident_id)), act)
+        [(incident_id,), *_] = self.instance.rows(f"{query} ORDER BY opened_at DESC", branch)
+        act = parse_act(verb, asked, who="Linh", now=self.instance.clock.now)
+        await self.instance.service.context.store.write(act_on, UUID(str(incident_id)), act)
 
     async def silence(self, matchers: Mapping[str, Any], *, at: float, until: str) -> UUID:
         """Set a silence; its id."""
         await self.until(at)
         asked = {"matchers": matchers, "until": until, "comment": "a move"}
-        silence = parse_silence(asked, who="Linh", now=self.house.clock.now)
-        await add(self.house.service.context.store, silence)
+        silence = parse_silence(asked, who="Linh", now=self.instance.clock.now)
+        await add(self.instance.service.context.store, silence)
         return silence.id
 
     async def end_silence(self, silence_id: UUID, *, at: float) -> None:
         """End a silence early."""
         await self.until(at)
-        context = self.house.service.context
-        await expire(context.store, context.jobs, silence_id, who="Linh", now=self.house.clock.now)
-        await self.house.drain()
+        context = self.instance.service.context
+        await expire(context.store, context.jobs, silence_id, who="Linh", now=self.instance.clock.now)
+        await self.instance.drain()
 
 
 def a_run(branch: str, status: str, number: int, pushed_at: datetime) -> Run:
@@ -109,16 +109,16 @@ def a_run(branch: str, status: str, number: int, pushed_at: datetime) -> Run:
 
 @asynccontextmanager
 async def a_day(folder: Path, routes: str = ROUTES) -> AsyncIterator[Day]:
-    async with a_house(folder, routes, clock=Clock(now=MONDAY + timedelta(hours=7))) as house:
-        yield Day(house=house)
+    async with an_instance(folder, routes, clock=Clock(now=MONDAY + timedelta(hours=7))) as instance:
+        yield Day(instance=instance)
 
 
-async def played(folder: Path, house: House, routes: str, *, other: str | None = None) -> Any:
-    """Play the history of a house through routes, beside what was sent or what other routes send."""
+async def played(folder: Path, instance: Instance, routes: str, *, other: str | None = None) -> Any:
+    """Play the history of an instance through routes, beside what was sent or what other routes send."""
     (folder / "tried").mkdir(exist_ok=True)
     tried = load(environ(folder / "tried", routes), serving=False)
-    span = Span(since=MONDAY, until=house.clock.now)
-    source, store = house.service.context.source, house.service.context.store
+    span = Span(since=MONDAY, until=instance.clock.now)
+    source, store = instance.service.context.source, instance.service.context.store
     async with open_simulation(tried) as first:
         if other is None:
             return await compare(first.context.store, store, await replay_history(store, source, [first], span))
@@ -155,12 +155,12 @@ async def live_a_busy_day(day: Day) -> None:
 async def test_claims_of_a_busy_day_are_what_was_sent(folder: Path) -> None:
     async with a_day(folder) as day:
         await live_a_busy_day(day)
-        sent = day.house.rows("SELECT news, count(*) FROM notifications WHERE sent_at IS NOT NULL GROUP BY news")
-        found = await played(folder, day.house, ROUTES)
+        sent = day.instance.rows("SELECT news, count(*) FROM notifications WHERE sent_at IS NOT NULL GROUP BY news")
+        found = await played(folder, day.instance, ROUTES)
 
     assert (found["new"], found["gone"]) == ([], [])
     assert found["by_news"] == dict(sorted(sent))
-    assert found["messages"] == len(day.house.channels.took)
+    assert found["messages"] == len(day.instance.channels.took)
     assert {"broke", "fixed", "run", "reminder", "escalation", "digest", "summary"} <= found["by_news"].keys()
     assert found["acts"] == {"take": 2, "release": 1, "mute": 1, "silence": 1}
     assert "reminders" in found["included"]
@@ -172,10 +172,10 @@ async def test_other_routes_differ_by_what_they_leave_out(folder: Path) -> None:
         await day.end("main", "failed", at=8.5)
         await day.end("topic", "failed", at=8.7)
         await day.end("main", "success", at=9.5)
-        before = day.house.rows("SELECT count(*) FROM notifications")
-        found = await played(folder, day.house, WITHOUT_CREW)
-        beside = await played(folder, day.house, WITHOUT_CREW, other=ROUTES)
-        assert day.house.rows("SELECT count(*) FROM notifications") == before
+        before = day.instance.rows("SELECT count(*) FROM notifications")
+        found = await played(folder, day.instance, WITHOUT_CREW)
+        beside = await played(folder, day.instance, WITHOUT_CREW, other=ROUTES)
+        assert day.instance.rows("SELECT count(*) FROM notifications") == before
 
     assert found["routes"] == beside["routes"]
     assert (found["new"], beside["new"]) == ([], [])
@@ -199,15 +199,15 @@ async def test_known_problem_is_muted_from_its_time_on(folder: Path) -> None:
             pattern="*",
             is_muted=True,
             added_by="Linh",
-            created_at=day.house.clock.now,
+            created_at=day.instance.clock.now,
         )
-        await day.house.service.context.store.write(known_problems.put, problem)
+        await day.instance.service.context.store.write(known_problems.put, problem)
         await day.end("main", "failed", at=10.5)
         await day.end("main", "success", at=11.5)
-        found = await played(folder, day.house, ROUTES)
+        found = await played(folder, day.instance, ROUTES)
 
     assert (found["new"], found["gone"]) == ([], [])
-    assert found["messages"] == len(day.house.channels.took)
+    assert found["messages"] == len(day.instance.channels.took)
     assert found["acts"] == {"known_problem": 1}
 
 
@@ -217,7 +217,7 @@ async def test_history_that_is_shorter_than_the_span_is_measured_by_itself(folde
         await day.end("main", "failed", at=8)
         await day.end("main", "success", at=9)
         await day.until(8 + 48)
-        found = await played(folder, day.house, ROUTES)
+        found = await played(folder, day.instance, ROUTES)
 
     assert found["days"] == pytest.approx(2.0, abs=0.01)  # and not since midnight
     assert found["a_day"] == pytest.approx(found["messages"] / 2, abs=0.01)
@@ -242,10 +242,10 @@ async def test_news_of_a_group_are_one_message(folder: Path) -> None:
         await day.end("main", "success", at=8.5)
         await day.end("topic", "success", at=9)
         await day.until(10)
-        found = await played(folder, day.house, GROUPED)
+        found = await played(folder, day.instance, GROUPED)
 
     assert (found["new"], found["gone"]) == ([], [])
-    assert found["messages"] == len(day.house.channels.took) == 3
+    assert found["messages"] == len(day.instance.channels.took) == 3
     assert found["by_news"] == {"fixed": 2, "summary": 1}
 
 
@@ -271,15 +271,15 @@ async def test_automatic_reruns_are_waited_for(folder: Path) -> None:
     statuses = {500: ["failed", "success"], 501: ["failed"] * 3, 502: ["success"], 503: ["failed"], 504: ["failed"]}
     async with a_day(folder, PATIENT) as day:
         for number, results in statuses.items():
-            pushed_at = day.house.clock.now
+            pushed_at = day.instance.clock.now
             for attempt, status in enumerate(results):
                 run = a_rerun(number, attempt, status, pushed_at)
                 await day.until((run.stopped_at - MONDAY) / timedelta(hours=1))
-                await day.house.finish(run)
-                await day.house.drain()
-            await day.until((day.house.clock.now - MONDAY) / timedelta(hours=1) + 0.5)
-        found = await played(folder, day.house, PATIENT)
+                await day.instance.finish(run)
+                await day.instance.drain()
+            await day.until((day.instance.clock.now - MONDAY) / timedelta(hours=1) + 0.5)
+        found = await played(folder, day.instance, PATIENT)
 
     assert (found["new"], found["gone"]) == ([], [])
     assert found["by_news"] == {"broke": 2, "fixed": 1}
-    assert found["messages"] == len(day.house.channels.took)
+    assert found["messages"] == len(day.instance.channels.took)

@@ -15,7 +15,7 @@ from service.errors import Temporary
 from service.model import News
 from service.store.notifications import notifications
 from tests.pipeline.test_news import CHANGES, run
-from tests.support.app_fixture import NINE, a_house
+from tests.support.app_fixture import NINE, an_instance
 from tests.support.databases import Database
 from tests.support.neighbor_rows import a_notification
 
@@ -96,17 +96,17 @@ async def test_in_one_order_the_second_waits_for_the_first(stores: tuple[Store, 
 
 
 async def test_a_decision_and_a_send_lock_before_they_change_anything(folder: Path) -> None:
-    async with a_house(folder, CHANGES) as house:
+    async with an_instance(folder, CHANGES) as instance:
         seen: list[str] = []
 
         def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
             seen.append(" ".join(statement.split()))
 
-        event.listen(house.service.context.store._engines[0], "before_cursor_execute", note)
-        await house.finish(run(901, "failed"))
-        await house.process()
+        event.listen(instance.service.context.store._engines[0], "before_cursor_execute", note)
+        await instance.finish(run(901, "failed"))
+        await instance.process()
         decided, seen[:] = list(seen), []
-        await house.drain(minutes=5)
+        await instance.drain(minutes=5)
 
         for statements, change in ((decided, "INSERT INTO notifications"), (seen, BEGINNING)):
             kinds = ["lock" if LOCKING in one else "change" for one in statements if change in one or LOCKING in one]

@@ -10,7 +10,7 @@ import pytest
 from service.model import FetchPurpose
 from service.testing.fake_circleci.organization import Run
 from tests.pipeline.test_news import CHANGES
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.statement_cuts import Cut, Cuts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -30,38 +30,38 @@ ROUNDS = """
     SELECT count(*) FROM decisions JOIN events ON events.id = decisions.event_id WHERE events.branch = ?
 """
 
-Work = Callable[[House, str], Coroutine[Any, Any, object]]
+Work = Callable[[Instance, str], Coroutine[Any, Any, object]]
 
 
 def red(branch: str, at: int) -> Run:
     return replace(RED, number=1000 + at, branch=branch)
 
 
-async def decide(house: House, _branch: str) -> object:
-    return await house.service.pipeline.process(limit=100)
+async def decide(instance: Instance, _branch: str) -> object:
+    return await instance.service.pipeline.process(limit=100)
 
 
-async def send(house: House, branch: str) -> None:
-    ((notification_id, _, _),) = house.rows(NOTIFICATIONS, branch)
-    await house.work("send", notification_id)
+async def send(instance: Instance, branch: str) -> None:
+    ((notification_id, _, _),) = instance.rows(NOTIFICATIONS, branch)
+    await instance.work("send", notification_id)
 
 
 async def cut_once(folder: Path, work: Work, cut: Cut, at: int, *, decided: bool) -> int:
     """Have work cut at one statement, and finish it; return the number of statements up to there."""
     branch = f"{cut} {at}"
-    async with a_house(folder, ROUTES) as house:
-        event_id = await house.finish(red(branch, at))
+    async with an_instance(folder, ROUTES) as instance:
+        event_id = await instance.finish(red(branch, at))
         if decided:
-            await house.process()
-            await house.fetch(event_id, FetchPurpose.MESSAGE)  # before that there is nothing to send
-        cuts = Cuts(house.service.context.store, cut, at)
-        await cuts.work_until(work(house, branch))
-        heard = len(house.channels.took)
+            await instance.process()
+            await instance.fetch(event_id, FetchPurpose.MESSAGE)  # before that there is nothing to send
+        cuts = Cuts(instance.service.context.store, cut, at)
+        await cuts.work_until(work(instance, branch))
+        heard = len(instance.channels.took)
         if cut is not Cut.DEAD:
-            await house.drain(minutes=30)
-        total = len(house.channels.took)
-        now = house.clock()
-    async with a_house(folder, ROUTES) as after:
+            await instance.drain(minutes=30)
+        total = len(instance.channels.took)
+        now = instance.clock()
+    async with an_instance(folder, ROUTES) as after:
         after.clock.now = now
         after.pretend.run_finished(red(branch, at))
         await after.drain(minutes=30)

@@ -8,7 +8,7 @@ import pytest
 
 from service.circleci.source import Source
 from service.model import Delivery, Event
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.databases("sqlite", "postgres")
 async def test_facts_that_come_after_the_judgment_change_no_reason(folder: Path) -> None:
     routes = RED_TO_WEB + "  - {name: robots, match: {actor: 'renovate*'}, receiver: web}\n"
-    async with a_house(folder, routes) as house:
-        delivery = await house.finish(RED)
-        await house.drain()
-        shown = await house.show(delivery)
+    async with an_instance(folder, routes) as instance:
+        delivery = await instance.finish(RED)
+        await instance.drain()
+        shown = await instance.show(delivery)
 
     assert shown["actor"]["login"] == "ada"
     assert shown["decisions"][1]["reason"] == "this event has no actor"
@@ -42,29 +42,29 @@ class Renaming:
 @pytest.mark.long
 async def test_replay_by_a_release_that_reads_otherwise_changes_no_earlier_reason(folder: Path) -> None:
     routes = RED_TO_WEB.replace("match: {", "match: {branch: '!renamed', ")
-    async with a_house(folder, routes) as house:
-        delivery = await house.finish(RED)
-        await house.drain()
-        [before] = (await house.show(delivery))["decisions"]
+    async with an_instance(folder, routes) as instance:
+        delivery = await instance.finish(RED)
+        await instance.drain()
+        [before] = (await instance.show(delivery))["decisions"]
 
-        house.replace_source(Renaming)
-        await house.act(f"deliveries/{delivery}/replay")
-        await house.drain()
-        [newer, older] = (await house.show(delivery))["decisions"]
+        instance.replace_source(Renaming)
+        await instance.act(f"deliveries/{delivery}/replay")
+        await instance.drain()
+        [newer, older] = (await instance.show(delivery))["decisions"]
 
     assert newer["reason"] == "branch renamed is excluded by !renamed"
     assert older == before
 
 
 @pytest.mark.long
-async def test_verdict_on_record_is_shown_beside_that_of_another_release(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.drain()
-    [before] = (await house.show(delivery))["decisions"]
+async def test_verdict_on_record_is_shown_beside_that_of_another_release(instance: Instance) -> None:
+    delivery = await instance.finish(RED)
+    await instance.drain()
+    [before] = (await instance.show(delivery))["decisions"]
 
-    house.change("UPDATE decisions SET verdicts = ''")  # as if rules had been others
-    [decision] = (await house.show(delivery))["decisions"]
-    page = (await house.http.get(f"/builds/{delivery}", headers={"Accept": "text/html"})).text
+    instance.change("UPDATE decisions SET verdicts = ''")  # as if rules had been others
+    [decision] = (await instance.show(delivery))["decisions"]
+    page = (await instance.http.get(f"/builds/{delivery}", headers={"Accept": "text/html"})).text
 
     assert decision == before | {"verdict": "not_matched", "verdict_today": "matched"}
     assert "By the rules of this release it would be matched" in page
@@ -75,9 +75,9 @@ async def test_hundreds_of_routes_are_one_row_for_an_event(folder: Path) -> None
     more = "".join(
         f"  - {{name: r{n}, match: {{project: gh/acme/s{n}, actor: ada}}, receiver: web}}\n" for n in range(300)
     )
-    async with a_house(folder, RED_TO_WEB + more) as house:
-        delivery = await house.finish(GREEN)
-        await house.drain()
+    async with an_instance(folder, RED_TO_WEB + more) as instance:
+        delivery = await instance.finish(GREEN)
+        await instance.drain()
 
-        assert house.rows("SELECT verdicts, is_told, notes FROM decisions") == [("", False, None)]
-        assert len((await house.show(delivery))["decisions"]) == 301
+        assert instance.rows("SELECT verdicts, is_told, notes FROM decisions") == [("", False, None)]
+        assert len((await instance.show(delivery))["decisions"]) == 301

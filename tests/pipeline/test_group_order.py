@@ -14,7 +14,7 @@ from service.errors import Permanent, Temporary
 from service.model import Channel, Message
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 
@@ -61,7 +61,7 @@ class UnwellChannel:
     told   what each channel accepted of each branch, in order: news, and the number of the pipeline
     """
 
-    house: House
+    instance: Instance
     chance: random.Random
     meanwhile: Callable[[], Awaitable[None]]
     told: dict[tuple[str, ...], list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
@@ -71,7 +71,7 @@ class UnwellChannel:
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         if not self.is_well and self.chance.random() < 0.4:
             await self.meanwhile()
-        rows = self.house.rows(TOLD, notification_id.hex, notification_id.hex)
+        rows = self.instance.rows(TOLD, notification_id.hex, notification_id.hex)
         error = None if self.is_well else self.chance.choice([None] * 5 + [*ERRORS, *([REFUSED] * self.refuses)])
         if error is not None:
             raise error
@@ -86,8 +86,8 @@ class UnwellChannel:
 class Arrivals:
     """Runs of two workflows on three branches, whose posts come in any order; some are reruns of what was red."""
 
-    def __init__(self, house: House, chance: random.Random) -> None:
-        self.house, self.chance, self.number = house, chance, 1000
+    def __init__(self, instance: Instance, chance: random.Random) -> None:
+        self.instance, self.chance, self.number = instance, chance, 1000
         self.kept: list[Run] = []
         self.red: list[Run] = []
 
@@ -106,12 +106,12 @@ class Arrivals:
     async def post_and_decide(self) -> None:
         """Post them, and decide on them."""
         await self.post()
-        await self.house.process()
+        await self.instance.process()
 
     async def _finish(self, run: Run) -> None:
         if run.status == "failed":
             self.red.append(run)
-        await self.house.finish(run)
+        await self.instance.finish(run)
 
     def _pipeline(self) -> list[Run]:
         self.number += 1
@@ -127,25 +127,25 @@ class Arrivals:
         return self.chance.choice(["failed", "failed", "success", "success", "canceled"])
 
     def _pushed_at(self) -> datetime:
-        return self.house.clock.now - timedelta(minutes=10)
+        return self.instance.clock.now - timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("refuses", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 async def test_news_of_a_track_go_in_order(folder: Path, seed: int, refuses: bool) -> None:
     chance = random.Random(seed)
-    async with a_house(folder, ROUTES) as house:
-        arrivals = Arrivals(house, chance)
-        channel = UnwellChannel(house=house, chance=chance, refuses=refuses, meanwhile=arrivals.post_and_decide)
-        context = replace(house.service.context, notifier=channel)
-        house.service = replace(house.service, context=context, pipeline=Pipeline(context))
+    async with an_instance(folder, ROUTES) as instance:
+        arrivals = Arrivals(instance, chance)
+        channel = UnwellChannel(instance=instance, chance=chance, refuses=refuses, meanwhile=arrivals.post_and_decide)
+        context = replace(instance.service.context, notifier=channel)
+        instance.service = replace(instance.service, context=context, pipeline=Pipeline(context))
         for _ in range(20):
             await arrivals.post()
-            await house.drain(seconds=chance.choice([1, 20, 20, 100, 700]))
+            await instance.drain(seconds=chance.choice([1, 20, 20, 100, 700]))
         channel.is_well = True
         for _ in range(15):
-            await house.drain(minutes=2)
-        wrong = house.rows(WRONG)
+            await instance.drain(minutes=2)
+        wrong = instance.rows(WRONG)
 
     assert channel.told
     for place, told in channel.told.items():

@@ -20,7 +20,7 @@ from service.store.deliveries import deliveries
 from service.store.notifications import notifications
 from service.testing.fake_circleci.payloads import cancellation_storm
 from tests.pipeline.test_process import CANCELED, CANCELED_TO_ALL, RELEASE, Stumbling
-from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writing
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, Instance, an_instance, still_writing
 from tests.support.neighbor_rows import a_notification
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -30,67 +30,67 @@ OLD_RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v0*")
 
 
 async def test_late_job_of_a_dismissed_dead_letter_changes_nothing(folder: Path) -> None:
-    async with a_house(folder, RELEASES) as house:
-        sound = house.service.context.source
-        house.replace_source(lambda source: Stumbling(source, Permanent("not understood"), times=1))
-        delivery = await house.finish(RELEASE)
-        await house.drain()
-        await house.act(f"deliveries/{delivery}/dismiss")
-        house.replace_source(lambda _: sound)
-        await house.process()
+    async with an_instance(folder, RELEASES) as instance:
+        sound = instance.service.context.source
+        instance.replace_source(lambda source: Stumbling(source, Permanent("not understood"), times=1))
+        delivery = await instance.finish(RELEASE)
+        await instance.drain()
+        await instance.act(f"deliveries/{delivery}/dismiss")
+        instance.replace_source(lambda _: sound)
+        await instance.process()
 
-        assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", "not understood")]
-        assert house.jobs() == []
-        assert house.counted("dead_letters", what="delivery") == 1
+        assert instance.rows("SELECT state, reason FROM deliveries") == [("dismissed", "not understood")]
+        assert instance.jobs() == []
+        assert instance.counted("dead_letters", what="delivery") == 1
 
 
 async def test_fetch_that_comes_after_the_routes_need_nothing_lets_the_event_be_decided_on(folder: Path) -> None:
-    async with a_house(folder, RELEASES) as house:
-        delivery = await house.finish(RELEASE)
-        await house.process()
-        asked = house.fetches()
-    async with a_house(folder) as house:
-        await house.fetch(delivery, FetchPurpose.DECISION)
-        await house.process()
+    async with an_instance(folder, RELEASES) as instance:
+        delivery = await instance.finish(RELEASE)
+        await instance.process()
+        asked = instance.fetches()
+    async with an_instance(folder) as instance:
+        await instance.fetch(delivery, FetchPurpose.DECISION)
+        await instance.process()
 
         assert asked == ["decision"]
-        assert house.rows("SELECT state FROM deliveries") == [("settled",)]
-        assert house.pretend.calls == []
+        assert instance.rows("SELECT state FROM deliveries") == [("settled",)]
+        assert instance.pretend.calls == []
 
 
 async def test_details_asked_for_are_on_record_when_no_route_matches(folder: Path) -> None:
-    async with a_house(folder, OLD_RELEASES) as house:
-        delivery = await house.finish(RELEASE)
-        await house.drain()
-        shown = await house.show(delivery)
+    async with an_instance(folder, OLD_RELEASES) as instance:
+        delivery = await instance.finish(RELEASE)
+        await instance.drain()
+        shown = await instance.show(delivery)
 
     assert [decision["verdict"] for decision in shown["decisions"]] == ["not_matched"]
     assert shown["details"]["vcs"]["tag"] == "v2.5.0"
 
 
 async def test_event_that_repeats_told_news_is_not_asked_about_again(folder: Path) -> None:
-    async with a_house(folder, CANCELED_TO_ALL) as house:
-        house.pretend.run_finished(CANCELED)
+    async with an_instance(folder, CANCELED_TO_ALL) as instance:
+        instance.pretend.run_finished(CANCELED)
         for payload in cancellation_storm(CANCELED):
-            await house.post(payload)
-            await house.process()
+            await instance.post(payload)
+            await instance.process()
 
-        assert house.fetches() == ["message"]
+        assert instance.fetches() == ["message"]
 
 
 @pytest.mark.databases("postgres")
-async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(house: House) -> None:
-    await house.finish(RED)
-    await house.process()
-    [notification_id] = [UUID(row[0]) for row in house.rows("SELECT id FROM notifications")]
-    context, looked = house.service.context, asyncio.Event()
+async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.process()
+    [notification_id] = [UUID(row[0]) for row in instance.rows("SELECT id FROM notifications")]
+    context, looked = instance.service.context, asyncio.Event()
 
     def clock() -> datetime:
         looked.set()  # the notification has been read
-        return house.clock()
+        return instance.clock()
 
     def begin(transaction: Transaction) -> None:
-        now = house.clock()
+        now = instance.clock()
         notifications.begin_attempt(transaction, notification_id, now, until=now + timedelta(seconds=30))
 
     async with still_writing(context.store, begin):
@@ -98,8 +98,8 @@ async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(ho
         await looked.wait()
     await sending
 
-    assert house.channels.tried == []
-    assert house.rows("SELECT state, attempts FROM notifications") == [("sending", 1)]
+    assert instance.channels.tried == []
+    assert instance.rows("SELECT state, attempts FROM notifications") == [("sending", 1)]
 
 
 @pytest.mark.parametrize(("spare_s", "is_over"), [(-1, True), (0, False), (1, False)])
@@ -116,9 +116,9 @@ async def test_attempt_that_is_due_when_patience_ends_is_made(spare_s: float, *,
 
 @pytest.mark.databases("sqlite", "postgres")
 async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> None:
-    async with a_house(folder, RELEASES) as house:
-        delivery = await house.finish(RELEASE)
-        context = house.service.context
+    async with an_instance(folder, RELEASES) as instance:
+        delivery = await instance.finish(RELEASE)
+        context = instance.service.context
         reasons = [f"reason {letter}" for letter in "hgfedcba"]
         missing = tuple(MissingDetail(want=DetailKind.VCS, reason=reason, is_final=True) for reason in reasons)
 
@@ -128,6 +128,6 @@ async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> N
             decide_events(transaction, context, [PendingDecision(event=event, details=details, max_delay=timedelta())])
 
         await context.store.write(decide)
-        [decision] = (await house.show(delivery))["decisions"]
+        [decision] = (await instance.show(delivery))["decisions"]
 
     assert decision["reason"].endswith(f"(it could not be asked: {'; '.join(sorted(reasons))})")

@@ -17,7 +17,7 @@ from service.db.migrate import migrate
 from service.db.revisions import newest_revision
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support import postgres
-from tests.support.app_fixture import RED, RED_TO_WEB, House, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, environ
 from tests.support.databases import Postgres
 from tests.support.fake_servers import HttpEnd, free_port, http_end
 from tests.support.long_cases import first_and_long
@@ -256,14 +256,14 @@ def test_missing_schema_error_names_the_migrate_command(site: Site, role: str) -
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_commands_look_into_postgres_as_they_do_into_a_file(house: House) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    given = surroundings_at(house.database.url, house.folder)
+async def test_commands_look_into_postgres_as_they_do_into_a_file(instance: Instance) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    given = surroundings_at(instance.database.url, instance.folder)
 
-    listed = run("events", "list", folder=house.folder, **given)
-    explained = run("explain", event, folder=house.folder, **given)
-    checked = run("check", folder=house.folder, **given)
+    listed = run("events", "list", folder=instance.folder, **given)
+    explained = run("explain", event, folder=instance.folder, **given)
+    checked = run("check", folder=instance.folder, **given)
 
     assert event in listed.stdout
     assert "status failed matches failed" in explained.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, a_house
+from tests.support.app_fixture import RED, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -26,11 +26,11 @@ routes:
 
 async def took(folder: Path, vcs: str, run: Run = RED) -> tuple[dict[str, list[str | None]], list[str]]:
     """Return the ids of those mentioned by channel, and the sentences of the decisions."""
-    async with a_house(folder, to_author(vcs)) as house:
-        event_id = await house.finish(run)
-        await house.drain()
-        shown = await house.show(event_id)
-        mentioned = {label: [one.slack for one in message.mentions] for label, message in house.channels.took}
+    async with an_instance(folder, to_author(vcs)) as instance:
+        event_id = await instance.finish(run)
+        await instance.drain()
+        shown = await instance.show(event_id)
+        mentioned = {label: [one.slack for one in message.mentions] for label, message in instance.channels.took}
         return mentioned, [decision["reason"] for decision in shown["decisions"]]
 
 

@@ -19,7 +19,7 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from tests.pipeline.judgment.test_judge_runs import forget, judge, rows, run
 from tests.pipeline.test_news import CHANGES
 from tests.pipeline.test_news import run as of_main
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -33,9 +33,9 @@ NEWS = """
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, CHANGES) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, CHANGES) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def of_app(one: Run, definition: object) -> dict[str, Any]:
     return payload
 
 
-async def finish(house: House, one: Run, definition: object) -> None:
-    house.pretend.run_finished(one)
-    await house.post(of_app(one, definition))
-    await house.drain()
+async def finish(instance: Instance, one: Run, definition: object) -> None:
+    instance.pretend.run_finished(one)
+    await instance.post(of_app(one, definition))
+    await instance.drain()
 
 
 def defined(number: int, status: str, definition: str | None) -> Event:
@@ -77,24 +77,24 @@ def as_before(transaction: Transaction) -> None:
 
 
 @pytest.mark.long
-async def test_a_green_run_of_one_definition_fixes_nothing_of_another(house: House) -> None:
-    await finish(house, of_main(901, "failed"), FIRST)
-    await finish(house, of_main(902, "success"), SECOND)
-    await finish(house, of_main(903, "failed"), FIRST)
-    await finish(house, of_main(904, "failed"), SECOND)
-    await finish(house, of_main(905, "success"), FIRST)
+async def test_a_green_run_of_one_definition_fixes_nothing_of_another(instance: Instance) -> None:
+    await finish(instance, of_main(901, "failed"), FIRST)
+    await finish(instance, of_main(902, "success"), SECOND)
+    await finish(instance, of_main(903, "failed"), FIRST)
+    await finish(instance, of_main(904, "failed"), SECOND)
+    await finish(instance, of_main(905, "success"), FIRST)
 
-    assert house.rows(NEWS) == [("broke", 901), ("broke", 904), ("fixed", 905)]
-    assert house.rows(TRACKS) == [(FIRST, "green", 0), (SECOND, "red", 1)]
+    assert instance.rows(NEWS) == [("broke", 901), ("broke", 904), ("fixed", 905)]
+    assert instance.rows(TRACKS) == [(FIRST, "green", 0), (SECOND, "red", 1)]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("given", [7, ["a"], {"id": "a"}, "", None, "x" * 5000, "a\x00b"])
-async def test_a_definition_that_is_no_id_does_no_harm(house: House, given: object) -> None:
-    await finish(house, of_main(901, "failed"), given)
-    await finish(house, of_main(902, "success"), given)
+async def test_a_definition_that_is_no_id_does_no_harm(instance: Instance, given: object) -> None:
+    await finish(instance, of_main(901, "failed"), given)
+    await finish(instance, of_main(902, "success"), given)
 
-    assert house.rows(NEWS) == [("broke", 901), ("fixed", 902)]
+    assert instance.rows(NEWS) == [("broke", 901), ("fixed", 902)]
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from service.text import definition_digits
 from tests.pipeline.test_news import CHANGES
 from tests.pipeline.test_news import run as of_main
 from tests.pipeline.test_pipeline_definitions import finish, of_app
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 from tests.support.pages_fixture import text
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -21,26 +21,26 @@ NOTE = "Of the pipeline definition aaaaaaaa: another one has a workflow of that 
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, CHANGES) as house:
-        await house.http.get("/builds")  # logged in
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, CHANGES) as instance:
+        await instance.http.get("/builds")  # logged in
+        yield instance
 
 
-async def answer(house: House, address: str) -> Any:
-    return (await house.http.get(address)).json()
+async def answer(instance: Instance, address: str) -> Any:
+    return (await instance.http.get(address)).json()
 
 
 @pytest.mark.long
-async def test_the_definition_is_shown_where_two_look_alike(house: House) -> None:
-    await finish(house, of_main(901, "success"), SECOND)
-    await finish(house, of_main(902, "failed"), FIRST)
+async def test_the_definition_is_shown_where_two_look_alike(instance: Instance) -> None:
+    await finish(instance, of_main(901, "success"), SECOND)
+    await finish(instance, of_main(902, "failed"), FIRST)
 
-    status = await answer(house, "/api/v1/status?project=acme/web")
-    [incident] = (await answer(house, "/api/v1/incidents"))["items"]
-    [red] = (await answer(house, "/now.json"))["items"]
+    status = await answer(instance, "/api/v1/status?project=acme/web")
+    [incident] = (await answer(instance, "/api/v1/incidents"))["items"]
+    [red] = (await answer(instance, "/now.json"))["items"]
     now, incidents, workflow = [
-        text(await house.http.get(address))
+        text(await instance.http.get(address))
         for address in ("/?still=1", "/incidents?still=1", "/projects/acme/web/build-and-test")
     ]
 
@@ -49,32 +49,32 @@ async def test_the_definition_is_shown_where_two_look_alike(house: House) -> Non
     assert "definition aaaaaaaa" in now
     assert "(definition aaaaaaaa)" in incidents
     assert "whose runs are apart: shown is " in workflow
-    assert [NOTE in message.text for _, message in house.channels.took] == [True]
+    assert [NOTE in message.text for _, message in instance.channels.took] == [True]
 
 
 @pytest.mark.long
-async def test_where_one_workflow_has_a_name_its_definition_is_not_shown(house: House) -> None:
+async def test_where_one_workflow_has_a_name_its_definition_is_not_shown(instance: Instance) -> None:
     other = replace(of_main(901, "failed"), workflow="deploy")
-    await finish(house, other, SECOND)
+    await finish(instance, other, SECOND)
     elsewhere = of_app(of_main(902, "failed"), SECOND)
     elsewhere["pipeline"]["trigger_parameters"]["git"]["branch"] = "feature/cart"
-    await house.post(elsewhere)
-    await finish(house, of_main(903, "failed"), FIRST)
+    await instance.post(elsewhere)
+    await finish(instance, of_main(903, "failed"), FIRST)
 
-    status = await answer(house, "/api/v1/status?project=acme/web")
-    incidents = (await answer(house, "/api/v1/incidents"))["items"]
+    status = await answer(instance, "/api/v1/status?project=acme/web")
+    incidents = (await answer(instance, "/api/v1/incidents"))["items"]
 
     assert [one["definition"] for one in (*status["workflows"], *incidents)] == [None] * (2 + len(incidents))
-    assert "definition" not in text(await house.http.get("/?still=1"))
-    assert not any("pipeline definition" in message.text for _, message in house.channels.took)
+    assert "definition" not in text(await instance.http.get("/?still=1"))
+    assert not any("pipeline definition" in message.text for _, message in instance.channels.took)
 
 
 @pytest.mark.long
-async def test_of_two_the_one_without_a_definition_is_told_apart_by_that(house: House) -> None:
-    await finish(house, of_main(901, "failed"), None)
-    await finish(house, of_main(902, "failed"), FIRST)
+async def test_of_two_the_one_without_a_definition_is_told_apart_by_that(instance: Instance) -> None:
+    await finish(instance, of_main(901, "failed"), None)
+    await finish(instance, of_main(902, "failed"), FIRST)
 
-    status = await answer(house, "/api/v1/status?project=acme/web")
+    status = await answer(instance, "/api/v1/status?project=acme/web")
 
     assert sorted(str(one["definition"]) for one in status["workflows"]) == sorted([FIRST, "None"])
 

@@ -18,7 +18,7 @@ from service.operations.audit import verify
 from service.pipeline.upkeep.seal import seal
 from service.seal_chain import read_kept, sentences
 from service.store.audit import actions, seals
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 
 CHILD = """
 import asyncio, sys
@@ -39,11 +39,11 @@ asyncio.run(main())
 ROWS = 120
 
 
-async def act(house: House, count: int) -> None:
+async def act(instance: Instance, count: int) -> None:
     for _ in range(count):
-        done = Action(verb="resend", subject_id=uuid4(), who="ada", at=house.clock())
-        await house.service.context.store.write(actions.record, done)
-        house.clock.tick(seconds=1)
+        done = Action(verb="resend", subject_id=uuid4(), who="ada", at=instance.clock())
+        await instance.service.context.store.write(actions.record, done)
+        instance.clock.tick(seconds=1)
 
 
 async def report_of(store: Store, kept: dict[int, str] | None = None) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def restore(backup: Path, file: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_process_that_is_killed_between_batches_leaves_a_whole_chain(house: House) -> None:
-    await act(house, ROWS)
-    store, command = house.service.context.store, [sys.executable, "-c", CHILD, house.settings.database_url]
-    child = await asyncio.create_subprocess_exec(*command, house.clock().isoformat(), stdout=subprocess.DEVNULL)
+async def test_process_that_is_killed_between_batches_leaves_a_whole_chain(instance: Instance) -> None:
+    await act(instance, ROWS)
+    store, command = instance.service.context.store, [sys.executable, "-c", CHILD, instance.settings.database_url]
+    child = await asyncio.create_subprocess_exec(*command, instance.clock().isoformat(), stdout=subprocess.DEVNULL)
     while (last := await store.read(seals.last)) is None or last.number < 3:
         await asyncio.sleep(0.005)
         assert child.returncode is None
@@ -70,7 +70,7 @@ async def test_process_that_is_killed_between_batches_leaves_a_whole_chain(house
     await child.wait()
 
     killed = await report_of(store)
-    await seal(house.service.context)
+    await seal(instance.service.context)
 
     assert (killed["ok"], killed["rows"]["covered"] >= 3) == (True, True)
     report = await report_of(store)
@@ -80,23 +80,23 @@ async def test_process_that_is_killed_between_batches_leaves_a_whole_chain(house
 @pytest.mark.long
 async def test_restored_backup_is_whole_and_lacks_what_is_kept_elsewhere(folder: Path, tmp_path: Path) -> None:
     file, backup = folder / "roundsman.db", tmp_path / "backup.db"
-    async with a_house(folder) as house:
-        await act(house, 1)
-        await seal(house.service.context)
+    async with an_instance(folder) as instance:
+        await act(instance, 1)
+        await seal(instance.service.context)
         back_up(file, backup)
-        await act(house, 1)
-        await seal(house.service.context)
-        kept = read_kept("\n".join(sentences(await report_of(house.service.context.store))))
+        await act(instance, 1)
+        await seal(instance.service.context)
+        kept = read_kept("\n".join(sentences(await report_of(instance.service.context.store))))
         assert list(kept) == [2]
     restore(backup, file)
 
-    async with a_house(folder) as house:
-        store = house.service.context.store
+    async with an_instance(folder) as instance:
+        store = instance.service.context.store
         assert (await report_of(store))["ok"]
         [missing] = (await report_of(store, kept))["findings"]
         assert missing["sentence"].startswith("seal 2 is kept elsewhere and missing here")
-        house.clock.tick(hours=1)
-        await act(house, 1)
-        await seal(house.service.context)
+        instance.clock.tick(hours=1)
+        await act(instance, 1)
+        await seal(instance.service.context)
         [other] = (await report_of(store, kept))["findings"]
         assert other["sentence"].startswith("seal 2 is not the one kept elsewhere")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app_fixture import RED, a_house
+from tests.support.app_fixture import RED, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -19,23 +19,23 @@ routes:
 
 
 async def test_message_has_the_receivers_headline(folder: Path) -> None:
-    async with a_house(folder, ROUTES % "Red: {{ project }}") as house:
-        await house.finish(RED)
-        await house.drain()
+    async with an_instance(folder, ROUTES % "Red: {{ project }}") as instance:
+        await instance.finish(RED)
+        await instance.drain()
 
-        [(_, message)] = house.channels.took
+        [(_, message)] = instance.channels.took
         assert message.title == "Red: acme/web"
 
 
 async def test_failed_template_is_on_record_with_the_attempt(folder: Path) -> None:
-    async with a_house(folder, ROUTES % "{% if pipeline == 1487 %}{{ failed_tests[9].x }}{% endif %}x") as house:
-        event_id = await house.finish(RED)
-        await house.drain()
+    async with an_instance(folder, ROUTES % "{% if pipeline == 1487 %}{{ failed_tests[9].x }}{% endif %}x") as instance:
+        event_id = await instance.finish(RED)
+        await instance.drain()
 
-        shown = await house.show(event_id)
+        shown = await instance.show(event_id)
         [notification] = shown["notifications"]
         [attempt] = notification["attempts"]
         assert attempt["outcome"] == "sent"
         assert "a template of web cannot be filled in" in attempt["receipt"]
-        [(_, message)] = house.channels.took
+        [(_, message)] = instance.channels.took
         assert message.title.startswith("acme/web main")

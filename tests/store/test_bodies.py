@@ -21,7 +21,7 @@ from service.store.bodies import MAX_BYTES, NEWEST_DICTIONARY, pack, unpack
 from service.store.deliveries import deliveries
 from service.store.deliveries.deliveries import OPENING_BYTES
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.support.app_fixture import GREEN, a_house
+from tests.support.app_fixture import GREEN, an_instance
 from tests.support.example_events import at_any_pace
 from tests.support.neighbor_rows import a_delivery
 from tests.support.train_dictionary import samples
@@ -176,17 +176,17 @@ async def test_dead_letter_is_listed_with_the_beginning_and_the_length_of_its_bo
 
 @pytest.mark.databases("sqlite", "postgres")
 async def test_one_damaged_body_hides_nothing_else(folder: Path) -> None:
-    async with a_house(folder) as house:
-        lost, sound = await house.finish(GREEN), await house.send(b'{"id": "x"}')
-        await house.drain()
-        house.change("UPDATE deliveries SET body = substr(body, 1, 100)")
+    async with an_instance(folder) as instance:
+        lost, sound = await instance.finish(GREEN), await instance.send(b'{"id": "x"}')
+        await instance.drain()
+        instance.change("UPDATE deliveries SET body = substr(body, 1, 100)")
 
-        shown = await house.show(lost)
-        await house.act(f"deliveries/{lost}/replay")
-        await house.drain()
-        dead = (await house.dead_letters())["deliveries"]
-        await house.act(f"deliveries/{lost}/dismiss")
-        left = [letter["id"] for letter in (await house.dead_letters())["deliveries"]]
+        shown = await instance.show(lost)
+        await instance.act(f"deliveries/{lost}/replay")
+        await instance.drain()
+        dead = (await instance.dead_letters())["deliveries"]
+        await instance.act(f"deliveries/{lost}/dismiss")
+        left = [letter["id"] for letter in (await instance.dead_letters())["deliveries"]]
 
     assert (shown["status"], shown["decisions"][0]["verdict"]) == ("success", "not_matched")
     assert {letter["id"] for letter in dead} == {lost, sound.json()["delivery"]}

@@ -128,7 +128,7 @@ class Channels:
 
 
 @dataclass(kw_only=True)
-class House:
+class Instance:
     """A service, and everything that a test may do to it."""
 
     folder: Path
@@ -348,7 +348,7 @@ def environ(folder: Path, routes: str, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def a_house(
+async def an_instance(
     folder: Path,
     routes: str = RED_TO_WEB,
     *,
@@ -356,8 +356,8 @@ async def a_house(
     retry_policy: RetryPolicy | None = None,
     limits: Limits = PATIENT,
     **env: str,
-) -> AsyncIterator[House]:
-    """A house in a folder that holds a migrated database; the same folder again is the house after a restart.
+) -> AsyncIterator[Instance]:
+    """An instance in a folder that holds a migrated database; the same folder again is the instance after a restart.
 
     limits   by default too long to be met on a slow machine, and no answer of /readyz and /metrics is given twice
     """
@@ -382,7 +382,7 @@ async def a_house(
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
     http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator())
     try:
-        yield House(
+        yield Instance(
             folder=folder,
             settings=config.settings,
             clock=clock,

@@ -103,7 +103,7 @@ def with_log(run: Run, *, log: str, condensed: str = "") -> Run:
     return replace(run, jobs=tuple(jobs))
 
 
-class House:
+class Instance:
     """A CircleCI source whose other end answers by path: with JSON, a status, or what a function of the page says.
 
     It has API v2 alone.

@@ -13,7 +13,7 @@ from service.circleci.api.endpoints import ENDPOINTS
 from service.clock import now_utc
 from service.metrics import Metrics
 
-HOUSE = Path(service.__path__[0])
+INSTANCE = Path(service.__path__[0])
 WHOLE = {"api", "_api", "admin_api", "_admin_api"}  # names of values that are the API
 
 
@@ -22,8 +22,8 @@ def uses() -> Mapping[str, tuple[str, ...]]:
     """Return the modules that call each endpoint's method, such as ``pipeline/ask_projects``, by its name."""
     areas = {name for name, part in vars(CircleCIAPI(Client(None, metrics=Metrics(), clock=now_utc))).items() if part}
     found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(HOUSE.rglob("*.py")):
-        module = str(path.relative_to(HOUSE).with_suffix(""))
+    for path in sorted(INSTANCE.rglob("*.py")):
+        module = str(path.relative_to(INSTANCE).with_suffix(""))
         for name in _names(ast.parse(path.read_text(encoding="utf-8")), WHOLE | areas):
             found[name].add(module)
     return {name: tuple(sorted(found[name])) for name in ENDPOINTS}

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.support.app_fixture import GREEN, RED, House
+from tests.support.app_fixture import GREEN, RED, Instance
 
 
 def run(number: int, status: str = "failed", *, attempt: int = 1, branch: str = "main", failed: int = 1) -> Run:
@@ -29,24 +29,24 @@ def flaky_history(*numbers: int) -> list[Run]:
     return [one for number in numbers for one in (run(number), run(number, "success", attempt=2))]
 
 
-async def post(house: House, *posted: Run) -> str:
+async def post(instance: Instance, *posted: Run) -> str:
     """Post runs one by one; return the id of the last one's event."""
     last = ""
     for one in posted:
-        last = await house.finish(one)
-        await settle(house)
+        last = await instance.finish(one)
+        await settle(instance)
     return last
 
 
-async def settle(house: House) -> None:
+async def settle(instance: Instance) -> None:
     """Work until CircleCI has told all that it will tell in the time for details."""
-    await house.drain()
+    await instance.drain()
     for _ in range(5):
-        if house.fetches():
-            await house.drain(seconds=30)
+        if instance.fetches():
+            await instance.drain(seconds=30)
 
 
-async def verdicts(house: House, event_id: str) -> dict[str, tuple[str, str]]:
+async def verdicts(instance: Instance, event_id: str) -> dict[str, tuple[str, str]]:
     """Return verdict and reason of each route on an event."""
-    shown: Any = await house.show(event_id)
+    shown: Any = await instance.show(event_id)
     return {one["route"]: (one["verdict"], one["reason"]) for one in shown["decisions"]}

@@ -32,7 +32,7 @@ from service.store.notifications import notifications
 from service.text import clean
 from tests.support.app_fixture import NINE
 from tests.support.hostile_bodies import TEXTS
-from tests.support.pages_fixture import House
+from tests.support.pages_fixture import Instance
 
 UNBROKEN = "Extraordinarily" * 40
 SPACED = "an extraordinarily long sentence of many words " * 20
@@ -58,14 +58,14 @@ class Longest:
     deliveries: tuple[str, ...]
 
 
-async def fill(house: House) -> Longest:
+async def fill(instance: Instance) -> Longest:
     """Put in a build for each kind of text, one that has everything, one that has nothing, a job, and a ping."""
-    events = [await _crowded(house), await _bare(house), await house.build(kind=EventKind.PING)]
-    events += [await _build(house, text, is_job=False) for text in LONG]
-    events += [await _build(house, text, is_job=True) for text in (*LONG, *map(clean, TEXTS)) if text.strip()]
-    others = [await _unread(house, text, state) for text in LONG for state in UNJUDGED]
+    events = [await _crowded(instance), await _bare(instance), await instance.build(kind=EventKind.PING)]
+    events += [await _build(instance, text, is_job=False) for text in LONG]
+    events += [await _build(instance, text, is_job=True) for text in (*LONG, *map(clean, TEXTS)) if text.strip()]
+    others = [await _unread(instance, text, state) for text in LONG for state in UNJUDGED]
     for _ in range(MORE):
-        await house.build()
+        await instance.build()
     return Longest(events=tuple(str(event.id) for event in events), deliveries=tuple(others))
 
 
@@ -85,8 +85,8 @@ async def refuse(store: Store) -> None:
         await store.write(refusals.keep, refusal)
 
 
-async def _build(house: House, text: str, *, is_job: bool) -> Event:
-    event = await house.build(
+async def _build(instance: Instance, text: str, *, is_job: bool) -> Event:
+    event = await instance.build(
         org=text,
         project=Project(id="p1", slug=f"gh/{text}/{text}", name=text),
         pipeline=Pipeline(id="pl1", number=2**62),
@@ -101,25 +101,25 @@ async def _build(house: House, text: str, *, is_job: bool) -> Event:
         trigger=text,
         duration_ms=2**53,
     )
-    await house.judge(event, *((verdict, text) for verdict in Verdict))
-    await house.judge(event, (Verdict.ALREADY_TOLD, text), judged=2)
-    await house.learn(event, _details(text, jobs=2, failures=12))
-    sent = await house.owe(event, f"sent {text}")
-    await house.send(sent, title=text)
-    await house.ask_again(sent)
-    await house.put_off(sent, text)
-    await house.give_up(await house.owe(event, f"dead {text}"), text)
-    await house.owe(event, f"owed {text}")
-    await _dismissed(house, await house.owe(event, f"dismissed {text}"), text)
+    await instance.judge(event, *((verdict, text) for verdict in Verdict))
+    await instance.judge(event, (Verdict.ALREADY_TOLD, text), judged=2)
+    await instance.learn(event, _details(text, jobs=2, failures=12))
+    sent = await instance.owe(event, f"sent {text}")
+    await instance.send(sent, title=text)
+    await instance.ask_again(sent)
+    await instance.put_off(sent, text)
+    await instance.give_up(await instance.owe(event, f"dead {text}"), text)
+    await instance.owe(event, f"owed {text}")
+    await _dismissed(instance, await instance.owe(event, f"dismissed {text}"), text)
     return event
 
 
-async def _dismissed(house: House, notification: Notification, text: str) -> None:
-    await house.give_up(notification, text)
+async def _dismissed(instance: Instance, notification: Notification, text: str) -> None:
+    await instance.give_up(notification, text)
     await operator_actions.dismiss_notification(
-        house.store, notification.id, who=text, at=house.now, because=text[: operator_actions.MAX_REASON]
+        instance.store, notification.id, who=text, at=instance.now, because=text[: operator_actions.MAX_REASON]
     )
-    found = await house.store.read(notifications.find, notification.id)
+    found = await instance.store.read(notifications.find, notification.id)
     assert found.state is NotificationState.DISMISSED
 
 
@@ -148,27 +148,27 @@ def _details(text: str, *, jobs: int, failures: int) -> Details:
     return Details(wanted=frozenset(DetailKind), jobs=tuple(reports), missing=missing, rounds=3)
 
 
-async def _crowded(house: House) -> Event:
+async def _crowded(instance: Instance) -> Event:
     """A build of 60 jobs, 200 failing tests, 40 routes and 12 channels."""
-    event = await house.build(workflow=Workflow(id="crowded", name="build-and-test", status="failed"))
-    await house.judge(event, *((Verdict.NOT_MATCHED, f"branch main is not release/{n}") for n in range(40)))
-    await house.learn(event, _details("tests/unit/checkout/test_vouchers.py::test_a_voucher", jobs=60, failures=200))
+    event = await instance.build(workflow=Workflow(id="crowded", name="build-and-test", status="failed"))
+    await instance.judge(event, *((Verdict.NOT_MATCHED, f"branch main is not release/{n}") for n in range(40)))
+    await instance.learn(event, _details("tests/unit/checkout/test_vouchers.py::test_a_voucher", jobs=60, failures=200))
     for n in range(12):
-        await house.send(await house.owe(event, f"team-{n} (slack)"))
+        await instance.send(await instance.owe(event, f"team-{n} (slack)"))
     return event
 
 
-async def _bare(house: House) -> Event:
+async def _bare(instance: Instance) -> Event:
     """A build of which nothing is known."""
     unknown = {"commit": Commit(), "actor": Actor(), "revision": None, "branch": None, "trigger": None}
-    return await house.build(
+    return await instance.build(
         **unknown, project=Project(), workflow=Workflow(), pipeline=Pipeline(), status=None, duration_ms=None
     )
 
 
-async def _unread(house: House, text: str, state: DeliveryState) -> str:
+async def _unread(instance: Instance, text: str, state: DeliveryState) -> str:
     """A delivery that is no event."""
-    came = await house.deliver(
+    came = await instance.deliver(
         source_event_id=f"{state} {text}"[:200],
         via=Via.RECONCILE if state is DeliveryState.KEPT else Via.WEBHOOK,
         state=DeliveryState.DEAD if state is DeliveryState.DISMISSED else state,
@@ -178,8 +178,8 @@ async def _unread(house: House, text: str, state: DeliveryState) -> str:
             "utf-8", "replace"
         ),
     )
-    await house.store.write(deliveries.count_failure, came.id, text)
+    await instance.store.write(deliveries.count_failure, came.id, text)
     if state is DeliveryState.DISMISSED:
         because = text[: operator_actions.MAX_REASON]
-        await operator_actions.dismiss_delivery(house.store, came.id, who=text, at=house.now, because=because)
+        await operator_actions.dismiss_delivery(instance.store, came.id, who=text, at=instance.now, because=because)
     return str(came.id)

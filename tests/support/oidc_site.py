@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.app_fixture import Clock, House, a_house
+from tests.support.app_fixture import Clock, Instance, an_instance
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, a_provider
 
 CALLBACK = "/login/oidc/callback"
@@ -19,7 +19,7 @@ ADDRESS = "http://127.0.0.1:8000"
 class Site:
     """A Roundsman with a provider, and a browser."""
 
-    house: House
+    instance: Instance
     provider: OidcProvider
     browser: httpx.AsyncClient
 
@@ -43,10 +43,10 @@ async def a_site(folder: Path, **more: str) -> AsyncIterator[Site]:
             "ROUNDSMAN_OPERATORS": "group:developers",
             **more,
         }
-        async with a_house(folder, clock=clock, **env) as house, another_browser(house) as browser:
-            yield Site(house=house, provider=provider, browser=browser)
+        async with an_instance(folder, clock=clock, **env) as instance, another_browser(instance) as browser:
+            yield Site(instance=instance, provider=provider, browser=browser)
 
 
-def another_browser(house: House) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(house.service.asgi, client=("192.0.2.1", 4711))
+def another_browser(instance: Instance) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(instance.service.asgi, client=("192.0.2.1", 4711))
     return httpx.AsyncClient(transport=transport, base_url=ADDRESS)

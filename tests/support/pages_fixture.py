@@ -1,4 +1,4 @@
-"""A small house with pages: a real store in a file, records as the pipeline would leave them, and browsers."""
+"""A small instance with pages: a real store in a file, records as the pipeline would leave them, and browsers."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -62,7 +62,7 @@ MESSAGE = Message(title="acme/web main: failed", text="build failed", markdown="
 
 
 @dataclass(kw_only=True)
-class House:
+class Instance:
     """A store, and what is put into it."""
 
     store: Store
@@ -219,11 +219,11 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path) -> AsyncIterator[House]:
-    """A house whose store is the database in this folder."""
+async def an_instance(folder: Path) -> AsyncIterator[Instance]:
+    """An instance whose store is the database in this folder."""
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
-    house = House(store=store, jobs=EmbeddedQueue(JobRows(store), clock=lambda: NOW))
-    yield house
+    instance = Instance(store=store, jobs=EmbeddedQueue(JobRows(store), clock=lambda: NOW))
+    yield instance
     await store.close()
 
 
@@ -235,12 +235,12 @@ def text(page: httpx.Response) -> str:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder) as opened:
         yield opened
 
 
 @pytest.fixture
-async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    async with house.browser() as client:
+async def browser(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
+    async with instance.browser() as client:
         yield client

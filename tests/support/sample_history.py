@@ -11,7 +11,7 @@ from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import ping, workflow_completed
-from tests.support.app_fixture import GREEN, NINE, RED, a_house
+from tests.support.app_fixture import GREEN, NINE, RED, an_instance
 from tests.support.cli_runner import Terminal
 
 ROUTES = """\
@@ -46,20 +46,20 @@ def past(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Past:
 
 
 async def _live(folder: Path) -> Past:
-    async with a_house(folder, ROUTES) as house:
-        house.pretend.faults.next("/workflow/*/job", broken(410))
-        house.channels.plan["web (json 2)"] = [Temporary("the pager is busy"), Permanent("the pager is gone")]
-        ids = {"ping": await house.post(ping(WEB, NINE)), "red": await house.finish(RED)}
-        house.pretend.run_finished(GREEN)
+    async with an_instance(folder, ROUTES) as instance:
+        instance.pretend.faults.next("/workflow/*/job", broken(410))
+        instance.channels.plan["web (json 2)"] = [Temporary("the pager is busy"), Permanent("the pager is gone")]
+        ids = {"ping": await instance.post(ping(WEB, NINE)), "red": await instance.finish(RED)}
+        instance.pretend.run_finished(GREEN)
         green = workflow_completed(GREEN)
         green["pipeline"]["vcs"]["commit"]["subject"] = "\x1b[31m Fix\x07 [bold]it[/]"
-        ids["green"] = await house.post(green)
-        ids["unread"] = (await house.send(b'{"type": "new"}')).json()["delivery"]
-        await house.drain()
-        await house.drain(minutes=1)
-        await house.act(f"deliveries/{ids['green']}/replay")
-        await house.drain()
-        [dead] = (await house.dead_letters())["notifications"]
+        ids["green"] = await instance.post(green)
+        ids["unread"] = (await instance.send(b'{"type": "new"}')).json()["delivery"]
+        await instance.drain()
+        await instance.drain(minutes=1)
+        await instance.act(f"deliveries/{ids['green']}/replay")
+        await instance.drain()
+        [dead] = (await instance.dead_letters())["notifications"]
         return Past(folder=folder, unsent=dead["id"], **ids)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from service.testing.fake_circleci.organization import Run, TestResult
 from service.testing.sample_runs import suite
-from tests.support.app_fixture import GREEN, RED, House
+from tests.support.app_fixture import GREEN, RED, Instance
 
 
 def run(number: int, *failing: TestResult, branch: str = "main", attempt: int = 1) -> Run:
@@ -16,8 +16,8 @@ def run(number: int, *failing: TestResult, branch: str = "main", attempt: int = 
     return replace(base, number=number, attempt=attempt, branch=branch, jobs=jobs, pushed_at=pushed_at)
 
 
-async def post(house: House, *posted: Run) -> None:
+async def post(instance: Instance, *posted: Run) -> None:
     """Post runs, each of which is judged before the next comes."""
     for one in posted:
-        await house.finish(one)
-        await house.drain()
+        await instance.finish(one)
+        await instance.drain()

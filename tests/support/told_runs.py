@@ -1,11 +1,11 @@
-"""Runs of main that end in a house, and what its channels are told of them."""
+"""Runs of main that end in an instance, and what its channels are told of them."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 
 Told = list[tuple[str, str]]
 """The labels of channels, and the news that each took."""
@@ -26,23 +26,23 @@ def run_beside_setup(number: int, status: str, *, attempt: int = 2, **changes: A
     return run_of(number, status, minutes=10, jobs=jobs, attempt=attempt, waited_s=30 * attempt, **changes)
 
 
-async def finish(house: House, number: int, status: str) -> Told:
+async def finish(instance: Instance, number: int, status: str) -> Told:
     """End a run; what is told of it, sorted."""
-    before = len(house.channels.took)
-    await house.finish(run_of(number, status))
-    await house.drain(minutes=3)
-    return _told(house, before)
+    before = len(instance.channels.took)
+    await instance.finish(run_of(number, status))
+    await instance.drain(minutes=3)
+    return _told(instance, before)
 
 
-async def later(house: House, **time: float) -> Told:
+async def later(instance: Instance, **time: float) -> Told:
     """Look for reminders after a time; what is told then, sorted."""
-    before = len(house.channels.took)
-    house.clock.tick(**time)
-    await house.service.pipeline.remind()
-    await house.drain()
-    return _told(house, before)
+    before = len(instance.channels.took)
+    instance.clock.tick(**time)
+    await instance.service.pipeline.remind()
+    await instance.drain()
+    return _told(instance, before)
 
 
-def _told(house: House, before: int) -> Told:
+def _told(instance: Instance, before: int) -> Told:
     # two channels take what is due at one moment in any order
-    return sorted((label, str(message.news)) for label, message in house.channels.took[before:])
+    return sorted((label, str(message.news)) for label, message in instance.channels.took[before:])

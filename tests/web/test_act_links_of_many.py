@@ -11,7 +11,7 @@ import pytest
 from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, fake_slack
 from tests.web.test_act_links import LINK, acts, linking, posts
 
@@ -40,23 +40,23 @@ def run(number: int) -> Run:
 
 
 async def test_message_of_several_news_has_a_link_for_each_of_the_first_five(folder: Path) -> None:
-    async with linking(folder, GROUPED) as house:
+    async with linking(folder, GROUPED) as instance:
         for number in range(7):
-            await house.finish(run(901 + number))
-        await house.drain()
-        house.clock.tick(seconds=20)
-        await house.drain()
-        [(_, message)] = house.channels.took
+            await instance.finish(run(901 + number))
+        await instance.drain()
+        instance.clock.tick(seconds=20)
+        await instance.drain()
+        [(_, message)] = instance.channels.took
         links = LINK.findall(message.text)
-        async with house.stranger() as reader:
+        async with instance.stranger() as reader:
             done = [(await reader.post(link)).status_code for link in (*links, links[0])]
 
     assert re.findall(r"Rerun from failed: acme/web main job-\d+", message.text) == [
         f"Rerun from failed: acme/web main job-{number}" for number in range(901, 906)
     ]
     assert done == [303] * 5 + [409]
-    assert sorted(posts(house)) == sorted(f"/workflow/{run(number).workflow_id}/rerun" for number in range(901, 906))
-    assert {outcome for _, _, outcome in acts(house)} == {"asked", "done"}
+    assert sorted(posts(instance)) == sorted(f"/workflow/{run(number).workflow_id}/rerun" for number in range(901, 906))
+    assert {outcome for _, _, outcome in acts(instance)} == {"asked", "done"}
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def slack() -> Iterator[FakeSlack]:
         yield slack
 
 
-def with_slack(house: House, slack: FakeSlack) -> House:
-    slack.clock = house.clock
-    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=120, slack_url=slack.url))
-    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
+def with_slack(instance: Instance, slack: FakeSlack) -> Instance:
+    slack.clock = instance.clock
+    context = replace(instance.service.context, notifier=AppriseChannels(deadline_s=120, slack_url=slack.url))
+    return replace(instance, service=replace(instance.service, context=context, pipeline=Pipeline(context)))
 
 
 def shown_links(slack: FakeSlack) -> list[str]:
@@ -80,15 +80,15 @@ async def test_edit_of_a_living_message_keeps_its_link_and_makes_it_no_longer_va
     folder: Path, slack: FakeSlack
 ) -> None:
     async with linking(folder, LIVING) as outer:
-        house = with_slack(outer, slack)
-        await house.finish(RED)
-        await house.drain(seconds=5)
+        instance = with_slack(outer, slack)
+        await instance.finish(RED)
+        await instance.drain(seconds=5)
         sent = shown_links(slack)
         edits: list[Any] = []
         for hours in (1, 12):
-            house.change("UPDATE living_messages SET edit_due_at = '2020-01-01 00:00:00.000000'")
-            house.clock.tick(hours=hours)
-            await house.service.pipeline.edit_living()
+            instance.change("UPDATE living_messages SET edit_due_at = '2020-01-01 00:00:00.000000'")
+            instance.clock.tick(hours=hours)
+            await instance.service.pipeline.edit_living()
             edits.append(shown_links(slack))
 
     assert len(sent) == 1

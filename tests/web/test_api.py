@@ -10,7 +10,7 @@ from service.errors import Permanent
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, job_completed, ping, workflow_completed
-from tests.support.app_fixture import GREEN, MONDAY, RED, House
+from tests.support.app_fixture import GREEN, MONDAY, RED, Instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -42,37 +42,37 @@ PART_KEYS = {
 }
 
 
-async def asked(house: House, query: str = "") -> Any:
-    response = await house.http.get(f"/api/v1/events?{query}")
+async def asked(instance: Instance, query: str = "") -> Any:
+    response = await instance.http.get(f"/api/v1/events?{query}")
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def ids(house: House, query: str = "") -> list[str]:
-    return [event["id"] for event in (await asked(house, query))["items"]]
+async def ids(instance: Instance, query: str = "") -> list[str]:
+    return [event["id"] for event in (await asked(instance, query))["items"]]
 
 
 @pytest.fixture
-async def day(house: House) -> dict[str, str]:
+async def day(instance: Instance) -> dict[str, str]:
     """A morning at web, and what each event's id is."""
     lint = RED.jobs[0]
-    house.pretend.run_finished(RED)
+    instance.pretend.run_finished(RED)
     made = {
-        "ping": await house.post(ping(WEB, sample_runs.clock(MONDAY, "08:30"))),
-        "red": await house.post(workflow_completed(RED)),
-        "lint": await house.post(job_completed(RED, lint)),
-        "green": await house.finish(GREEN),
-        "mobile": await house.finish(sample_runs.mobile_main(MONDAY)),
+        "ping": await instance.post(ping(WEB, sample_runs.clock(MONDAY, "08:30"))),
+        "red": await instance.post(workflow_completed(RED)),
+        "lint": await instance.post(job_completed(RED, lint)),
+        "green": await instance.finish(GREEN),
+        "mobile": await instance.finish(sample_runs.mobile_main(MONDAY)),
     }
-    await house.drain()
+    await instance.drain()
     return made
 
 
 # Shapes
 
 
-async def test_an_event_of_every_kind_has_these_keys(house: House, day: dict[str, str]) -> None:
-    page = await asked(house)
+async def test_an_event_of_every_kind_has_these_keys(instance: Instance, day: dict[str, str]) -> None:
+    page = await asked(instance)
 
     assert set(page) == {"items", "next", "looked_back_to", "partial"}
     assert page["next"] is None
@@ -82,16 +82,16 @@ async def test_an_event_of_every_kind_has_these_keys(house: House, day: dict[str
         assert {part: list(event[part]) for part in PART_KEYS} == PART_KEYS
 
 
-async def test_what_is_absent_is_null_and_never_empty(house: House, day: dict[str, str]) -> None:
-    [event] = (await asked(house, "event=ping"))["items"]
+async def test_what_is_absent_is_null_and_never_empty(instance: Instance, day: dict[str, str]) -> None:
+    [event] = (await asked(instance, "event=ping"))["items"]
 
     assert event["id"] == day["ping"]
     assert event["workflow"] == {"id": None, "name": None, "status": None, "url": None}
     assert [event[name] for name in ("job", "status", "branch", "tag", "trigger", "duration_ms")] == [None] * 6
 
 
-async def test_a_workflow_is_told_in_words_and_numbers(house: House, day: dict[str, str]) -> None:
-    [event] = (await asked(house, "status=failed&event=workflow-completed"))["items"]
+async def test_a_workflow_is_told_in_words_and_numbers(instance: Instance, day: dict[str, str]) -> None:
+    [event] = (await asked(instance, "status=failed&event=workflow-completed"))["items"]
 
     assert event["id"] == day["red"]
     assert (event["kind"], event["via"], event["status"], event["branch"]) == (
@@ -112,16 +112,16 @@ async def test_a_workflow_is_told_in_words_and_numbers(house: House, day: dict[s
     assert event["actor"]["login"] == "ada"  # asked for, since somebody was told
 
 
-async def test_a_job_has_its_own_status_and_number(house: House, day: dict[str, str]) -> None:
-    [event] = (await asked(house, "event=job-completed"))["items"]
+async def test_a_job_has_its_own_status_and_number(instance: Instance, day: dict[str, str]) -> None:
+    [event] = (await asked(instance, "event=job-completed"))["items"]
 
     assert event["id"] == day["lint"]
     assert set(event["job"]) == {"id", "name", "number", "status"}
     assert event["job"]["status"] == event["status"] == "success"
 
 
-async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str, str]) -> None:
-    story = await house.show(day["red"])
+async def test_an_event_s_page_tells_the_whole_story(instance: Instance, day: dict[str, str]) -> None:
+    story = await instance.show(day["red"])
 
     assert tuple(story) == (
         *(*EVENT_KEYS, "details", "evidence", "spans", "decisions", "notifications", "delivery", "actions"),
@@ -154,11 +154,11 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
 
 
 @pytest.mark.long
-async def test_a_body_that_is_no_text_is_shown_with_escapes(house: House) -> None:
-    await house.send(b'{"type": "\xff"}')
-    await house.drain()
+async def test_a_body_that_is_no_text_is_shown_with_escapes(instance: Instance) -> None:
+    await instance.send(b'{"type": "\xff"}')
+    await instance.drain()
 
-    [delivery] = (await house.dead_letters())["deliveries"]
+    [delivery] = (await instance.dead_letters())["deliveries"]
 
     assert delivery["body"] == '{"type": "\\xff"}'
 
@@ -194,47 +194,47 @@ FILTERS = {
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_filter_keeps_what_fits(house: House, day: dict[str, str]) -> None:
+async def test_a_filter_keeps_what_fits(instance: Instance, day: dict[str, str]) -> None:
     names = {event_id: name for name, event_id in day.items()}
 
-    found = {query: sorted(names[event_id] for event_id in await ids(house, query)) for query in FILTERS}
+    found = {query: sorted(names[event_id] for event_id in await ids(instance, query)) for query in FILTERS}
 
     assert found == {query: sorted(wanted) for query, wanted in FILTERS.items()}
 
 
-async def test_events_come_newest_first(house: House, day: dict[str, str]) -> None:
-    times = [event["happened_at"] for event in (await asked(house))["items"]]
+async def test_events_come_newest_first(instance: Instance, day: dict[str, str]) -> None:
+    times = [event["happened_at"] for event in (await asked(instance))["items"]]
 
     assert len(times) == len(day)
     assert times == sorted(times, reverse=True)
 
 
 @pytest.mark.long
-async def test_pages_hang_together_while_new_events_come_in(house: House, day: dict[str, str]) -> None:
-    expected = await ids(house)
-    first = await asked(house, "limit=2")
-    await house.finish(sample_runs.web_main_fixed(MONDAY + timedelta(days=1)))
-    await house.drain()
+async def test_pages_hang_together_while_new_events_come_in(instance: Instance, day: dict[str, str]) -> None:
+    expected = await ids(instance)
+    first = await asked(instance, "limit=2")
+    await instance.finish(sample_runs.web_main_fixed(MONDAY + timedelta(days=1)))
+    await instance.drain()
 
-    second = await asked(house, f"limit=2&cursor={first['next']}")
-    third = await asked(house, f"limit=2&cursor={second['next']}")
+    second = await asked(instance, f"limit=2&cursor={first['next']}")
+    third = await asked(instance, f"limit=2&cursor={second['next']}")
 
     pages = [[event["id"] for event in page["items"]] for page in (first, second, third)]
     assert pages == [expected[:2], expected[2:4], expected[4:]]
     assert third["next"] is None
-    assert len(await ids(house)) == len(day) + 1
+    assert len(await ids(instance)) == len(day) + 1
 
 
 # Doing things again
 
 
-async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
-    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
-    await house.finish(RED)
-    await house.send(b'{"type": "new"}')
-    await house.drain()
+async def test_dead_letters_are_what_waits_for_a_person(instance: Instance) -> None:
+    instance.channels.plan["web (json)"] = [Permanent("the channel is gone")]
+    await instance.finish(RED)
+    await instance.send(b'{"type": "new"}')
+    await instance.drain()
 
-    waiting = await house.dead_letters()
+    waiting = await instance.dead_letters()
 
     assert set(waiting) == {"deliveries", "notifications", "next"}
     [delivery], [notification] = waiting["deliveries"], waiting["notifications"]
@@ -246,12 +246,14 @@ async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
     assert notification["reason"] == "the channel is gone"
 
 
-async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(house: House, day: dict[str, str]) -> None:
-    response = await house.http.post(f"/api/v1/deliveries/{day['red']}/replay")
-    await house.drain()
+async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(
+    instance: Instance, day: dict[str, str]
+) -> None:
+    response = await instance.http.post(f"/api/v1/deliveries/{day['red']}/replay")
+    await instance.drain()
 
     assert (response.status_code, response.json()) == (202, {"delivery": day["red"], "replay": "enqueued"})
-    story = await house.show(day["red"])
+    story = await instance.show(day["red"])
     assert story["actions"] == [
         {
             "verb": "replay",
@@ -262,21 +264,21 @@ async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(house:
         }
     ]
     assert [decision["round"] for decision in story["decisions"]] == [2, 1]
-    assert house.channels.told == ["web (json)"]
+    assert instance.channels.told == ["web (json)"]
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, str]) -> None:
-    [notification] = (await house.show(day["red"]))["notifications"]
+async def test_a_resend_is_taken_recorded_and_sent(instance: Instance, day: dict[str, str]) -> None:
+    [notification] = (await instance.show(day["red"]))["notifications"]
 
-    response = await house.http.post(f"/api/v1/notifications/{notification['id']}/resend")
-    await house.drain()
+    response = await instance.http.post(f"/api/v1/notifications/{notification['id']}/resend")
+    await instance.drain()
 
     assert (response.status_code, response.json()) == (
         202,
         {"notification": notification["id"], "resend": "enqueued"},
     )
-    story = await house.show(day["red"])
+    story = await instance.show(day["red"])
     assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "api token of admin")]
     assert [attempt["number"] for attempt in story["notifications"][0]["attempts"]] == [1, 2]
-    assert house.channels.told == ["web (json)"] * 2
+    assert instance.channels.told == ["web (json)"] * 2

@@ -9,7 +9,7 @@ import pytest
 
 from service.store.search.places import ID_BITS
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.operator_client import ADMIN_TOKEN, Operator
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -63,19 +63,19 @@ def made_cursor(microseconds: int, key: bytes = bytes(16)) -> str:
     ],
 )
 async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(
-    house: House, query: str, sentence: str
+    instance: Instance, query: str, sentence: str
 ) -> None:
-    response = await house.http.get(f"/api/v1/events?{query}")
+    response = await instance.http.get(f"/api/v1/events?{query}")
 
     assert response.status_code == 400
     assert list(response.json()) == ["error"]
     assert re.fullmatch(sentence, response.json()["error"])
 
 
-async def test_a_made_up_cursor_is_only_a_place(house: House) -> None:
+async def test_a_made_up_cursor_is_only_a_place(instance: Instance) -> None:
     cursor = made_cursor(1_772_440_200_000_000 << ID_BITS, b"")
 
-    response = await house.http.get(f"/api/v1/events?cursor={cursor}")
+    response = await instance.http.get(f"/api/v1/events?cursor={cursor}")
 
     assert response.json() == {"items": [], "next": None, "looked_back_to": None, "partial": []}
 
@@ -90,8 +90,8 @@ async def test_a_made_up_cursor_is_only_a_place(house: House) -> None:
         ("POST", "/api/v1/notifications/not-an-id/dismiss"),
     ],
 )
-async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: str, path: str) -> None:
-    response = await house.http.request(method, path)
+async def test_an_id_that_is_none_is_a_400_that_shows_one(instance: Instance, method: str, path: str) -> None:
+    response = await instance.http.request(method, path)
 
     assert response.status_code == 400
     assert response.json()["error"].startswith("'not-an-id' is not an id; ids look like ")
@@ -99,15 +99,15 @@ async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: 
 
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("method", "path"), ADDRESSES[1:2] + ADDRESSES[4:])
-async def test_what_is_not_there_is_a_404(house: House, method: str, path: str) -> None:
-    response = await house.http.request(method, path)
+async def test_what_is_not_there_is_a_404(instance: Instance, method: str, path: str) -> None:
+    response = await instance.http.request(method, path)
 
     assert response.status_code == 404
     assert response.json()["error"].startswith("there is no ")
 
 
-async def test_an_address_that_leads_nowhere_is_a_404_that_says_where_to_look(house: House) -> None:
-    response = await house.http.get("/api/v2/events")
+async def test_an_address_that_leads_nowhere_is_a_404_that_says_where_to_look(instance: Instance) -> None:
+    response = await instance.http.get("/api/v2/events")
 
     assert (response.status_code, response.json()) == (
         404,
@@ -117,8 +117,8 @@ async def test_an_address_that_leads_nowhere_is_a_404_that_says_where_to_look(ho
 
 @pytest.mark.long
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
-async def test_another_method_is_a_405_that_names_the_right_one(house: House, method: str, path: str) -> None:
-    response = await house.http.delete(path)
+async def test_another_method_is_a_405_that_names_the_right_one(instance: Instance, method: str, path: str) -> None:
+    response = await instance.http.delete(path)
 
     assert response.status_code == 405
     assert method in response.headers["allow"]
@@ -126,26 +126,26 @@ async def test_another_method_is_a_405_that_names_the_right_one(house: House, me
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_question_of_twenty_words_makes_sense(house: House) -> None:
-    response = await house.http.get("/api/v1/events", params={"q": " ".join(f"w{number}" for number in range(20))})
+async def test_a_question_of_twenty_words_makes_sense(instance: Instance) -> None:
+    response = await instance.http.get("/api/v1/events", params={"q": " ".join(f"w{number}" for number in range(20))})
 
     assert (response.status_code, response.json()["items"]) == (200, [])
 
 
-async def test_a_delivery_that_is_not_judged_yet_says_so(house: House) -> None:
-    delivery = await house.post(workflow_completed(RED))
+async def test_a_delivery_that_is_not_judged_yet_says_so(instance: Instance) -> None:
+    delivery = await instance.post(workflow_completed(RED))
 
-    response = await house.http.get(f"/api/v1/events/{delivery}")
+    response = await instance.http.get(f"/api/v1/events/{delivery}")
 
     assert response.status_code == 404
     assert response.json()["error"] == f"delivery {delivery} has not been judged yet; look again in a moment"
 
 
-async def test_a_delivery_that_was_not_understood_has_its_reason_instead_of_an_event(house: House) -> None:
-    delivery = (await house.send(b"[]")).json()["delivery"]
-    await house.drain()
+async def test_a_delivery_that_was_not_understood_has_its_reason_instead_of_an_event(instance: Instance) -> None:
+    delivery = (await instance.send(b"[]")).json()["delivery"]
+    await instance.drain()
 
-    response = await house.http.get(f"/api/v1/events/{delivery}")
+    response = await instance.http.get(f"/api/v1/events/{delivery}")
 
     assert response.status_code == 404
     assert "it was not understood (" in response.json()["error"]
@@ -155,8 +155,8 @@ async def test_a_delivery_that_was_not_understood_has_its_reason_instead_of_an_e
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
-async def test_the_api_wants_the_admin_token(house: House, method: str, path: str) -> None:
-    async with house.stranger() as http:
+async def test_the_api_wants_the_admin_token(instance: Instance, method: str, path: str) -> None:
+    async with instance.stranger() as http:
         without = await http.request(method, path)
         wrong = await http.request(method, path, headers={"Authorization": "Bearer a-guess"})
         right = await http.request(method, path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
@@ -167,26 +167,26 @@ async def test_the_api_wants_the_admin_token(house: House, method: str, path: st
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_what_machines_ask_needs_no_credential(house: House, path: str) -> None:
-    async with house.stranger() as http:
+async def test_what_machines_ask_needs_no_credential(instance: Instance, path: str) -> None:
+    async with instance.stranger() as http:
         response = await http.get(path)
 
     assert response.status_code in {200, 503}
 
 
-async def test_an_id_that_was_never_given_does_nothing(house: House) -> None:
-    response = await house.http.post(f"/api/v1/deliveries/{uuid4()}/replay")
+async def test_an_id_that_was_never_given_does_nothing(instance: Instance) -> None:
+    response = await instance.http.post(f"/api/v1/deliveries/{uuid4()}/replay")
 
     assert response.status_code == 404
-    assert house.rows("SELECT count(*) FROM actions") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM actions") == [(0,)]
 
 
 @pytest.mark.long
-async def test_an_unexpected_error_is_answered_without_its_text(house: House) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    house.change("UPDATE details SET body = ?", '{"rounds": "a-word-that-nobody-should-see"}')
-    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False)
+async def test_an_unexpected_error_is_answered_without_its_text(instance: Instance) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    instance.change("UPDATE details SET body = ?", '{"rounds": "a-word-that-nobody-should-see"}')
+    transport = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", auth=Operator()) as http:
         response = await http.get(f"/api/v1/events/{event}")

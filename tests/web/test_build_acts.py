@@ -23,7 +23,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci.areas.actions import held
-from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, Instance, an_instance
 from tests.support.cli_runner import served
 from tests.support.operator_client import Operator
 from tests.testing.test_fake_circleci import MONDAY
@@ -67,8 +67,8 @@ async def api(wire: LossyWire) -> AsyncIterator[CircleCIAPI]:
 
 
 @pytest.fixture
-def recorder(house: House) -> Recorder:
-    return Recorder(store=house.service.context.store, clock=lambda: NOW, who="linh")
+def recorder(instance: Instance) -> Recorder:
+    return Recorder(store=instance.service.context.store, clock=lambda: NOW, who="linh")
 
 
 def runs_of(fake: FakeCircleCI, verb: ActVerb) -> Run:
@@ -139,16 +139,16 @@ async def test_second_act_with_one_id_is_refused_before_circleci_is_asked(
 
 
 @pytest.fixture
-async def acting(folder: Path) -> AsyncIterator[House]:
+async def acting(folder: Path) -> AsyncIterator[Instance]:
     """Return a service whose API and pages act at the fake CircleCI."""
     fake = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     with served(fake) as address:
-        async with a_house(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address) as house:
-            house.pretend = fake
-            yield house
+        async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address) as instance:
+            instance.pretend = fake
+            yield instance
 
 
-async def test_api_acts_and_says_what_circleci_answered(acting: House) -> None:
+async def test_api_acts_and_says_what_circleci_answered(acting: Instance) -> None:
     await acting.finish(RED)
 
     done = await acting.http.post(f"/api/v1/runs/{RED.workflow_id}/rerun", json={"from_failed": True})
@@ -162,7 +162,7 @@ async def test_api_acts_and_says_what_circleci_answered(acting: House) -> None:
     assert started.json()["pipeline"]["number"] == RED.number + 1
 
 
-async def test_api_answers_409_where_circleci_started_nothing(acting: House) -> None:
+async def test_api_answers_409_where_circleci_started_nothing(acting: Instance) -> None:
     acting.pretend.actions.skips = "Pipeline skipped"
 
     said = await acting.http.post("/api/v1/trigger", json={"project": "gh/acme/web"})
@@ -172,7 +172,7 @@ async def test_api_answers_409_where_circleci_started_nothing(acting: House) -> 
 
 
 @pytest.mark.long
-async def test_page_asks_and_its_form_acts_once(acting: House) -> None:
+async def test_page_asks_and_its_form_acts_once(acting: Instance) -> None:
     await acting.finish(RED)
     await acting.drain()
     acting.http.auth = Operator()
@@ -199,7 +199,7 @@ async def test_page_asks_and_its_form_acts_once(acting: House) -> None:
     assert "CircleCI took it. Its answer is below" in words
 
 
-async def test_page_of_an_approval_names_the_jobs_that_wait(acting: House) -> None:
+async def test_page_of_an_approval_names_the_jobs_that_wait(acting: Instance) -> None:
     run = held(RED)
     acting.pretend.run_finished(run)
     acting.http.auth = Operator()
@@ -214,7 +214,7 @@ async def test_page_of_an_approval_names_the_jobs_that_wait(acting: House) -> No
 
 
 @pytest.mark.parametrize("cross", ["cross-site", "same-site"])
-async def test_form_of_another_site_is_refused(acting: House, cross: str) -> None:
+async def test_form_of_another_site_is_refused(acting: Instance, cross: str) -> None:
     acting.http.auth = Operator()
     await acting.finish(RED)
     await acting.http.get("/builds")

@@ -9,7 +9,7 @@ import pytest
 
 from service.web.auth.session import CookieSigner, LinkSigner
 from service.web.pages.notices import COOKIE as NOTICE
-from tests.support.app_fixture import SECRET, TOKEN, House
+from tests.support.app_fixture import SECRET, TOKEN, Instance
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.raw_client import echoing, exchange, statuses
 from tests.test_hostile_data import filled_in, routes
@@ -120,8 +120,8 @@ COOKIES: dict[str, Callable[[Made], str]] = {
 }
 
 
-def calling(house: House, client: str = "192.0.2.1") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=(client, 4711))
+def calling(instance: Instance, client: str = "192.0.2.1") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=(client, 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
 
 
@@ -130,24 +130,24 @@ async def log_in(client: httpx.AsyncClient) -> str:
     return client.cookies["roundsman"]
 
 
-async def left_behind(house: House) -> Made:
-    async with calling(house) as client:
+async def left_behind(instance: Instance) -> Made:
+    async with calling(instance) as client:
         lost = await log_in(client)
-        house.change("DELETE FROM sessions")
+        instance.change("DELETE FROM sessions")
         expired = await log_in(client)
-        house.clock.tick(hours=13)
-        used_link = LinkSigner(ADMIN_TOKEN).make(house.clock())
+        instance.clock.tick(hours=13)
+        used_link = LinkSigner(ADMIN_TOKEN).make(instance.clock())
         assert (await client.get(f"/login/{used_link}")).status_code == 303
         ended = client.cookies["roundsman"]
         assert (await client.post("/logout")).headers["location"] == "/login"
         opened = await log_in(client)
-    link = LinkSigner(ADMIN_TOKEN).make(house.clock())
+    link = LinkSigner(ADMIN_TOKEN).make(instance.clock())
     return Made(open=opened, ended=ended, expired=expired, lost=lost, used_link=used_link, link=link)
 
 
-def private_addresses(house: House, subject: str) -> list[tuple[str, str]]:
+def private_addresses(instance: Instance, subject: str) -> list[tuple[str, str]]:
     """Each address that is not known to be for all: also one that is added tomorrow."""
-    return [(method, filled_in(path, subject)) for method, path in routes(house) if path not in PUBLIC | DOORS]
+    return [(method, filled_in(path, subject)) for method, path in routes(instance) if path not in PUBLIC | DOORS]
 
 
 def is_refused(answer: httpx.Response) -> bool:
@@ -159,37 +159,37 @@ def is_refused(answer: httpx.Response) -> bool:
 
 
 @pytest.mark.long
-async def test_no_wrong_credential_opens_any_private_address(house: House) -> None:
-    dead = (await house.send(b"{}")).json()["delivery"]
-    await house.drain()
-    made = await left_behind(house)
+async def test_no_wrong_credential_opens_any_private_address(instance: Instance) -> None:
+    dead = (await instance.send(b"{}")).json()["delivery"]
+    await instance.drain()
+    made = await left_behind(instance)
     cookies = {name: [(b"cookie", make(made).encode("latin-1"))] for name, make in COOKIES.items()}
-    sessions = house.rows("SELECT id, ended_at FROM sessions")
+    sessions = instance.rows("SELECT id, ended_at FROM sessions")
 
     let_in = []
     for number, (name, headers) in enumerate({**HEADERS, **cookies}.items()):
-        async with calling(house, f"198.51.100.{number}") as client:
+        async with calling(instance, f"198.51.100.{number}") as client:
             answers = [
                 await client.request(method, address, headers=headers)
-                for method, address in private_addresses(house, dead)
+                for method, address in private_addresses(instance, dead)
             ]
         let_in += [(name, one.request, one.status_code) for one in answers if not is_refused(one)]
 
     assert let_in == []
-    assert house.rows("SELECT * FROM actions") == []
-    assert house.jobs() == []
-    assert house.rows("SELECT id, ended_at FROM sessions") == sessions
+    assert instance.rows("SELECT * FROM actions") == []
+    assert instance.jobs() == []
+    assert instance.rows("SELECT id, ended_at FROM sessions") == sessions
 
 
-async def test_the_right_credential_opens_each_of_them(house: House) -> None:
-    dead = (await house.send(b"{}")).json()["delivery"]
-    await house.drain()
-    made = await left_behind(house)
+async def test_the_right_credential_opens_each_of_them(instance: Instance) -> None:
+    dead = (await instance.send(b"{}")).json()["delivery"]
+    await instance.drain()
+    made = await left_behind(instance)
 
     refused = []
-    async with calling(house) as client:
+    async with calling(instance) as client:
         # to log out everywhere comes last: it ends the session in use
-        for method, address in sorted(private_addresses(house, dead), key=lambda one: one[1] == "/sessions/end"):
+        for method, address in sorted(private_addresses(instance, dead), key=lambda one: one[1] == "/sessions/end"):
             headers = {"Authorization": RIGHT.decode()} if address.startswith("/api/") else {}
             cookies = {} if headers else {"Cookie": f"roundsman={made.open}"}
             answer = await client.request(method, address, headers=headers | cookies)
@@ -197,12 +197,12 @@ async def test_the_right_credential_opens_each_of_them(house: House) -> None:
                 refused.append((method, address, answer.status_code))
 
     assert refused == []
-    assert house.rows("SELECT verb FROM actions") != []
+    assert instance.rows("SELECT verb FROM actions") != []
 
 
 @pytest.mark.parametrize("query", ["token", "access_token", "key", "api_key", "admin_token", "authorization"])
-async def test_a_token_in_an_address_is_no_credential(house: House, query: str) -> None:
-    async with calling(house) as client:
+async def test_a_token_in_an_address_is_no_credential(instance: Instance, query: str) -> None:
+    async with calling(instance) as client:
         answers = [await client.get(path, params={query: ADMIN_TOKEN}) for path in ("/api/v1/events", "/")]
         answers.append(await client.get("/login", params={query: ADMIN_TOKEN}))
 
@@ -210,10 +210,10 @@ async def test_a_token_in_an_address_is_no_credential(house: House, query: str) 
     assert not any("set-cookie" in answer.headers for answer in answers)
 
 
-async def test_on_the_wire_each_is_refused_too(house: House) -> None:
+async def test_on_the_wire_each_is_refused_too(instance: Instance) -> None:
     """A library would not send some of them; a server may change what it passes on."""
     refused: dict[str, list[int]] = {}
-    async with echoing(app=house.service.asgi) as url:
+    async with echoing(app=instance.service.asgi) as url:
         for number, (name, headers) in enumerate(HEADERS.items()):
             sent = (
                 headers
@@ -230,12 +230,12 @@ async def test_on_the_wire_each_is_refused_too(house: House) -> None:
     } == {}
 
 
-async def test_behind_a_proxy_with_default_settings_a_credential_is_required(house: House) -> None:
+async def test_behind_a_proxy_with_default_settings_a_credential_is_required(instance: Instance) -> None:
     """It sends its own address as Host, HTTP/1.0 and nothing of where the request came from."""
     answers = {}
-    async with echoing(app=house.service.asgi) as url:
+    async with echoing(app=instance.service.asgi) as url:
         host = url.removeprefix("http://").encode()
-        for method, address in private_addresses(house, "00000000-0000-0000-0000-000000000001"):
+        for method, address in private_addresses(instance, "00000000-0000-0000-0000-000000000001"):
             head = f"{method} {address} HTTP/1.0\r\n".encode() + b"Host: " + host + b"\r\nConnection: close\r\n"
             body = b"Content-Length: 0\r\n\r\n" if method == "POST" else b"\r\n"
             [answers[f"{method} {address}"]] = statuses(await exchange(url, head + body))

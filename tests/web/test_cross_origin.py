@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.db.tables import metadata
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.test_hostile_data import filled_in, routes
 
@@ -56,38 +56,38 @@ OWN: dict[str, Headers] = {
 
 
 @pytest.fixture
-async def public(folder: Path) -> AsyncIterator[House]:
-    """A house behind a proxy, with a dead letter of each kind."""
-    async with a_house(folder, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL) as house:
-        await house.finish(RED)
-        await house.send(b"{}")
-        await house.drain()
-        yield house
+async def public(folder: Path) -> AsyncIterator[Instance]:
+    """An instance behind a proxy, with a dead letter of each kind."""
+    async with an_instance(folder, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL) as instance:
+        await instance.finish(RED)
+        await instance.send(b"{}")
+        await instance.drain()
+        yield instance
 
 
-def calling(house: House) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(house.service.asgi, client=("192.0.2.1", 4711))
+def calling(instance: Instance) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(instance.service.asgi, client=("192.0.2.1", 4711))
     return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL)
 
 
-def on_disk(house: House) -> dict[str, list[object]]:
+def on_disk(instance: Instance) -> dict[str, list[object]]:
     """Every row, but for the heartbeats, which a check of readiness writes."""
     tables = [table.name for table in metadata.sorted_tables if table.name != "heartbeats"]
-    return {name: sorted(house.rows(f"SELECT * FROM {name}"), key=repr) for name in tables}  # noqa: S608 - our names
+    return {name: sorted(instance.rows(f"SELECT * FROM {name}"), key=repr) for name in tables}  # noqa: S608 - our names
 
 
-def addresses(house: House, method: str) -> list[str]:
+def addresses(instance: Instance, method: str) -> list[str]:
     """Each address with this method but the webhook's, for a subject that is there."""
     dead = {
-        "deliveries": house.rows("SELECT id FROM deliveries WHERE state = 'dead'")[0][0],
-        "notifications": house.rows("SELECT id FROM notifications")[0][0],
+        "deliveries": instance.rows("SELECT id FROM deliveries WHERE state = 'dead'")[0][0],
+        "notifications": instance.rows("SELECT id FROM notifications")[0][0],
     }
-    paths = [path for wanted, path in routes(house) if wanted == method and not path.startswith("/hooks/")]
+    paths = [path for wanted, path in routes(instance) if wanted == method and not path.startswith("/hooks/")]
     return [filled_in(path, dead["notifications" if "/notifications/" in path else "deliveries"]) for path in paths]
 
 
-async def logged_in(house: House) -> str:
-    async with calling(house) as client:
+async def logged_in(instance: Instance) -> str:
+    async with calling(instance) as client:
         answer = await client.post("/login", data={"token": ADMIN_TOKEN})
     return str(answer.headers["set-cookie"]).partition(";")[0]
 
@@ -97,7 +97,7 @@ def credential(address: str, cookie: str) -> Headers:
 
 
 @pytest.mark.long
-async def test_a_page_of_another_origin_changes_nothing(public: House) -> None:
+async def test_a_page_of_another_origin_changes_nothing(public: Instance) -> None:
     cookie, answers = await logged_in(public), []
     before, forged = on_disk(public), {"token": ADMIN_TOKEN, "because": "forged"}
     async with calling(public) as client:
@@ -114,7 +114,7 @@ async def test_a_page_of_another_origin_changes_nothing(public: House) -> None:
 
 
 @pytest.mark.long
-async def test_our_own_pages_and_programs_may_act(public: House) -> None:
+async def test_our_own_pages_and_programs_may_act(public: Instance) -> None:
     answers, acts = [], addresses(public, "POST")
     async with calling(public) as client:
         for name, headers in OWN.items():
@@ -130,7 +130,7 @@ async def test_our_own_pages_and_programs_may_act(public: House) -> None:
     assert {verb for (verb,) in public.rows("SELECT verb FROM actions")} == {"replay", "resend", "end_session"}
 
 
-async def test_looking_changes_nothing(public: House, is_long: bool) -> None:
+async def test_looking_changes_nothing(public: Instance, is_long: bool) -> None:
     cookie = await logged_in(public)
     before, credentials = on_disk(public), [*BEARER.items(), ("Cookie", cookie)]
     async with calling(public) as client:
@@ -143,7 +143,7 @@ async def test_looking_changes_nothing(public: House, is_long: bool) -> None:
     assert on_disk(public) == before
 
 
-async def test_a_session_cannot_act_at_the_api(public: House) -> None:
+async def test_a_session_cannot_act_at_the_api(public: Instance) -> None:
     cookie = await logged_in(public)
     async with calling(public) as client:
         acts = [address for address in addresses(public, "POST") if address.startswith("/api/")]
@@ -153,8 +153,8 @@ async def test_a_session_cannot_act_at_the_api(public: House) -> None:
     assert public.rows("SELECT * FROM actions") == []
 
 
-async def test_without_a_public_url_host_tells_which_origin_is_ours(house: House) -> None:
-    async with calling(house) as client:
+async def test_without_a_public_url_host_tells_which_origin_is_ours(instance: Instance) -> None:
+    async with calling(instance) as client:
         statuses = {}
         for origin in ("http://box.internal:8000", "https://box.internal:8000", "http://box.internal", "null"):
             headers = {"Host": "box.internal:8000", "Origin": origin}

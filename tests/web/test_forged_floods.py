@@ -19,7 +19,7 @@ from service.store.circleci import hooks
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, environ, signature
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, Instance, environ, signature
 from tests.support.databases import database_of
 from tests.support.log_capture import logged
 from tests.support.operator_client import ADMIN_TOKEN
@@ -61,11 +61,11 @@ def sentence(hook: KnownHook) -> str:
 
 @pytest.mark.long
 @pytest.mark.limits(bodies=BodyLimits(unsigned_timeout_s=ENDS_WITHIN_S))
-async def test_hook_without_a_secret_is_told_amid_a_flood(house: House) -> None:
-    await house.service.context.store.write(hooks.record, OURS, [])
+async def test_hook_without_a_secret_is_told_amid_a_flood(instance: Instance) -> None:
+    await instance.service.context.store.write(hooks.record, OURS, [])
     with logged() as talk:
         async with (
-            serving(house.service.asgi, listen("127.0.0.1", 0)) as url,
+            serving(instance.service.asgi, listen("127.0.0.1", 0)) as url,
             httpx.AsyncClient(trust_env=False) as http,
         ):
             for number in range(120):

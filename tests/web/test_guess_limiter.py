@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.web.auth.guess_limiter import MAX_COUNTS, MAX_GUESSES, GuessLimiter, client_key
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 from tests.support.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.raw_client import echoing
@@ -179,8 +179,8 @@ async def tried(url: str, word: str, client: str | None) -> int:
 
 
 @pytest.mark.long
-async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(house: House) -> None:
-    async with echoing(app=house.service.asgi) as url:
+async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(instance: Instance) -> None:
+    async with echoing(app=instance.service.asgi) as url:
         guessed = [
             await tried(url, f"guess {number}", f"198.51.100.7, 203.0.113.{number}, 192.0.2.1") for number in range(12)
         ]
@@ -192,8 +192,8 @@ async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(house: H
 
 
 @pytest.mark.long
-async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(house: House) -> None:
-    async with echoing(app=house.service.asgi, trusted_proxies=()) as url:
+async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(instance: Instance) -> None:
+    async with echoing(app=instance.service.asgi, trusted_proxies=()) as url:
         guessed = [await tried(url, f"guess {number}", f"192.0.2.{number}") for number in range(12)]
 
     assert guessed == [401] * 10 + [429] * 2
@@ -203,7 +203,7 @@ async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(
 async def test_behind_a_proxy_that_hides_addresses_sessions_and_a_long_token_are_accepted(
     folder: Path,
 ) -> None:
-    async with a_house(folder, ROUNDSMAN_ADMIN_TOKEN=STRONG) as house, echoing(app=house.service.asgi) as url:
+    async with an_instance(folder, ROUNDSMAN_ADMIN_TOKEN=STRONG) as instance, echoing(app=instance.service.asgi) as url:
         async with httpx.AsyncClient(trust_env=False) as http:
             await http.post(f"{url}/login", data={"token": STRONG})
             guessed = [await tried(url, f"guess {number}", None) for number in range(12)]

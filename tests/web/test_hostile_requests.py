@@ -7,7 +7,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.metrics import Metrics
 from service.web.request_log import RequestLog, RequestLogMiddleware
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 from tests.support.log_capture import logged
 from tests.support.raw_client import connected, echoing, statuses
 
@@ -43,16 +43,16 @@ async def test_a_quoted_cookie_is_not_parsed(cookies: list[str], seen: dict[str,
     assert found == [seen]
 
 
-async def test_a_cookie_larger_than_any_browser_keeps_is_refused(house: House) -> None:
-    async with echoing(app=house.service.asgi) as url, connected(url) as wire:
+async def test_a_cookie_larger_than_any_browser_keeps_is_refused(instance: Instance) -> None:
+    async with echoing(app=instance.service.asgi) as url, connected(url) as wire:
         await wire.send(f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {QUOTED}\r\n\r\n".encode())
 
         assert statuses(await wire.rest()) == [431]
 
 
 @pytest.mark.parametrize("path", ["/builds/x/", "/hooks/circleci//", "/login/", "/api/v1/events/", "/healthz/", "//"])
-async def test_no_answer_leads_to_the_host_that_a_request_names(house: House, path: str) -> None:
-    async with house.stranger() as http:
+async def test_no_answer_leads_to_the_host_that_a_request_names(instance: Instance, path: str) -> None:
+    async with instance.stranger() as http:
         for method in ("GET", "POST"):
             response = await http.request(method, path, headers={"host": "elsewhere.example.com"})
 
@@ -60,7 +60,7 @@ async def test_no_answer_leads_to_the_host_that_a_request_names(house: House, pa
             assert "elsewhere.example.com" not in str(response.headers)
 
 
-async def test_a_parameter_that_stands_twice_is_found_and_too_many_are_not_looked_through(house: House) -> None:
+async def test_a_parameter_that_stands_twice_is_found_and_too_many_are_not_looked_through(instance: Instance) -> None:
     many = "&".join(f"p{number}=1" for number in range(101))
     paths = {
         "/api/v1/events?limit=1&limit=2": "'limit' stands twice; give it once",
@@ -68,15 +68,15 @@ async def test_a_parameter_that_stands_twice_is_found_and_too_many_are_not_looke
         f"/api/v1/dead-letters?{many}": "there are 101 parameters; no request needs more than 100",
     }
 
-    found = {path: await house.http.get(path) for path in paths}
+    found = {path: await instance.http.get(path) for path in paths}
 
     assert {response.status_code for response in found.values()} == {400}
     assert {path: response.json()["error"] for path, response in found.items()} == paths
 
 
-async def test_a_refused_post_is_logged_with_the_client_that_a_proxy_names(house: House) -> None:
+async def test_a_refused_post_is_logged_with_the_client_that_a_proxy_names(instance: Instance) -> None:
     with logged() as talk:
-        async with echoing(app=house.service.asgi) as url, httpx.AsyncClient(trust_env=False) as http:
+        async with echoing(app=instance.service.asgi) as url, httpx.AsyncClient(trust_env=False) as http:
             await http.post(f"{url}/hooks/circleci", headers={"x-forwarded-for": "203.0.113.9"})
 
     assert [line["client"] for line in talk.lines if line["event"] == "delivery"] == ["203.0.113.9"]

@@ -18,7 +18,7 @@ from service.store.audit import actions
 from service.store.reports.changes import read_version
 from service.web.live.changes import Changes, LiveLimits, max_listeners
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house
+from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -26,21 +26,21 @@ QUICK = LiveLimits(max_listeners=2, pause_s=0.01, poll_s=0.2, keepalive_s=0.2, l
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, limits=Limits(live=QUICK)) as house, house.service.running():
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, limits=Limits(live=QUICK)) as instance, instance.service.running():
+        yield instance
 
 
 @pytest.fixture
-async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
+async def browser(instance: Instance) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a real server that is logged in."""
     async with (
-        serving(house.service.asgi, listen("127.0.0.1", 0)) as url,
+        serving(instance.service.asgi, listen("127.0.0.1", 0)) as url,
         httpx.AsyncClient(base_url=url, timeout=SETTLED_WITHIN_S) as client,
     ):
         await client.post("/login", data={"token": ADMIN_TOKEN}, headers={"Origin": url})
         yield client
-        house.service.stop()
+        instance.service.stop()
 
 
 def lines(response: httpx.Response) -> AsyncIterator[str]:
@@ -60,12 +60,12 @@ async def version_of(client: httpx.AsyncClient) -> str:
 
 
 @pytest.mark.long
-async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.AsyncClient, house: House) -> None:
+async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.AsyncClient, instance: Instance) -> None:
     before = await version_of(browser)
     async with browser.stream("GET", "/live", params={"since": before}) as stream:
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
         told = lines(stream)
-        await house.finish(RED)
+        await instance.finish(RED)
         async with asyncio.timeout(SETTLED_WITHIN_S):
             first, data = await anext(told), await anext(told)
     after = await version_of(browser)
@@ -75,10 +75,10 @@ async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.As
 
 
 @pytest.mark.long
-async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncClient, house: House) -> None:
+async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncClient, instance: Instance) -> None:
     missed = await version_of(browser)
-    await house.finish(RED)
-    await house.drain()
+    await instance.finish(RED)
+    await instance.drain()
 
     async with asyncio.timeout(SETTLED_WITHIN_S):
         async with browser.stream("GET", "/live", headers={"Last-Event-ID": missed}) as stream:
@@ -89,16 +89,16 @@ async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncC
 
 
 @pytest.mark.long
-async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClient, house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClient, instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    [incident] = (await instance.http.get("/api/v1/incidents")).json()["items"]
     seen = {await version_of(browser)}
 
     for act in ("take", "release", "mute"):
         async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
             told = lines(stream)
-            done = await house.http.post(f"/api/v1/incidents/{incident['id']}/{act}", json={})
+            done = await instance.http.post(f"/api/v1/incidents/{incident['id']}/{act}", json={})
             async with asyncio.timeout(SETTLED_WITHIN_S):
                 assert (done.status_code, (await anext(told))[:4]) == (200, "id: ")
         seen.add(await version_of(browser))
@@ -107,9 +107,9 @@ async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClien
 
 
 @pytest.mark.long
-async def test_a_page_hears_of_an_act_of_another_process(browser: httpx.AsyncClient, house: House) -> None:
-    other = Store(house.database.url)  # as a command opens it: nothing wakes this process
-    act = Action(verb="take", subject_id=uuid4(), who="ada", at=house.clock())
+async def test_a_page_hears_of_an_act_of_another_process(browser: httpx.AsyncClient, instance: Instance) -> None:
+    other = Store(instance.database.url)  # as a command opens it: nothing wakes this process
+    act = Action(verb="take", subject_id=uuid4(), who="ada", at=instance.clock())
     async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
         told = lines(stream)
         await other.write(actions.record, act)
@@ -120,8 +120,8 @@ async def test_a_page_hears_of_an_act_of_another_process(browser: httpx.AsyncCli
     assert first.startswith("id: ")
 
 
-async def test_acts_of_one_moment_and_of_a_slow_clock_count_too(house: House) -> None:
-    store, versions = house.service.context.store, set()
+async def test_acts_of_one_moment_and_of_a_slow_clock_count_too(instance: Instance) -> None:
+    store, versions = instance.service.context.store, set()
     for seconds in (0, 0, 0, -60, 1):
         act = Action(verb="take", subject_id=uuid4(), who="ada", at=NINE + timedelta(seconds=seconds))
         await store.write(actions.record, act)
@@ -164,8 +164,8 @@ async def test_more_pages_than_a_process_tells_are_asked_to_poll(browser: httpx.
     assert "pages are open here" in refused.json()["error"]
 
 
-async def test_a_stranger_hears_nothing(house: House) -> None:
-    async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url) as client:
+async def test_a_stranger_hears_nothing(instance: Instance) -> None:
+    async with serving(instance.service.asgi, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url) as client:
         refused = await client.get("/live", headers={"Accept": "text/event-stream"})
         page = await client.get("/login")
 
@@ -174,11 +174,11 @@ async def test_a_stranger_hears_nothing(house: House) -> None:
     assert "<script" not in page.text
 
 
-async def test_a_process_that_stops_ends_the_streams(browser: httpx.AsyncClient, house: House) -> None:
+async def test_a_process_that_stops_ends_the_streams(browser: httpx.AsyncClient, instance: Instance) -> None:
     async with asyncio.timeout(SETTLED_WITHIN_S):
         async with browser.stream("GET", "/live") as stream:
             async for _ in stream.aiter_lines():
-                house.service.stop()
+                instance.service.stop()
 
 
 @pytest.mark.parametrize(("descriptors", "listeners"), [(256, 16), (1_024, 200), (65_536, 200)])

@@ -32,7 +32,7 @@ async def test_a_user_logs_in_and_comes_to_the_page_wanted(site: Site) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/builds?branch=main")
     assert "ada@example.com" in page.text
     assert "with the role operator" in page.text
-    assert site.house.rows("SELECT user_name, kind, address FROM sessions") == [
+    assert site.instance.rows("SELECT user_name, kind, address FROM sessions") == [
         ("ada@example.com", "openid_connect", "192.0.2.1")
     ]
 
@@ -78,13 +78,13 @@ async def test_what_another_login_brought_is_refused(site: Site, changes: dict[s
 
     assert answer.status_code == 401
     assert "log in again" in answer.text
-    assert site.house.rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert site.instance.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 async def test_a_code_is_of_no_use_in_another_browser(site: Site) -> None:
     sent = await site.browser.get("/login/oidc")
     brought = site.provider.authorize(sent.headers["location"])
-    async with another_browser(site.house) as victim:
+    async with another_browser(site.instance) as victim:
         answer = await victim.get(CALLBACK, params=brought)
 
     assert answer.status_code == 401
@@ -95,7 +95,7 @@ async def test_a_login_is_good_for_ten_minutes_and_once(site: Site) -> None:
     sent = await site.browser.get("/login/oidc")
     brought = site.provider.authorize(sent.headers["location"])
     looked = await site.browser.head(CALLBACK, params=brought)
-    site.house.clock.tick(minutes=10, seconds=1)
+    site.instance.clock.tick(minutes=10, seconds=1)
     late = await site.browser.get(CALLBACK, params=brought)
     await site.log_in()
     again = await site.browser.get(CALLBACK, params={"code": CODE, "state": site.provider.begun["state"]})
@@ -143,7 +143,7 @@ async def test_who_may_not_come_in_is_told_the_next_step(site: Site, changes: di
     assert answer.status_code == 403
     assert says in answer.text
     assert "log in again" in answer.text or "ask an admin: ROUNDSMAN_OIDC_DOMAINS" in answer.text
-    assert site.house.rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert site.instance.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ from service.errors import Temporary
 from service.oidc.client import OidcClient
 from service.oidc.http import ProviderCalls
 from service.oidc.provider import Attempt, Provider
-from tests.support.app_fixture import a_house
+from tests.support.app_fixture import an_instance
 from tests.support.fake_servers import free_port
 from tests.support.long_cases import first_and_long
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, CODE, OidcProvider, curve_key, key, secret_key
@@ -105,12 +105,12 @@ async def test_a_wrong_token_lets_nobody_in(site: Site, fault: Callable[[OidcPro
     assert "The ID token is not accepted" in answer.text
     assert says in answer.text
     assert "log in again" in answer.text
-    assert site.house.rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert site.instance.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 @pytest.mark.parametrize("off", first_and_long([timedelta(seconds=119), timedelta(seconds=-400)]))
 async def test_clocks_may_differ_by_two_minutes(site: Site, off: timedelta) -> None:
-    now = site.house.clock() + off
+    now = site.instance.clock() + off
     site.provider.claims = {"iat": int(now.timestamp()), "exp": int((now + timedelta(seconds=300)).timestamp())}
 
     assert (await site.log_in()).status_code == 303
@@ -139,7 +139,7 @@ async def test_new_keys_are_fetched_when_they_are_needed(site: Site) -> None:
 
 async def test_the_document_is_read_again_after_an_hour(site: Site) -> None:
     await site.log_in()
-    site.house.clock.tick(hours=1)
+    site.instance.clock.tick(hours=1)
     await site.log_in()
 
     assert site.provider.asked.count("/.well-known/openid-configuration") == 2
@@ -216,14 +216,14 @@ async def test_wrong_answers_let_nobody_in(site: Site, path: str, answer: tuple[
 
     assert refused.status_code == status
     assert "<script>" not in refused.text
-    assert site.house.rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert site.instance.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 @pytest.mark.parametrize("path", first_and_long(["/token", "/keys"]))
 async def test_a_slow_provider_holds_no_login_up_for_long(site: Site, path: str) -> None:
     client = replace(CLIENT, issuer=site.provider.issuer)
     calls, attempt = ProviderCalls(timeout_s=MAX_ANSWER_S), Attempt(state="s", nonce="n", verifier="v" * 43)
-    impatient = Provider(client, clock=site.house.clock, calls=calls)
+    impatient = Provider(client, clock=site.instance.clock, calls=calls)
     site.provider.authorize(await impatient.authorization_url(attempt))
     site.provider.hangs = path
 
@@ -255,7 +255,7 @@ async def test_a_provider_may_want_the_secret_in_the_body(site: Site) -> None:
 
 
 async def test_without_a_provider_there_is_no_such_login(folder: Path) -> None:
-    async with a_house(folder) as house, another_browser(house) as browser:
+    async with an_instance(folder) as instance, another_browser(instance) as browser:
         page, answers = await browser.get("/login"), [await browser.get(path) for path in ("/login/oidc", CALLBACK)]
 
     assert "/login/oidc" not in page.text

@@ -10,7 +10,7 @@ from service.operations.json_shapes import Json
 from service.web.openapi.bodies import BODIES
 from service.web.openapi.document import ANSWERS, ERRORS, PATH
 from service.web.openapi.requests import QUERIES
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.cli_reference import every_route
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -61,8 +61,8 @@ def faults(document: Json, schema: Json, value: Any, place: str) -> list[str]:
 
 
 @pytest.fixture
-async def document(house: House) -> Json:
-    answer = await house.http.get(PATH)
+async def document(instance: Instance) -> Json:
+    answer = await instance.http.get(PATH)
     assert answer.status_code == 200
     found: Json = answer.json()
     return found
@@ -89,18 +89,18 @@ def test_document_names_every_operation_once(document: Json) -> None:
     )
 
 
-async def test_document_wants_a_credential(house: House) -> None:
-    async with house.stranger() as client:
+async def test_document_wants_a_credential(instance: Instance) -> None:
+    async with instance.stranger() as client:
         assert (await client.get(PATH)).status_code == 401
 
 
-async def test_answers_are_as_the_document_says(house: House, document: Json) -> None:
-    """Call every operation on a house in which much has happened."""
-    ids = await lived_in(house)
+async def test_answers_are_as_the_document_says(instance: Instance, document: Json) -> None:
+    """Call every operation on an instance in which much has happened."""
+    ids = await lived_in(instance)
     wrong = []
     for path, some in document["paths"].items():
         for method, operation in some.items():
-            answer = await call(house, method, path, ids)
+            answer = await call(instance, method, path, ids)
             described = operation["responses"].get(str(answer.status_code))
             if described is None:
                 wrong.append(f"{method} {path} answered {answer.status_code}: {answer.text[:200]}")
@@ -111,25 +111,25 @@ async def test_answers_are_as_the_document_says(house: House, document: Json) ->
     assert wrong == []
 
 
-async def test_documented_parameters_are_taken_and_others_refused(house: House, document: Json) -> None:
-    await lived_in(house)
+async def test_documented_parameters_are_taken_and_others_refused(instance: Instance, document: Json) -> None:
+    await lived_in(instance)
     wrong = []
     for path, some in document["paths"].items():
         if "get" not in some or "{id}" in path:
             continue
         for parameter in some["get"]["parameters"]:
-            answer = await house.http.get(path, params={parameter["name"]: example(path, parameter["name"])})
+            answer = await instance.http.get(path, params={parameter["name"]: example(path, parameter["name"])})
             wrong += [f"{path} {parameter['name']}: {answer.text}"] if answer.status_code != 200 else []
         if some["get"]["parameters"] and path != "/readyz":
-            answer = await house.http.get(path, params={"colour": "red"})
+            answer = await instance.http.get(path, params={"colour": "red"})
             wrong += [f"{path} takes anything"] if answer.status_code != 400 else []
 
     assert wrong == []
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer wrong"}, {}])
-async def test_errors_are_as_the_document_says(house: House, document: Json, headers: dict[str, str]) -> None:
-    async with house.stranger() as client:
+async def test_errors_are_as_the_document_says(instance: Instance, document: Json, headers: dict[str, str]) -> None:
+    async with instance.stranger() as client:
         for path, some in document["paths"].items():
             if path.startswith("/api/") and "get" in some:
                 answer = await client.get(path.replace("{id}", UNKNOWN), headers=headers)
@@ -138,11 +138,11 @@ async def test_errors_are_as_the_document_says(house: House, document: Json, hea
                 assert faults(document, {"$ref": "#/components/schemas/Error"}, answer.json(), path) == []
 
 
-async def test_api_page_shows_every_operation(house: House, document: Json) -> None:
-    page = await house.http.get("/api")
+async def test_api_page_shows_every_operation(instance: Instance, document: Json) -> None:
+    page = await instance.http.get("/api")
     if page.status_code == 401:
-        begun = await house.http.post("/login", data={"token": "an-invented-admin-token"})
-        page = await house.http.get("/api", headers={"Cookie": begun.headers["set-cookie"].partition(";")[0]})
+        begun = await instance.http.post("/login", data={"token": "an-invented-admin-token"})
+        page = await instance.http.get("/api", headers={"Cookie": begun.headers["set-cookie"].partition(";")[0]})
 
     assert page.status_code == 200
     for path, some in document["paths"].items():
@@ -151,20 +151,20 @@ async def test_api_page_shows_every_operation(house: House, document: Json) -> N
     assert len(page.content) < 120_000
 
 
-async def lived_in(house: House) -> dict[str, str]:
-    """A house with an event, a dead notification, a dead delivery, an incident, a silence; the id of each."""
-    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
-    await house.send(b"{}", secret="another")
-    dead = (await house.send(b'{"type": "something-new"}')).json()["delivery"]
-    await house.finish(RED)
-    await house.drain()
+async def lived_in(instance: Instance) -> dict[str, str]:
+    """An instance with an event, a dead notification, a dead delivery, an incident, a silence; the id of each."""
+    instance.channels.plan["web (json)"] = [Permanent("the channel is gone")]
+    await instance.send(b"{}", secret="another")
+    dead = (await instance.send(b'{"type": "something-new"}')).json()["delivery"]
+    await instance.finish(RED)
+    await instance.drain()
     asked = {"matchers": {"branch": "elsewhere"}, "until": "2h", "comment": "a test"}
-    silence = (await house.http.post("/api/v1/silences", json=asked)).json()["id"]
+    silence = (await instance.http.post("/api/v1/silences", json=asked)).json()["id"]
     problem = (
-        await house.http.post("/api/v1/known-problems", json={"pattern": "no such host", "title": "DNS"})
+        await instance.http.post("/api/v1/known-problems", json={"pattern": "no such host", "title": "DNS"})
     ).json()["id"]
     listed = {
-        name: (await house.http.get(f"/api/v1/{name}")).json()["items"]
+        name: (await instance.http.get(f"/api/v1/{name}")).json()["items"]
         for name in ("events", "notifications", "incidents")
     }
     return {name: items[0]["id"] for name, items in listed.items()} | {
@@ -174,7 +174,7 @@ async def lived_in(house: House) -> dict[str, str]:
     }
 
 
-async def call(house: House, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
+async def call(instance: Instance, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
     kind = path.split("/")[3] if path.startswith("/api/v1/") else ""
     bodies: dict[str, Json] = {
         "/api/v1/silences": {"matchers": {"branch": "x"}, "until": "1h", "comment": "another", "preview": True},
@@ -182,7 +182,7 @@ async def call(house: House, method: str, path: str, ids: dict[str, str]) -> htt
         "/api/v1/incidents/{id}/classify": {"class": "flaky"},
     }
     body = bodies.get(path) if method == "post" else None
-    return await house.http.request(method, path.replace("{id}", ids.get(kind, UNKNOWN)), json=body)
+    return await instance.http.request(method, path.replace("{id}", ids.get(kind, UNKNOWN)), json=body)
 
 
 def example(path: str, name: str) -> str:
@@ -202,15 +202,15 @@ def example(path: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("query", ["check=", "check=database&check=", "check=%00"])
-async def test_readiness_of_an_unknown_check_is_refused(house: House, query: str) -> None:
-    answer = await house.http.get(f"/readyz?{query}")
+async def test_readiness_of_an_unknown_check_is_refused(instance: Instance, query: str) -> None:
+    answer = await instance.http.get(f"/readyz?{query}")
 
     assert answer.status_code == 400
     assert "there is no check" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/status", "/api/v1/incidents", "/api/v1/events", "/cctray.xml"])
-async def test_parameter_without_a_name_is_refused(house: House, path: str) -> None:
-    answer = await house.http.get(path, params={"": "x"}, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+async def test_parameter_without_a_name_is_refused(instance: Instance, path: str) -> None:
+    answer = await instance.http.get(path, params={"": "x"}, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
 
     assert answer.status_code == 400

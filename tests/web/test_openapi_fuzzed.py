@@ -15,7 +15,7 @@ import pytest
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.openapi.document import PATH
-from tests.support.app_fixture import RED_TO_WEB, TOKEN, House, environ
+from tests.support.app_fixture import RED_TO_WEB, TOKEN, Instance, environ
 from tests.support.cli_runner import served as pretend_served
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.processes import serve, surroundings
@@ -31,8 +31,8 @@ validator: Any = pytest.importorskip("openapi_spec_validator")
 
 
 @pytest.mark.long
-async def test_document_is_valid_by_the_specification(house: House) -> None:
-    document = (await house.http.get(PATH)).json()
+async def test_document_is_valid_by_the_specification(instance: Instance) -> None:
+    document = (await instance.http.get(PATH)).json()
 
     validator.OpenAPIV31SpecValidator(document).validate()
 

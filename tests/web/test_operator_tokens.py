@@ -12,7 +12,7 @@ from service.config.env import load_settings
 from service.errors import BadConfig
 from service.model import AccessRole
 from service.web.auth.rights import needed_right
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.log_capture import logged
 from tests.support.operator_client import ADMIN_TOKEN
@@ -32,20 +32,20 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def as_bot(house: House, method: str, path: str, token: str = TOKEN, **more: Any) -> httpx.Response:
-    return await house.http.request(method, path, headers=bearer(token), **more)
+async def as_bot(instance: Instance, method: str, path: str, token: str = TOKEN, **more: Any) -> httpx.Response:
+    return await instance.http.request(method, path, headers=bearer(token), **more)
 
 
 async def test_token_acts_as_its_program_and_the_record_says_so(folder: Path) -> None:
-    async with a_house(folder, RED_TO_WEB, **SETTINGS) as house:
-        await house.finish(RED)
-        await house.drain()
-        [incident] = (await as_bot(house, "GET", "/api/v1/incidents")).json()["items"]
-        [told] = (await as_bot(house, "GET", "/api/v1/notifications")).json()["items"]
-        taken = await as_bot(house, "POST", f"/api/v1/incidents/{incident['id']}/take", json={})
-        resent = await as_bot(house, "POST", f"/api/v1/notifications/{told['id']}/resend", token=OTHER)
-        silence = await as_bot(house, "POST", SILENCES, json=SILENCE)
-        acts = house.rows("SELECT verb, who FROM actions ORDER BY at, id")
+    async with an_instance(folder, RED_TO_WEB, **SETTINGS) as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        [incident] = (await as_bot(instance, "GET", "/api/v1/incidents")).json()["items"]
+        [told] = (await as_bot(instance, "GET", "/api/v1/notifications")).json()["items"]
+        taken = await as_bot(instance, "POST", f"/api/v1/incidents/{incident['id']}/take", json={})
+        resent = await as_bot(instance, "POST", f"/api/v1/notifications/{told['id']}/resend", token=OTHER)
+        silence = await as_bot(instance, "POST", SILENCES, json=SILENCE)
+        acts = instance.rows("SELECT verb, who FROM actions ORDER BY at, id")
 
     assert [answer.status_code for answer in (taken, resent, silence)] == [200, 202, 201]
     assert taken.json()["taken"]["by"] == "api token of deploy-bot"
@@ -55,10 +55,10 @@ async def test_token_acts_as_its_program_and_the_record_says_so(folder: Path) ->
 
 @pytest.mark.long
 async def test_each_change_over_the_api_is_for_its_role(folder: Path) -> None:
-    async with a_house(folder, **SETTINGS) as house:
+    async with an_instance(folder, **SETTINGS) as instance:
         answers = {
-            (method, path): await as_bot(house, method, address(path))
-            for method, path in requests(house)
+            (method, path): await as_bot(instance, method, address(path))
+            for method, path in requests(instance)
             if path.startswith("/api/v1") and method != "GET"
         }
 
@@ -69,11 +69,11 @@ async def test_each_change_over_the_api_is_for_its_role(folder: Path) -> None:
 
 
 async def test_token_ends_its_own_silences_and_no_others(folder: Path) -> None:
-    async with a_house(folder, **SETTINGS) as house:
-        own = (await as_bot(house, "POST", SILENCES, json=SILENCE)).json()["id"]
-        other = (await as_bot(house, "POST", SILENCES, token=OTHER, json=SILENCE)).json()["id"]
-        answers = [await as_bot(house, "DELETE", f"{SILENCES}/{one}") for one in (own, other)]
-        by_admin = await as_bot(house, "DELETE", f"{SILENCES}/{other}", token=ADMIN_TOKEN)
+    async with an_instance(folder, **SETTINGS) as instance:
+        own = (await as_bot(instance, "POST", SILENCES, json=SILENCE)).json()["id"]
+        other = (await as_bot(instance, "POST", SILENCES, token=OTHER, json=SILENCE)).json()["id"]
+        answers = [await as_bot(instance, "DELETE", f"{SILENCES}/{one}") for one in (own, other)]
+        by_admin = await as_bot(instance, "DELETE", f"{SILENCES}/{other}", token=ADMIN_TOKEN)
 
     assert [answer.status_code for answer in answers] == [200, 403]
     assert answers[1].json()["error"] == (
@@ -86,8 +86,10 @@ async def test_token_ends_its_own_silences_and_no_others(folder: Path) -> None:
 async def test_token_opens_no_page_begins_no_session_and_is_no_password_of_basic(folder: Path) -> None:
     basic = {"Authorization": "Basic " + b64encode(f"any:{TOKEN}".encode()).decode()}
     with logged() as log:
-        async with a_house(folder, **SETTINGS) as house:
-            http = httpx.AsyncClient(transport=house.http._transport, base_url=house.http.base_url)  # no cookie of ours
+        async with an_instance(folder, **SETTINGS) as instance:
+            http = httpx.AsyncClient(
+                transport=instance.http._transport, base_url=instance.http.base_url
+            )  # no cookie of ours
             answers = [
                 await http.get("/builds", headers=bearer(TOKEN)),
                 await http.post("/login", data={"token": TOKEN}),

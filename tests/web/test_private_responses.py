@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.test_hostile_data import filled_in, routes
 
@@ -32,9 +32,9 @@ def is_private(answer: httpx.Response) -> bool:
     return is_kept_to_one and headers.get_list("x-content-type-options") == ["nosniff"]
 
 
-def caller(house: House) -> httpx.AsyncClient:
+def caller(instance: Instance) -> httpx.AsyncClient:
     """A client to which an error is an answer."""
-    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    transport = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
 
 
@@ -44,10 +44,10 @@ async def log_in(client: httpx.AsyncClient) -> None:
     client.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
 
 
-async def everything(client: httpx.AsyncClient, house: House, ids: list[str]) -> list[httpx.Response]:
+async def everything(client: httpx.AsyncClient, instance: Instance, ids: list[str]) -> list[httpx.Response]:
     """Call each route in ways that are right and in ways that are wrong."""
     answers = []
-    for method, path in sorted(routes(house), key=lambda route: route[1].startswith("/log")):
+    for method, path in sorted(routes(instance), key=lambda route: route[1].startswith("/log")):
         answers += [await client.request(method, filled_in(path, value)) for value in (*ids, "x", "a/b")]
         answers.append(await client.head(filled_in(path, ids[0])))
         queries = ("limit=x&cursor=x", "q=a&q=b", "check=x", "event=any")
@@ -60,33 +60,33 @@ async def everything(client: httpx.AsyncClient, house: House, ids: list[str]) ->
 
 
 @pytest.mark.long
-async def test_every_response_is_private(house: House) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    dead = (await house.send(b"{}")).json()["delivery"]
-    await house.drain()
+async def test_every_response_is_private(instance: Instance) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    dead = (await instance.send(b"{}")).json()["delivery"]
+    await instance.drain()
     ids = [event, dead, str(uuid4())]
 
-    async with caller(house) as stranger, caller(house) as operator:
+    async with caller(instance) as stranger, caller(instance) as operator:
         await log_in(operator)
-        answers = await everything(operator, house, ids)
+        answers = await everything(operator, instance, ids)
         for number in range(12):
             answers.append(await stranger.post("/login", data={"token": f"guess {number}"}))
             answers.append(await stranger.get(f"/login/guess-{number}"))
             answers.append(await stranger.get("/api/v1/events", headers={"Authorization": f"Bearer guess-{number}"}))
-        answers += await everything(stranger, house, ids)
+        answers += await everything(stranger, instance, ids)
 
     assert {200, 202, 303, 400, 401, 403, 404, 405, 409, 413, 429} <= {answer.status_code for answer in answers}
     assert [(one.request.method, one.url, one.status_code) for one in answers if not is_private(one)] == []
 
 
 @pytest.mark.parametrize("path", ["/builds/", "/api/v1/events/"])
-async def test_the_response_to_an_unexpected_error_is_private(house: House, path: str) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    house.change("UPDATE details SET body = json_object('rounds', 'not a number')")
+async def test_the_response_to_an_unexpected_error_is_private(instance: Instance, path: str) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    instance.change("UPDATE details SET body = json_object('rounds', 'not a number')")
 
-    async with caller(house) as operator:
+    async with caller(instance) as operator:
         await log_in(operator)
         answers = [await operator.get(f"{path}{event}", headers={"Accept": kind}) for kind in ("text/html", "*/*")]
 
@@ -94,8 +94,8 @@ async def test_the_response_to_an_unexpected_error_is_private(house: House, path
     assert all(map(is_private, answers))
 
 
-async def test_style_sheets_and_pictures_are_the_same_for_all_and_may_be_kept(house: House) -> None:
-    async with caller(house) as stranger:
+async def test_style_sheets_and_pictures_are_the_same_for_all_and_may_be_kept(instance: Instance) -> None:
+    async with caller(instance) as stranger:
         answer, missing = [await stranger.get(f"/static/{name}") for name in ("roundsman.css", "nothing.css")]
 
     assert answer.status_code == 200
@@ -107,13 +107,13 @@ async def test_style_sheets_and_pictures_are_the_same_for_all_and_may_be_kept(ho
 @pytest.mark.long
 @pytest.mark.parametrize("headers", LEADING_ELSEWHERE)
 @pytest.mark.parametrize("is_logged_in", [True, False])
-async def test_no_answer_leads_to_another_host(house: House, headers: dict[str, str], is_logged_in: bool) -> None:
-    delivery = (await house.send(b"{}")).json()["delivery"]
-    await house.drain()
+async def test_no_answer_leads_to_another_host(instance: Instance, headers: dict[str, str], is_logged_in: bool) -> None:
+    delivery = (await instance.send(b"{}")).json()["delivery"]
+    await instance.drain()
 
     answers = []
-    async with caller(house) as client:
-        pages = [route for route in routes(house) if not route[1].startswith("/api/")]
+    async with caller(instance) as client:
+        pages = [route for route in routes(instance) if not route[1].startswith("/api/")]
         if is_logged_in:
             await log_in(client)
         for method, path in sorted(pages, key=lambda route: route[1].startswith("/log")):

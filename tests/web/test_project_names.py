@@ -17,7 +17,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.openapi.requests import QUERIES
 from service.web.pages.pages import TWINS
-from tests.support.app_fixture import GREEN, NINE, RED, House
+from tests.support.app_fixture import GREEN, NINE, RED, Instance
 
 pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
 
@@ -72,19 +72,21 @@ def addresses() -> Sequence[str]:
 
 
 @pytest.fixture
-async def filled(house: House) -> House:
-    """A house whose every page has rows of the project."""
-    house.pretend.run_finished(GREEN)
-    await house.finish(GREEN)
-    await house.drain()
-    await house.finish(replace(RED, number=GREEN.number + 1))
-    await house.drain()
-    store = house.service.context.store
+async def filled(instance: Instance) -> Instance:
+    """An instance whose every page has rows of the project."""
+    instance.pretend.run_finished(GREEN)
+    await instance.finish(GREEN)
+    await instance.drain()
+    await instance.finish(replace(RED, number=GREEN.number + 1))
+    await instance.drain()
+    store = instance.service.context.store
     await store.write(guards.add_changes, [GUARD])
     await store.write(usage.claim_export, EXPORT, None)
     await store.write(usage.put_figures, EXPORT, [SPENT, ELSEWHERE])
-    house.http.cookies.set("roundsman", (await house.http.get("/builds")).request.headers["Cookie"].partition("=")[2])
-    return house
+    instance.http.cookies.set(
+        "roundsman", (await instance.http.get("/builds")).request.headers["Cookie"].partition("=")[2]
+    )
+    return instance
 
 
 def rows(answer: httpx.Response) -> Any:
@@ -95,7 +97,7 @@ def rows(answer: httpx.Response) -> Any:
     return sorted(re.findall("<Project [^>]*>|<entry>.*?</entry>", answer.text, re.DOTALL))
 
 
-async def test_each_address_takes_each_spelling(filled: House) -> None:
+async def test_each_address_takes_each_spelling(filled: Instance) -> None:
     for address in addresses():
         ending = ".json" if address == "/projects/" else ""
         wanted = rows(await filled.http.get(f"{address}{SLUG}{ending}"))
@@ -111,7 +113,7 @@ def rows_of_nothing(answer: httpx.Response) -> Any:
 
 
 @pytest.mark.parametrize("name", [SLUG, *OTHERS])
-async def test_form_of_a_pipeline_takes_each_spelling(filled: House, name: str) -> None:
+async def test_form_of_a_pipeline_takes_each_spelling(filled: Instance, name: str) -> None:
     form = await filled.http.get("/trigger", params={"project": name})
     asked = await filled.http.post("/trigger/ask", data={"project": name, "branch": "main"})
 
@@ -119,7 +121,7 @@ async def test_form_of_a_pipeline_takes_each_spelling(filled: House, name: str) 
     assert "write it as CircleCI does" in (await filled.http.get("/trigger?project=nowhere")).text
 
 
-async def test_name_of_two_projects_is_answered_with_both(filled: House) -> None:
+async def test_name_of_two_projects_is_answered_with_both(filled: Instance) -> None:
     later = as_bytes(workflow_completed(replace(RED, number=GREEN.number + 2))).decode()
     await filled.post(json.loads(later.replace("acme", "corp").replace(WEB.id, str(UUID(int=7)))))
     await filled.drain()

@@ -18,7 +18,7 @@ from service.errors import BadConfig
 from service.model import AccessRole, CredentialKind, Session
 from service.store.people import sessions
 from service.web.auth.rights import RIGHTS, is_declared, needed_right
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 from tests.support.log_capture import logged
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -39,24 +39,24 @@ WITHOUT_A_ROLE = {
 }  # fmt: skip
 
 
-def behind_proxy(house: House, *, peer: str = PROXY, **headers: str) -> httpx.AsyncClient:
+def behind_proxy(instance: Instance, *, peer: str = PROXY, **headers: str) -> httpx.AsyncClient:
     """A browser behind a proxy, which adds headers."""
-    transport = httpx.ASGITransport(house.service.asgi, client=(peer, 4711))
+    transport = httpx.ASGITransport(instance.service.asgi, client=(peer, 4711))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=named)
 
 
-def a_closed_house(folder: Path, **more: str) -> AbstractAsyncContextManager[House]:
-    """A house behind a proxy that names users."""
+def a_closed_instance(folder: Path, **more: str) -> AbstractAsyncContextManager[Instance]:
+    """An instance behind a proxy that names users."""
     env: dict[str, Any] = {**SETTINGS, **more}
-    return a_house(folder, **env)
+    return an_instance(folder, **env)
 
 
-def requests(house: House) -> list[tuple[str, str]]:
+def requests(instance: Instance) -> list[tuple[str, str]]:
     """Every method and path that needs a role."""
     return [
         (method, route.path)
-        for route in house.service.asgi.routes
+        for route in instance.service.asgi.routes
         if isinstance(route, Route) and route.path.rstrip("/") not in WITHOUT_A_ROLE
         for method in sorted((route.methods or set()) - {"HEAD"})
     ]
@@ -69,8 +69,8 @@ def address(path: str) -> str:
 @pytest.mark.long
 @pytest.mark.parametrize("role", AccessRole)
 async def test_each_request_is_for_its_role_and_for_no_lower_one(folder: Path, role: AccessRole) -> None:
-    async with a_closed_house(folder) as house, behind_proxy(house, X_Forwarded_User=USERS[role]) as client:
-        answers = {request: answer async for request, answer in asked(client, requests(house))}
+    async with a_closed_instance(folder) as instance, behind_proxy(instance, X_Forwarded_User=USERS[role]) as client:
+        answers = {request: answer async for request, answer in asked(client, requests(instance))}
 
     for (method, path), answer in answers.items():
         needed = needed_right(method, path).role
@@ -88,11 +88,11 @@ async def asked(
 
 
 async def test_each_change_over_the_api_is_closed_to_the_read_token(folder: Path) -> None:
-    async with a_closed_house(folder) as house:
+    async with a_closed_instance(folder) as instance:
         bearer = {"Authorization": f"Bearer {SETTINGS['ROUNDSMAN_READ_TOKEN']}"}
         answers = {
-            (method, path): await house.http.request(method, address(path), headers=bearer)
-            for method, path in requests(house)
+            (method, path): await instance.http.request(method, address(path), headers=bearer)
+            for method, path in requests(instance)
             if path.startswith("/api/v1") and method != "GET"
         }
 
@@ -104,24 +104,24 @@ async def test_each_change_over_the_api_is_closed_to_the_read_token(folder: Path
 
 
 async def test_each_request_that_changes_something_declares_its_right(folder: Path) -> None:
-    async with a_house(folder) as house:
-        undeclared = [request for request in requests(house) if not is_declared(*request)]
+    async with an_instance(folder) as instance:
+        undeclared = [request for request in requests(instance) if not is_declared(*request)]
 
     assert undeclared == [], "name them in service/web/auth/rights.py"
 
 
 async def test_the_table_names_no_request_that_is_not_there(folder: Path) -> None:
-    async with a_house(folder) as house:
-        there = {f"{method} {path.removeprefix('/api/v1')}" for method, path in requests(house)} | {"POST /logout"}
+    async with an_instance(folder) as instance:
+        there = {f"{method} {path.removeprefix('/api/v1')}" for method, path in requests(instance)} | {"POST /logout"}
 
     assert [one for right in RIGHTS.values() for one in right.requests if one not in there] == []
 
 
 @pytest.mark.long
 async def test_a_viewer_sees_no_form_that_changes_something(folder: Path) -> None:
-    async with a_closed_house(folder) as house:
-        paths = [path for method, path in requests(house) if method == "GET" and "{" not in path]
-        async with behind_proxy(house, X_Forwarded_User="sam") as client:
+    async with a_closed_instance(folder) as instance:
+        paths = [path for method, path in requests(instance) if method == "GET" and "{" not in path]
+        async with behind_proxy(instance, X_Forwarded_User="sam") as client:
             pages = {path: (await client.get(path)).text for path in paths if path != "/live"}
 
     assert [path for path, page in pages.items() if 'method="post"' in page] == []
@@ -145,7 +145,7 @@ async def test_a_viewer_sees_no_form_that_changes_something(folder: Path) -> Non
 async def test_a_header_that_is_not_to_be_believed_lets_nobody_in(
     folder: Path, peer: str, headers: Sequence[tuple[str, str]]
 ) -> None:
-    async with a_closed_house(folder) as house, behind_proxy(house, peer=peer) as client:
+    async with a_closed_instance(folder) as instance, behind_proxy(instance, peer=peer) as client:
         answer = await client.get("/builds", headers=httpx.Headers(list(headers)))
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fbuilds")
@@ -154,7 +154,7 @@ async def test_a_header_that_is_not_to_be_believed_lets_nobody_in(
 async def test_a_header_from_elsewhere_is_logged_once(folder: Path) -> None:
     stranger = {"peer": "192.0.2.1", "X_Forwarded_User": "ada@example.com"}
     with logged() as log:
-        async with a_closed_house(folder) as house, behind_proxy(house, **stranger) as client:
+        async with a_closed_instance(folder) as instance, behind_proxy(instance, **stranger) as client:
             for _ in range(3):
                 await client.get("/builds")
 
@@ -184,8 +184,8 @@ def test_a_role_is_that_of_the_user_or_of_the_best_group(user: str, groups: str,
 
 async def test_without_a_role_a_user_is_told_the_next_step(folder: Path) -> None:
     async with (
-        a_closed_house(folder, ROUNDSMAN_DEFAULT_ROLE="none") as house,
-        behind_proxy(house, X_Forwarded_User="sam") as client,
+        a_closed_instance(folder, ROUNDSMAN_DEFAULT_ROLE="none") as instance,
+        behind_proxy(instance, X_Forwarded_User="sam") as client,
     ):
         answer = await client.get("/builds")
 
@@ -194,16 +194,16 @@ async def test_without_a_role_a_user_is_told_the_next_step(folder: Path) -> None
 
 
 async def test_an_act_has_the_name_of_its_user(folder: Path) -> None:
-    async with a_closed_house(folder) as house:
+    async with a_closed_instance(folder) as instance:
         form = {"project": "acme/web", "until": "2h", "comment": "a test", "act": "set"}
-        async with behind_proxy(house, X_Forwarded_User="linh") as linh:
+        async with behind_proxy(instance, X_Forwarded_User="linh") as linh:
             await linh.post("/silences", data=form)
             shown = await linh.get("/silences")
-        async with behind_proxy(house, X_Forwarded_User="sam", X_Forwarded_Groups="developers") as sam:
+        async with behind_proxy(instance, X_Forwarded_User="sam", X_Forwarded_Groups="developers") as sam:
             others = await sam.get("/silences")
-            [(silence_id, who)] = house.rows("SELECT id, who FROM silences")
+            [(silence_id, who)] = instance.rows("SELECT id, who FROM silences")
             refused = await sam.post(f"/silences/{silence_id}/expire")
-        async with behind_proxy(house, X_Forwarded_User="linh") as linh:
+        async with behind_proxy(instance, X_Forwarded_User="linh") as linh:
             ended = await linh.post(f"/silences/{silence_id}/expire")
 
     assert who == "linh"
@@ -215,7 +215,7 @@ async def test_an_act_has_the_name_of_its_user(folder: Path) -> None:
 
 async def test_a_page_of_another_site_acts_for_no_user_of_a_proxy(folder: Path) -> None:
     headers = {"X_Forwarded_User": "linh", "Sec_Fetch_Site": "cross-site"}
-    async with a_closed_house(folder) as house, behind_proxy(house, **headers) as client:
+    async with a_closed_instance(folder) as instance, behind_proxy(instance, **headers) as client:
         answer = await client.post("/silences", data={"act": "set"})
 
     assert answer.status_code == 403
@@ -244,15 +244,15 @@ def test_a_wrong_setting_is_refused_at_the_start(settings: dict[str, str], probl
 # Sessions
 
 
-async def log_in(house: House, name: str = "", *, peer: str = "192.0.2.1") -> httpx.AsyncClient:
-    client = behind_proxy(house, peer=peer, User_Agent="Invented/1.0")
+async def log_in(instance: Instance, name: str = "", *, peer: str = "192.0.2.1") -> httpx.AsyncClient:
+    client = behind_proxy(instance, peer=peer, User_Agent="Invented/1.0")
     await client.post("/login", data={"token": ADMIN_TOKEN, "name": name})
     return client
 
 
 async def test_a_name_given_with_the_admin_token_is_marked_so(folder: Path) -> None:
-    async with a_house(folder) as house:
-        ada = await log_in(house, "Ada Example")
+    async with an_instance(folder) as instance:
+        ada = await log_in(instance, "Ada Example")
         page = await ada.get("/sessions")
 
     assert "Ada Example (admin token)" in page.text
@@ -261,9 +261,9 @@ async def test_a_name_given_with_the_admin_token_is_marked_so(folder: Path) -> N
 
 
 async def test_logging_out_everywhere_ends_ones_own_sessions_and_no_others(folder: Path) -> None:
-    async with a_house(folder) as house:
-        here, there = await log_in(house, "Ada"), await log_in(house, "Ada", peer="192.0.2.2")
-        other = await log_in(house, "Linh")
+    async with an_instance(folder) as instance:
+        here, there = await log_in(instance, "Ada"), await log_in(instance, "Ada", peer="192.0.2.2")
+        other = await log_in(instance, "Linh")
         answer = await here.post("/sessions/end")
         left = [(await client.get("/builds")).status_code for client in (here, there, other)]
 
@@ -271,16 +271,16 @@ async def test_logging_out_everywhere_ends_ones_own_sessions_and_no_others(folde
 
 
 async def test_an_admin_ends_the_sessions_of_another(folder: Path) -> None:
-    async with a_house(folder) as house:
-        ada, linh, again = [await log_in(house, name) for name in ("Ada", "Linh", "Linh")]
+    async with an_instance(folder) as instance:
+        ada, linh, again = [await log_in(instance, name) for name in ("Ada", "Linh", "Linh")]
         page = (await ada.get("/sessions")).text
         [one, _] = re.findall(r"/sessions/([0-9a-f-]{36})/end", page)
         await ada.post(f"/sessions/{one}/end")
         after_one = sorted([(await client.get("/builds")).status_code for client in (linh, again)])
         await ada.post("/sessions/end-of-user", data={"user": "Linh (admin token)", "kind": "admin_token"})
         after_all = [(await client.get("/builds")).status_code for client in (linh, again, ada)]
-        shown = [(await client.get("/sessions")).text for client in (ada, await log_in(house, "Linh"))]
-        acts = house.rows("SELECT verb, who, reason, subject_id FROM actions ORDER BY at, id")
+        shown = [(await client.get("/sessions")).text for client in (ada, await log_in(instance, "Linh"))]
+        acts = instance.rows("SELECT verb, who, reason, subject_id FROM actions ORDER BY at, id")
 
     assert [(verb, who, reason.partition(",")[0]) for verb, who, reason, _ in acts] == [
         ("end_session", "Ada (admin token)", "of Linh (admin token)")
@@ -291,9 +291,9 @@ async def test_an_admin_ends_the_sessions_of_another(folder: Path) -> None:
 
 
 async def test_a_name_that_came_by_two_credentials_is_ended_by_each(folder: Path) -> None:
-    async with a_house(folder) as house:
-        ada, _ = await log_in(house, "Ada"), await log_in(house, "Linh")
-        now = house.clock()
+    async with an_instance(folder) as instance:
+        ada, _ = await log_in(instance, "Ada"), await log_in(instance, "Linh")
+        now = instance.clock()
         session = Session(
             id=UUID(AN_ID),
             begun_at=now,
@@ -302,7 +302,7 @@ async def test_a_name_that_came_by_two_credentials_is_ended_by_each(folder: Path
             user="Linh (admin token)",
             kind=CredentialKind.OPENID_CONNECT,
         )
-        await house.service.context.store.write(sessions.begin, session)
+        await instance.service.context.store.write(sessions.begin, session)
         page = (await ada.get("/sessions")).text
 
     forms = re.findall(r'name="user" value="([^"]*)">\s*<input type="hidden" name="kind" value="([^"]*)"', page)
@@ -310,8 +310,8 @@ async def test_a_name_that_came_by_two_credentials_is_ended_by_each(folder: Path
 
 
 async def test_a_form_without_a_user_ends_nothing(folder: Path) -> None:
-    async with a_house(folder) as house:
-        ada = await log_in(house)
+    async with an_instance(folder) as instance:
+        ada = await log_in(instance)
         answers = [await ada.post("/sessions/end-of-user"), await ada.post(f"/sessions/{AN_ID}/end")]
 
     assert [answer.status_code for answer in answers] == [400, 404]

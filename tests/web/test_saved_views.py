@@ -12,7 +12,7 @@ from service.operations import saved_views
 from service.operations.saved_views import MAX_OWN, ViewUser
 from service.store.people import saved_views as rows
 from service.web.auth.access import ADMIN
-from tests.support.app_fixture import NINE, House
+from tests.support.app_fixture import NINE, Instance
 from tests.support.databases import Database
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -25,19 +25,19 @@ def a_view(owner: str, name: str, *, is_shared: bool = False) -> SavedView:
     return SavedView(id=uuid4(), owner=owner, name=name, query="status:failed", created_at=NINE, is_shared=is_shared)
 
 
-async def names(house: House) -> list[str]:
-    return [one["name"] for one in (await house.http.get(VIEWS)).json()["items"]]
+async def names(instance: Instance) -> list[str]:
+    return [one["name"] for one in (await instance.http.get(VIEWS)).json()["items"]]
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_view_is_saved_changed_and_removed(house: House) -> None:
-    made = await house.http.post(VIEWS, json=RED_MAIN)
+async def test_a_view_is_saved_changed_and_removed(instance: Instance) -> None:
+    made = await instance.http.post(VIEWS, json=RED_MAIN)
     address = f"{VIEWS}/{made.json()['id']}"
-    renamed = await house.http.patch(address, json={"name": "  Mainline \n reds "})
-    narrowed = await house.http.patch(address, json={"query": "branch:main", "shared": True})
-    listed = (await house.http.get(VIEWS)).json()
-    removed = await house.http.delete(address)
-    again = await house.http.delete(address)
+    renamed = await instance.http.patch(address, json={"name": "  Mainline \n reds "})
+    narrowed = await instance.http.patch(address, json={"query": "branch:main", "shared": True})
+    listed = (await instance.http.get(VIEWS)).json()
+    removed = await instance.http.delete(address)
+    again = await instance.http.delete(address)
 
     assert made.status_code == 201
     assert made.json() | RED_MAIN == made.json()
@@ -45,45 +45,45 @@ async def test_a_view_is_saved_changed_and_removed(house: House) -> None:
     assert (narrowed.json()["shared"], narrowed.json()["query"]) == (True, "branch:main")
     assert listed == {"items": [narrowed.json()], "next": None}
     assert (removed.status_code, again.status_code) == (200, 404)
-    assert await names(house) == []
+    assert await names(instance) == []
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_name_stands_once_for_a_user_and_once_among_the_shared(house: House) -> None:
-    store: Store = house.service.context.store
-    assert (await house.http.post(VIEWS, json=RED_MAIN)).status_code == 201
+async def test_a_name_stands_once_for_a_user_and_once_among_the_shared(instance: Instance) -> None:
+    store: Store = instance.service.context.store
+    assert (await instance.http.post(VIEWS, json=RED_MAIN)).status_code == 201
     assert await store.write(rows.put, a_view("ada@example.com", "Shared", is_shared=True))
-    other = (await house.http.post(VIEWS, json=RED_MAIN | {"name": "Other"})).json()["id"]
+    other = (await instance.http.post(VIEWS, json=RED_MAIN | {"name": "Other"})).json()["id"]
 
     refused = [
-        await house.http.post(VIEWS, json=RED_MAIN | {"name": "RED MAIN"}),
-        await house.http.patch(f"{VIEWS}/{other}", json={"name": "red main"}),
-        await house.http.post(VIEWS, json=RED_MAIN | {"name": "shared", "shared": True}),
+        await instance.http.post(VIEWS, json=RED_MAIN | {"name": "RED MAIN"}),
+        await instance.http.patch(f"{VIEWS}/{other}", json={"name": "red main"}),
+        await instance.http.post(VIEWS, json=RED_MAIN | {"name": "shared", "shared": True}),
     ]
-    own = await house.http.post(VIEWS, json=RED_MAIN | {"name": "shared"})
+    own = await instance.http.post(VIEWS, json=RED_MAIN | {"name": "shared"})
 
     assert [answer.status_code for answer in refused] == [409] * 3
     assert "another view of yours is called 'RED MAIN'; choose another name" in refused[0].text
     assert own.status_code == 201
-    assert sorted(await names(house)) == ["Other", "Red main", "Shared", "shared"]
+    assert sorted(await names(instance)) == ["Other", "Red main", "Shared", "shared"]
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_two_who_save_one_name_at_once_save_it_once(house: House) -> None:
-    answers = await asyncio.gather(*(house.http.post(VIEWS, json=RED_MAIN) for _ in range(5)))
+async def test_two_who_save_one_name_at_once_save_it_once(instance: Instance) -> None:
+    answers = await asyncio.gather(*(instance.http.post(VIEWS, json=RED_MAIN) for _ in range(5)))
 
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409]
 
 
-async def test_views_of_others_are_not_seen_and_shared_ones_not_changed(house: House) -> None:
-    store: Store = house.service.context.store
+async def test_views_of_others_are_not_seen_and_shared_ones_not_changed(instance: Instance) -> None:
+    store: Store = instance.service.context.store
     hers, shared = a_view(ADA.name, "hers"), a_view(ADA.name, "for all", is_shared=True)
     for view in (hers, shared):
         await store.write(saved_views.add, view)
 
     seen = await store.read(saved_views.list_views, GRACE)
-    hidden = await house.http.patch(f"{VIEWS}/{hers.id}", json={"name": "mine"})
-    by_operator = await house.http.patch(f"{VIEWS}/{shared.id}", json={"name": "for each"})
+    hidden = await instance.http.patch(f"{VIEWS}/{hers.id}", json={"name": "mine"})
+    by_operator = await instance.http.patch(f"{VIEWS}/{shared.id}", json={"name": "for each"})
     with pytest.raises(Exception, match="only an operator changes the views that others share"):
         await store.write(saved_views.remove, shared.id, GRACE)
     with pytest.raises(Exception, match="only an operator shares views"):
@@ -110,34 +110,34 @@ async def test_views_of_others_are_not_seen_and_shared_ones_not_changed(house: H
         (RED_MAIN | {"color": "red"}, "'color' is no field of a view; there are name, query, shared"),
     ],
 )
-async def test_a_wrong_view_is_refused_with_the_next_step(house: House, asked: object, sentence: str) -> None:
-    answer = await house.http.post(VIEWS, json=asked)
+async def test_a_wrong_view_is_refused_with_the_next_step(instance: Instance, asked: object, sentence: str) -> None:
+    answer = await instance.http.post(VIEWS, json=asked)
 
     assert (answer.status_code, sentence in answer.json()["error"]) == (400, True), answer.text
 
 
-async def test_a_user_has_so_many_views_at_most(house: House) -> None:
-    store: Store = house.service.context.store
+async def test_a_user_has_so_many_views_at_most(instance: Instance) -> None:
+    store: Store = instance.service.context.store
     for number in range(MAX_OWN):
         await store.write(rows.put, a_view(ADMIN.name, f"view {number}", is_shared=True))
 
-    own = await house.http.post(VIEWS, json=RED_MAIN)
+    own = await instance.http.post(VIEWS, json=RED_MAIN)
     with pytest.raises(Exception, match="there are 50 shared views; remove one first"):
         await store.write(saved_views.add, a_view("ada", "one more", is_shared=True))
 
     assert (own.status_code, own.json()) == (409, {"error": "you have 50 views; remove one first"})
 
 
-async def test_hostile_names_are_kept_as_they_are(house: House, database: Database) -> None:
+async def test_hostile_names_are_kept_as_they_are(instance: Instance, database: Database) -> None:
     for name in ("<script>alert(1)</script>", "'; DROP TABLE saved_views; --", "\u202eabc", "a\x00b"):
-        assert (await house.http.post(VIEWS, json=RED_MAIN | {"name": name})).status_code == 201
+        assert (await instance.http.post(VIEWS, json=RED_MAIN | {"name": name})).status_code == 201
 
-    assert "a\ufffdb" in await names(house)
+    assert "a\ufffdb" in await names(instance)
     assert database.rows("SELECT count(*) FROM saved_views") == [(4,)]
 
 
-async def test_only_readers_read_and_only_the_admin_token_writes(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_only_readers_read_and_only_the_admin_token_writes(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         refused: list[httpx.Response] = [
             await stranger.get(VIEWS),
             await stranger.post(VIEWS, json=RED_MAIN),

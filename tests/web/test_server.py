@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from service.errors import RoundsmanError
 from service.web.server.server import listen, listener_url, serving, shutdown_event
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.log_capture import logged
 from tests.support.operator_client import Operator
 
@@ -122,13 +122,16 @@ async def test_the_first_signal_asks_and_leaves_the_second_to_the_system(number:
 
 
 @pytest.mark.long
-async def test_an_unexpected_error_is_in_the_log_and_not_in_the_response(house: House) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
+async def test_an_unexpected_error_is_in_the_log_and_not_in_the_response(instance: Instance) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    instance.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
 
     with logged() as talk:
-        async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(trust_env=False) as h:
+        async with (
+            serving(instance.service.asgi, listen("127.0.0.1", 0)) as url,
+            httpx.AsyncClient(trust_env=False) as h,
+        ):
             response = await h.get(f"{url}/api/v1/events/{event}", auth=Operator())
 
     assert response.status_code == 500

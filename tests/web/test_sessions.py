@@ -15,7 +15,7 @@ from service.store.audit import actions
 from service.store.people import sessions
 from service.web.auth.access import Access
 from service.web.auth.session import login_link
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 from tests.support.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
 from tests.support.cli_runner import Said, Terminal
 from tests.support.databases import Database
@@ -114,12 +114,12 @@ async def test_sessions_that_are_over_are_pruned_and_open_ones_stay(
 
 
 @BOTH
-async def test_the_pipeline_prunes_them(house: House) -> None:
-    assert (await house.http.get("/builds")).status_code == 200
-    house.clock.tick(days=1)
-    await house.service.pipeline.prune()
+async def test_the_pipeline_prunes_them(instance: Instance) -> None:
+    assert (await instance.http.get("/builds")).status_code == 200
+    instance.clock.tick(days=1)
+    await instance.service.pipeline.prune()
 
-    assert house.rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 # Login links

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.web.test_api import asked
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -12,17 +12,17 @@ pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 BROWSER = {"Accept": "text/html"}
 
 
-async def test_api_takes_the_first_digits_of_an_incident_an_event_and_a_notification(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    event = (await asked(house))["items"][0]
-    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
-    [told] = (await house.http.get("/api/v1/notifications")).json()["items"]
+async def test_api_takes_the_first_digits_of_an_incident_an_event_and_a_notification(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    event = (await asked(instance))["items"][0]
+    [incident] = (await instance.http.get("/api/v1/incidents")).json()["items"]
+    [told] = (await instance.http.get("/api/v1/notifications")).json()["items"]
 
-    shown = await house.http.get(f"/api/v1/incidents/{incident['id'][:8]}")
-    taken = await house.http.post(f"/api/v1/incidents/{incident['id'][:8].upper()}/take", json={"by": "linh"})
-    one = await house.http.get(f"/api/v1/events/{event['id'][:13]}")
-    resent = await house.http.post(f"/api/v1/notifications/{told['id'][:8]}/resend")
+    shown = await instance.http.get(f"/api/v1/incidents/{incident['id'][:8]}")
+    taken = await instance.http.post(f"/api/v1/incidents/{incident['id'][:8].upper()}/take", json={"by": "linh"})
+    one = await instance.http.get(f"/api/v1/events/{event['id'][:13]}")
+    resent = await instance.http.post(f"/api/v1/notifications/{told['id'][:8]}/resend")
 
     assert (shown.json()["id"], one.json()["id"]) == (incident["id"], event["id"])
     assert (taken.status_code, taken.json()["taken"]["by"]) == (200, "linh")
@@ -38,23 +38,23 @@ async def test_api_takes_the_first_digits_of_an_incident_an_event_and_a_notifica
     ],
 )
 async def test_what_is_the_beginning_of_no_id_is_refused(
-    house: House, written: str, status: int, sentence: str
+    instance: Instance, written: str, status: int, sentence: str
 ) -> None:
-    answer = await house.http.get(f"/api/v1/incidents/{written}")
+    answer = await instance.http.get(f"/api/v1/incidents/{written}")
 
     assert answer.status_code == status
     assert answer.json()["error"].startswith(sentence)
 
 
-async def test_address_of_an_incident_leads_to_its_last_red_build(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
-    await house.http.get("/builds")  # logged in
+async def test_address_of_an_incident_leads_to_its_last_red_build(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    [incident] = (await instance.http.get("/api/v1/incidents")).json()["items"]
+    await instance.http.get("/builds")  # logged in
 
-    pages = [await house.http.get(f"/incidents/{incident['id'][:digits]}") for digits in (8, 36)]
-    nowhere = await house.http.get("/incidents/deadbeef", headers=BROWSER)
-    build = await house.http.get(pages[0].headers["location"])
+    pages = [await instance.http.get(f"/incidents/{incident['id'][:digits]}") for digits in (8, 36)]
+    nowhere = await instance.http.get("/incidents/deadbeef", headers=BROWSER)
+    build = await instance.http.get(pages[0].headers["location"])
     counts = [
         re.findall(r">(?:Now|Dead letters)[^<]*<|class=\"is-[a-z]+\" aria-hidden", page.text.partition("</nav>")[0])
         for page in (build, nowhere)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.web.server.limits import Limits
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 from tests.support.log_capture import Talk, logged
 from tests.support.raw_client import GET, HOST, LARGE, PATIENCE_S, connected, echoing, statuses
 
@@ -91,12 +91,12 @@ async def test_a_body_that_is_late_is_answered_408(behind: bytes) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", ["/login", "/hooks/circleci"])
-async def test_a_slow_body_is_given_up_on_every_route(house: House, path: str) -> None:
+async def test_a_slow_body_is_given_up_on_every_route(instance: Instance, path: str) -> None:
     limits = replace(PATIENT, body_timeout_s=0.1, linger_s=0.1)
     signed = b"circleci-signature: v1=" + b"0" * 64 + b"\r\n"
     head = f"POST {path} HTTP/1.1\r\n".encode() + HOST + signed + b"Content-Length: 50\r\n\r\n"
     with logged() as talk:
-        async with echoing(limits, app=house.service.asgi) as url, connected(url) as wire:
+        async with echoing(limits, app=instance.service.asgi) as url, connected(url) as wire:
             await wire.send(head + b"token=")
             answered = await wire.rest()
 
@@ -106,9 +106,9 @@ async def test_a_slow_body_is_given_up_on_every_route(house: House, path: str) -
 
 
 @pytest.mark.parametrize("path", ["/login"])
-async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_error(house: House, path: str) -> None:
+async def test_a_client_that_leaves_in_the_middle_of_a_form_is_no_error(instance: Instance, path: str) -> None:
     with logged() as talk:
-        async with echoing(app=house.service.asgi) as url, connected(url) as wire:
+        async with echoing(app=instance.service.asgi) as url, connected(url) as wire:
             head = f"POST {path} HTTP/1.1\r\n".encode() + HOST + b"Expect: 100-continue\r\nContent-Length: 50\r\n\r\n"
             await wire.send(head)
             assert (await wire.reader.readline()).startswith(b"HTTP/1.1 100")

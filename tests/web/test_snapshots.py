@@ -14,7 +14,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping
 from service.web.pages.pages import PAGES as PAGES_BY_PATH
 from service.web.pages.pages import TWINS
-from tests.support.app_fixture import GREEN, MONDAY, RED, House
+from tests.support.app_fixture import GREEN, MONDAY, RED, Instance
 from tests.web.test_api import asked
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -90,34 +90,36 @@ def path_of(route: str, named: Mapping[str, str]) -> str:
     return route
 
 
-async def filled(house: House) -> str:
-    """The id of a build in a house that has a green one and a red one after it, whose tests are known."""
+async def filled(instance: Instance) -> str:
+    """The id of a build in an instance that has a green one and a red one after it, whose tests are known."""
     for run in (GREEN, replace(RED, number=GREEN.number + 1)):
-        house.pretend.run_finished(run)
-        await house.finish(run)
-        await house.drain()
-    event_id: str = (await asked(house))["items"][0]["id"]
+        instance.pretend.run_finished(run)
+        await instance.finish(run)
+        await instance.drain()
+    event_id: str = (await asked(instance))["items"][0]["id"]
     return event_id
 
 
-async def a_test(house: House) -> str:
+async def a_test(instance: Instance) -> str:
     """The id of a test in its address."""
-    found = re.search(r'href="/tests/([0-9a-f-]{36})"', (await house.http.get("/tests")).text)
+    found = re.search(r'href="/tests/([0-9a-f-]{36})"', (await instance.http.get("/tests")).text)
     assert found
     return found[1]
 
 
-async def log_in(house: House) -> None:
-    house.http.cookies.set("roundsman", (await house.http.get("/builds")).request.headers["Cookie"].partition("=")[2])
+async def log_in(instance: Instance) -> None:
+    instance.http.cookies.set(
+        "roundsman", (await instance.http.get("/builds")).request.headers["Cookie"].partition("=")[2]
+    )
 
 
 @pytest.mark.long
-async def test_each_page_is_one_transaction_beside_its_session_and_can_stand_still(house: House) -> None:
-    build = await filled(house)
-    waiting = await house.post(ping(WEB, sample_runs.clock(MONDAY, "08:30")))  # a delivery without an event
-    named = {"{id}": await a_test(house), "{name:path}": "acme/web"}
+async def test_each_page_is_one_transaction_beside_its_session_and_can_stand_still(instance: Instance) -> None:
+    build = await filled(instance)
+    waiting = await instance.post(ping(WEB, sample_runs.clock(MONDAY, "08:30")))  # a delivery without an event
+    named = {"{id}": await a_test(instance), "{name:path}": "acme/web"}
     own = [path_of(path, named) for path in PAGES_BY_PATH if not path.startswith(UNREAD)]
-    await log_in(house)
+    await log_in(instance)
 
     for path in (
         *PAGES,
@@ -126,41 +128,43 @@ async def test_each_page_is_one_transaction_beside_its_session_and_can_stand_sti
         f"/builds/{waiting}",
         "/projects/acme/web/build-and-test",
     ):
-        await expect_one_transaction(house.http, path, session=True)
+        await expect_one_transaction(instance.http, path, session=True)
     every = (*PAGES, *own)
-    plain = {path: (await house.http.get(path)).status_code for path in every}
-    still = {path: (await house.http.get(f"{path}{'&' if '?' in path else '?'}still=1")).status_code for path in every}
+    plain = {path: (await instance.http.get(path)).status_code for path in every}
+    still = {
+        path: (await instance.http.get(f"{path}{'&' if '?' in path else '?'}still=1")).status_code for path in every
+    }
 
     assert len(own) > 12
     assert still == plain
 
 
 @pytest.mark.long
-async def test_each_twin_takes_what_stops_its_page(house: House) -> None:
-    build = await filled(house)
-    await log_in(house)
-    named = {"{name:path}": "acme/web", "/builds/{id}": f"/builds/{build}", "{id}": await a_test(house)}
+async def test_each_twin_takes_what_stops_its_page(instance: Instance) -> None:
+    build = await filled(instance)
+    await log_in(instance)
+    named = {"{name:path}": "acme/web", "/builds/{id}": f"/builds/{build}", "{id}": await a_test(instance)}
 
-    answers = {path: await house.http.get(f"{path_of(path, named)}?still=1") for path in TWINS}
+    answers = {path: await instance.http.get(f"{path_of(path, named)}?still=1") for path in TWINS}
 
     assert {path: answer.text for path, answer in answers.items() if answer.status_code != 200} == {}
 
 
 @pytest.mark.long
-async def test_each_answer_of_the_api_is_one_transaction(house: House) -> None:
-    house.pretend.run_finished(RED)
-    await house.finish(RED)
-    await house.drain()
-    event_id = (await asked(house))["items"][0]["id"]
+async def test_each_answer_of_the_api_is_one_transaction(instance: Instance) -> None:
+    instance.pretend.run_finished(RED)
+    await instance.finish(RED)
+    await instance.drain()
+    event_id = (await asked(instance))["items"][0]["id"]
 
     for path in (*ANSWERS, f"/api/v1/events/{event_id}"):
-        await expect_one_transaction(house.http, path, session=False)
+        await expect_one_transaction(instance.http, path, session=False)
 
 
-async def test_the_page_of_the_first_run_is_one_transaction(house: House) -> None:
-    await house.http.post(
+async def test_the_page_of_the_first_run_is_one_transaction(instance: Instance) -> None:
+    await instance.http.post(
         "/hooks/circleci", content=as_bytes(ping(WEB, sample_runs.clock(MONDAY, "08:30")))
     )  # refused: it is not signed
-    await log_in(house)
+    await log_in(instance)
 
-    await expect_one_transaction(house.http, "/builds", session=True)
+    await expect_one_transaction(instance.http, "/builds", session=True)

@@ -10,7 +10,7 @@ import pytest
 
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, Instance, an_instance
 from tests.support.cli_runner import served
 from tests.support.operator_client import Operator
 
@@ -24,18 +24,18 @@ FORM = {
 
 
 @pytest.fixture
-async def acting(folder: Path) -> AsyncIterator[House]:
+async def acting(folder: Path) -> AsyncIterator[Instance]:
     """Return a service whose pages act at the fake CircleCI, for a browser of an admin."""
     fake = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     with served(fake) as address:
-        async with a_house(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address) as house:
-            house.pretend = fake
-            house.http.auth = Operator()
-            yield house
+        async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address) as instance:
+            instance.pretend = fake
+            instance.http.auth = Operator()
+            yield instance
 
 
-def posts(house: House) -> list[str]:
-    return [call.path for call in house.pretend.calls if call.method == "POST"]
+def posts(instance: Instance) -> list[str]:
+    return [call.path for call in instance.pretend.calls if call.method == "POST"]
 
 
 def words(response: httpx.Response) -> str:
@@ -47,7 +47,7 @@ def hidden(response: httpx.Response) -> dict[str, str]:
 
 
 @pytest.mark.long
-async def test_pipeline_is_started_once_after_a_question_and_is_on_record(acting: House) -> None:
+async def test_pipeline_is_started_once_after_a_question_and_is_on_record(acting: Instance) -> None:
     await acting.finish(RED)
     await acting.drain()
 
@@ -71,7 +71,7 @@ async def test_pipeline_is_started_once_after_a_question_and_is_on_record(acting
 
 
 @pytest.mark.long
-async def test_answer_of_status_200_is_shown_as_not_started(acting: House) -> None:
+async def test_answer_of_status_200_is_shown_as_not_started(acting: Instance) -> None:
     acting.pretend.actions.skips = "Skipped: [ci skip] in the commit"
 
     done = await acting.http.post("/trigger", data={**FORM, "once": str(uuid4())})
@@ -82,7 +82,7 @@ async def test_answer_of_status_200_is_shown_as_not_started(acting: House) -> No
 
 
 @pytest.mark.long
-async def test_one_of_several_pipelines_must_be_chosen(acting: House) -> None:
+async def test_one_of_several_pipelines_must_be_chosen(acting: Instance) -> None:
     first, second = str(uuid4()), str(uuid4())
     acting.pretend.actions.definitions[RED.project.id] = [
         {"id": first, "name": "build-and-test"},
@@ -116,7 +116,9 @@ async def test_one_of_several_pipelines_must_be_chosen(acting: House) -> None:
         ({"project": "gh/acme/unknown"}, "404"),
     ],
 )
-async def test_wrong_form_is_shown_again_with_what_was_written(acting: House, wrong: dict[str, str], why: str) -> None:
+async def test_wrong_form_is_shown_again_with_what_was_written(
+    acting: Instance, wrong: dict[str, str], why: str
+) -> None:
     asked = await acting.http.post("/trigger/ask", data=FORM | wrong)
 
     assert 400 <= asked.status_code < 500
@@ -126,7 +128,7 @@ async def test_wrong_form_is_shown_again_with_what_was_written(acting: House, wr
 
 
 @pytest.mark.long
-async def test_server_without_a_list_of_pipelines_is_asked_in_the_older_way(acting: House) -> None:
+async def test_server_without_a_list_of_pipelines_is_asked_in_the_older_way(acting: Instance) -> None:
     acting.pretend.actions.has_run_route = False
 
     form = await acting.http.get("/trigger?project=gh/acme/web")
@@ -139,7 +141,7 @@ async def test_server_without_a_list_of_pipelines_is_asked_in_the_older_way(acti
 
 
 @pytest.mark.long
-async def test_form_of_another_site_or_without_an_id_starts_nothing(acting: House) -> None:
+async def test_form_of_another_site_or_without_an_id_starts_nothing(acting: Instance) -> None:
     await acting.http.get("/trigger")
     far = {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example.com"}
 

@@ -14,7 +14,7 @@ from service.db.tables import Transaction, incidents, notifications, runs, told,
 from service.model import Event
 from service.operations.simulation.simulated_steps import SimulatedSteps
 from service.operations.simulation.simulation import SimulatedClock, Simulation, simulated
-from tests.support.app_fixture import Clock, a_house
+from tests.support.app_fixture import Clock, an_instance
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
 from tests.year.test_told import ROUTES, received
 
@@ -39,13 +39,15 @@ class Played:
 
 async def play(folder: Path, posts: Sequence[Event]) -> Played:
     """Play posts in their order, each at its own time."""
-    async with a_house(folder, ROUTES, clock=Clock(now=NEW_YEAR)) as house:
+    async with an_instance(folder, ROUTES, clock=Clock(now=NEW_YEAR)) as instance:
         ours = SimulatedClock(now=NEW_YEAR)
-        simulation = Simulation(context=replace(house.service.context, clock=ours), clock=ours, steps=SimulatedSteps())
+        simulation = Simulation(
+            context=replace(instance.service.context, clock=ours), clock=ours, steps=SimulatedSteps()
+        )
         for start in range(0, len(posts), 25):
             await simulation.play([simulated(event) for event in posts[start : start + 25]])
         await simulation.finish(posts[-1].received_at + timedelta(days=1))
-        return await house.service.context.store.read(_played)
+        return await instance.service.context.store.read(_played)
 
 
 def _played(transaction: Transaction) -> Played:

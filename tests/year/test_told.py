@@ -14,7 +14,7 @@ from service.model import Delivery, Event, Via
 from service.operations.simulation.simulated_steps import SimulatedSteps
 from service.operations.simulation.simulation import SimulatedClock, Simulation, simulated
 from service.testing.fake_circleci.payloads import as_bytes
-from tests.support.app_fixture import Clock, a_house
+from tests.support.app_fixture import Clock, an_instance
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
 
 IDS = UUID("0d4a3a6e-4d9c-5d0b-9d55-3d7a8b7f0a11")
@@ -67,15 +67,17 @@ def received(posts: list[Payload], seed: int) -> list[Event]:
 async def test_nothing_is_told_twice_and_each_red_told_has_its_end(folder: Path, seed: int, late: int | None) -> None:
     posts = received(arrivals(invent_year(seed, projects=2, runs=40, has_expired=False), seed, late=late), seed)
     clock = Clock(now=NEW_YEAR)
-    async with a_house(folder, ROUTES, clock=clock) as house:
+    async with an_instance(folder, ROUTES, clock=clock) as instance:
         ours = SimulatedClock(now=NEW_YEAR)
-        simulation = Simulation(context=replace(house.service.context, clock=ours), clock=ours, steps=SimulatedSteps())
+        simulation = Simulation(
+            context=replace(instance.service.context, clock=ours), clock=ours, steps=SimulatedSteps()
+        )
         for start in range(0, len(posts), 25):
             await simulation.play([simulated(event) for event in posts[start : start + 25]])
         await simulation.finish(posts[-1].received_at + timedelta(days=1))
-        sent = house.rows(SENT)
-        told = house.rows("SELECT track_id, channel_key FROM told WHERE color = 'red'")
-        red = {track for (track,) in house.rows("SELECT id FROM tracks WHERE color = 'red'")}
+        sent = instance.rows(SENT)
+        told = instance.rows("SELECT track_id, channel_key FROM told WHERE color = 'red'")
+        red = {track for (track,) in instance.rows("SELECT id FROM tracks WHERE color = 'red'")}
 
     assert sent
     news = defaultdict[tuple[int, str], list[str]](list)

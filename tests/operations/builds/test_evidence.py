@@ -11,7 +11,7 @@ import pytest
 
 from service.testing.fake_circleci.organization import ADA, GRACE, LINH, Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.cli_runner import Terminal
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -20,10 +20,10 @@ FIRST = VOUCHERS[0].name
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as house:
-        house.clock.tick(hours=12)
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
 def run(number: int, status: str = "failed", *, attempt: int = 1, branch: str = "main") -> Run:
@@ -42,13 +42,13 @@ def run(number: int, status: str = "failed", *, attempt: int = 1, branch: str = 
     )
 
 
-async def evidence(house: House, *posted: Run) -> dict[str, Any]:
+async def evidence(instance: Instance, *posted: Run) -> dict[str, Any]:
     """Post runs one by one; return the claims on the last one: words, test and runs."""
     event_id = ""
     for one in posted:
-        event_id = await house.finish(one)
-        await house.drain()
-    shown = (await house.show(event_id))["evidence"]
+        event_id = await instance.finish(one)
+        await instance.drain()
+    shown = (await instance.show(event_id))["evidence"]
     return {claim["claim"]: claim for claim in shown}
 
 
@@ -56,8 +56,8 @@ def runs_of(claim: Any) -> list[tuple[str, int]]:
     return [(one["result"], one["pipeline"]) for one in claim["runs"]]
 
 
-async def test_new_failure_rests_on_the_pass_before(house: House) -> None:
-    found = await evidence(house, run(900, "success"), run(901))
+async def test_new_failure_rests_on_the_pass_before(instance: Instance) -> None:
+    found = await evidence(instance, run(900, "success"), run(901))
 
     assert found["new"]["test"] == FIRST
     assert found["new"]["words"] == "new: it passed at the last run before this one"
@@ -65,8 +65,8 @@ async def test_new_failure_rests_on_the_pass_before(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_failure_that_lasts_rests_on_its_fails_and_the_pass_before(house: House) -> None:
-    found = await evidence(house, run(900, "success"), run(901), run(902), run(903))
+async def test_failure_that_lasts_rests_on_its_fails_and_the_pass_before(instance: Instance) -> None:
+    found = await evidence(instance, run(900, "success"), run(901), run(902), run(903))
 
     assert found["failing_since"]["words"].startswith("failing since ")
     assert found["failing_since"]["words"].endswith(", in 3 runs")
@@ -74,10 +74,10 @@ async def test_failure_that_lasts_rests_on_its_fails_and_the_pass_before(house: 
 
 
 @pytest.mark.long
-async def test_likely_flake_rests_on_both_results_of_each_revision(house: House) -> None:
+async def test_likely_flake_rests_on_both_results_of_each_revision(instance: Instance) -> None:
     flakes = [one for number in (901, 903) for one in (run(number), run(number, "success", attempt=2))]
 
-    found = await evidence(house, *flakes, run(910))
+    found = await evidence(instance, *flakes, run(910))
 
     claim = found["likely_flaky"]
     assert claim["words"] == "likely flaky: 2 of its last 3 fails were contradicted at the same commit"
@@ -87,10 +87,10 @@ async def test_likely_flake_rests_on_both_results_of_each_revision(house: House)
 
 
 @pytest.mark.long
-async def test_culprits_rest_on_the_runs_from_the_last_green_one(house: House) -> None:
+async def test_culprits_rest_on_the_runs_from_the_last_green_one(instance: Instance) -> None:
     canceled = replace(run(901), status="canceled")
 
-    found = await evidence(house, run(900, "success"), canceled, run(902), run(903))
+    found = await evidence(instance, run(900, "success"), canceled, run(902), run(903))
 
     assert found["culprits"]["words"] == "changed since the last green run by Ada Example, Grace Example"
     assert runs_of(found["culprits"]) == [("red", 902), ("grey", 901), ("green", 900)]
@@ -98,30 +98,30 @@ async def test_culprits_rest_on_the_runs_from_the_last_green_one(house: House) -
 
 
 @pytest.mark.long
-async def test_failure_of_main_is_evidence_also_after_main_is_green(house: House) -> None:
-    await evidence(house, run(901))
-    found = await evidence(house, run(902, branch="feature"))
-    event_id = await house.finish(run(903, "success"))
-    await house.drain()
+async def test_failure_of_main_is_evidence_also_after_main_is_green(instance: Instance) -> None:
+    await evidence(instance, run(901))
+    found = await evidence(instance, run(902, branch="feature"))
+    event_id = await instance.finish(run(903, "success"))
+    await instance.drain()
 
     assert runs_of(found["red_elsewhere"]) == [("failed", 901)]
-    assert (await house.show(event_id))["evidence"] == []
-    [feature] = (await house.http.get("/api/v1/events?branch=feature")).json()["items"]
-    later = {one["claim"]: one for one in (await house.show(feature["id"]))["evidence"]}
+    assert (await instance.show(event_id))["evidence"] == []
+    [feature] = (await instance.http.get("/api/v1/events?branch=feature")).json()["items"]
+    later = {one["claim"]: one for one in (await instance.show(feature["id"]))["evidence"]}
     assert later["red_elsewhere"] == found["red_elsewhere"]
 
 
 @pytest.mark.long
-async def test_usual_duration_rests_on_the_green_runs(house: House) -> None:
-    found = await evidence(house, *(run(number, "success") for number in range(880, 892)), run(901))
+async def test_usual_duration_rests_on_the_green_runs(instance: Instance) -> None:
+    found = await evidence(instance, *(run(number, "success") for number in range(880, 892)), run(901))
 
     claim = found["usual_duration"]
     assert claim["words"] == "usually 5m 42s: the median of 12 green runs"
     assert (runs_of(claim)[0], len(claim["runs"]), claim["more"]) == (("5m 42s", 891), 10, 2)
 
 
-async def test_a_first_run_claims_nothing_of_others(house: House) -> None:
-    found = await evidence(house, run(901))
+async def test_a_first_run_claims_nothing_of_others(instance: Instance) -> None:
+    found = await evidence(instance, run(901))
 
     assert set(found) == {"culprits"}
     assert found["culprits"]["words"] == "no green run is on record; changed by Ada Example"
@@ -129,9 +129,9 @@ async def test_a_first_run_claims_nothing_of_others(house: House) -> None:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite")
-async def test_command_shows_the_runs_with_each_claim(house: House, terminal: Terminal) -> None:
-    found = await evidence(house, run(900, "success"), run(901))
-    [event] = (await house.http.get("/api/v1/events?status=failed")).json()["items"]
+async def test_command_shows_the_runs_with_each_claim(instance: Instance, terminal: Terminal) -> None:
+    found = await evidence(instance, run(900, "success"), run(901))
+    [event] = (await instance.http.get("/api/v1/events?status=failed")).json()["items"]
     terminal.configure(RED_TO_WEB)
 
     said = await asyncio.to_thread(terminal.run, "explain", event["id"])
@@ -152,8 +152,8 @@ async def test_command_shows_the_runs_with_each_claim(house: House, terminal: Te
 
 
 @pytest.mark.long
-async def test_a_rerun_is_named_as_one(house: House) -> None:
-    found = await evidence(house, run(901), run(901, "success", attempt=2), run(910))
+async def test_a_rerun_is_named_as_one(instance: Instance) -> None:
+    found = await evidence(instance, run(901), run(901, "success", attempt=2), run(910))
 
     names = [one["name"] for one in found["likely_flaky"]["runs"]] if "likely_flaky" in found else []
     assert [one["name"] for one in found["new"]["runs"]] == ["build-and-test #901, rerun 1"]

@@ -11,7 +11,7 @@ from service.model import KnownHook
 from service.store.circleci import hooks
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping
-from tests.support.app_fixture import NINE, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment, environ
+from tests.support.app_fixture import NINE, RED_TO_WEB, SETTLED_WITHIN_S, Instance, a_moment, an_instance, environ
 from tests.support.pages_fixture import text
 
 PUBLIC_URL = "https://ci.example.com"
@@ -22,20 +22,20 @@ SIGNED = "First signed post nothing has been posted here yet: press Test Ping Ev
 
 
 @pytest.fixture
-async def public(folder: Path) -> AsyncIterator[House]:
+async def public(folder: Path) -> AsyncIterator[Instance]:
     """A service at a public address that no post has reached."""
-    async with a_house(folder, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL) as house:
-        house.http.base_url = PUBLIC_URL
-        yield house
+    async with an_instance(folder, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL) as instance:
+        instance.http.base_url = PUBLIC_URL
+        yield instance
 
 
-async def first_page(house: House) -> str:
-    page = await house.http.get("/")
+async def first_page(instance: Instance) -> str:
+    page = await instance.http.get("/")
     assert page.status_code == 200
     return text(page)
 
 
-async def test_until_the_first_post_the_page_is_a_checklist(public: House) -> None:
+async def test_until_the_first_post_the_page_is_a_checklist(public: Instance) -> None:
     page = await first_page(public)
 
     assert "✓ done Public address https://ci.example.com" in page
@@ -54,23 +54,23 @@ async def test_until_the_first_post_the_page_is_a_checklist(public: House) -> No
 @pytest.mark.parametrize("url", UNREACHABLE)
 async def test_no_address_is_handed_out_that_circleci_cannot_reach(folder: Path, url: str) -> None:
     cloud = "https://circleci.com"
-    async with a_house(folder, ROUNDSMAN_PUBLIC_URL=url, ROUNDSMAN_CIRCLECI_URL=cloud) as house:
-        house.http.base_url = url
-        page = await first_page(house)
+    async with an_instance(folder, ROUNDSMAN_PUBLIC_URL=url, ROUNDSMAN_CIRCLECI_URL=cloud) as instance:
+        instance.http.base_url = url
+        page = await first_page(instance)
 
     assert "/hooks/circleci" not in page
     assert "▸ to do Public address" in page
     assert "set ROUNDSMAN_PUBLIC_URL" in page
 
 
-async def test_without_a_public_address_the_page_says_so_first(house: House) -> None:
-    page = await first_page(house)
+async def test_without_a_public_address_the_page_says_so_first(instance: Instance) -> None:
+    page = await first_page(instance)
 
     assert "/hooks/circleci" not in page
     assert "step by step ▸ to do Public address ROUNDSMAN_PUBLIC_URL is not set" in page
 
 
-async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: House) -> None:
+async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: Instance) -> None:
     body = as_bytes(ping(WEB, NINE))
     refused = await public.send(body, secret="another-secret", **{"user-agent": "CircleCI <b>Webhook</b>/1.0"})
 
@@ -87,7 +87,7 @@ async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: Ho
     assert "today 09:30:00 127.0.0.1 CircleCI <b>Webhook</b>/1.0 401: " in page
 
 
-async def test_a_hook_that_was_seen_is_named_with_its_project(public: House) -> None:
+async def test_a_hook_that_was_seen_is_named_with_its_project(public: Instance) -> None:
     known = [KnownHook(id=str(n), project=f"gh/acme/{n}", name="Roundsman", seen_at=NINE) for n in range(4)]
     await public.service.context.store.write(hooks.record, known, [])
 
@@ -97,7 +97,7 @@ async def test_a_hook_that_was_seen_is_named_with_its_project(public: House) -> 
     assert "and 1 more" in page
 
 
-async def test_first_accepted_post_of_any_kind_ends_the_first_run(public: House) -> None:
+async def test_first_accepted_post_of_any_kind_ends_the_first_run(public: Instance) -> None:
     unread = await public.send(b'{"type": "new"}')
     kept = await first_page(public)
     await public.drain()
@@ -115,7 +115,7 @@ async def test_first_accepted_post_of_any_kind_ends_the_first_run(public: House)
     assert not [page for page in (kept, not_understood, pinged) if "First signed post" in page]
 
 
-async def test_a_reload_is_seen_and_the_address_stays_as_it_began(public: House) -> None:
+async def test_a_reload_is_seen_and_the_address_stays_as_it_began(public: Instance) -> None:
     routes = RED_TO_WEB + "hooks: [{project: gh/acme/web}]\n"
     env = environ(public.folder, routes, ROUNDSMAN_PUBLIC_URL="https://other.example.com")
     del env["ROUNDSMAN_CIRCLECI_TOKEN"]

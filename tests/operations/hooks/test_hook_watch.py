@@ -18,7 +18,7 @@ from service.store.circleci import hook_states
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import PROJECTS, SHOP_API, WEB, Project
 from service.testing.fake_circleci.payloads import Payload
-from tests.support.app_fixture import RED, RED_TO_WEB, SECRET, House, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, SECRET, Instance, an_instance, environ
 from tests.support.long_cases import first_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -35,45 +35,45 @@ SILENT = "Roundsman: a project builds, and its hook is silent"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS) as instance:
+        yield instance
 
 
 @pytest.fixture
-async def watch(house: House) -> HookWatch:
+async def watch(instance: Instance) -> HookWatch:
     """A watch of hooks that were applied."""
-    await apply_hooks(house)
-    return watch_of(house, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS)
+    await apply_hooks(instance)
+    return watch_of(instance, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS)
 
 
-def watch_of(house: House, yaml: str, **env: str) -> HookWatch:
-    return HookWatch(lambda: house.service.context, read_watch_setting(load(environ(house.folder, yaml, **env))))
+def watch_of(instance: Instance, yaml: str, **env: str) -> HookWatch:
+    return HookWatch(lambda: instance.service.context, read_watch_setting(load(environ(instance.folder, yaml, **env))))
 
 
-def source(house: House) -> CircleCI:
-    found = house.service.context.source
+def source(instance: Instance) -> CircleCI:
+    found = instance.service.context.source
     assert isinstance(found, CircleCI)
     return found
 
 
-async def apply_hooks(house: House) -> None:
-    config = load(environ(house.folder, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS))
-    wanted = await expand(source(house), config.hooks, [])
-    store = house.service.context.store
-    done = await apply(source(house), wanted.specs, HookTarget(url=URL, secret=SECRET))
+async def apply_hooks(instance: Instance) -> None:
+    config = load(environ(instance.folder, YAML + HOOKS, ROUNDSMAN_PUBLIC_URL=ADDRESS))
+    wanted = await expand(source(instance), config.hooks, [])
+    store = instance.service.context.store
+    done = await apply(source(instance), wanted.specs, HookTarget(url=URL, secret=SECRET))
     before = await store.read(hook_states.find_all)
-    states = applied_states(done, before, fingerprint_of(SECRET), house.clock())
+    states = applied_states(done, before, fingerprint_of(SECRET), instance.clock())
     await store.write(hook_states.record, states)
 
 
-async def look(house: House, watch: HookWatch, **later: float) -> list[tuple[str, str]]:
+async def look(instance: Instance, watch: HookWatch, **later: float) -> list[tuple[str, str]]:
     """Look once after a time; the titles and texts that the operators were told since."""
-    house.clock.tick(**(later or {"minutes": 30}))
-    before = len(house.channels.took)
+    instance.clock.tick(**(later or {"minutes": 30}))
+    before = len(instance.channels.took)
     await watch.look()
-    await house.drain()
-    told = [message for label, message in house.channels.took[before:] if label == OPS]
+    await instance.drain()
+    told = [message for label, message in instance.channels.took[before:] if label == OPS]
     return sorted((message.title, message.text) for message in told)
 
 
@@ -81,13 +81,13 @@ def titles(told: Sequence[tuple[str, str]]) -> list[str]:
     return [title for title, _ in told]
 
 
-def hook_of(house: House, project: Project = WEB) -> Payload:
-    [hook] = house.pretend.hooks.of_project(project.id)
+def hook_of(instance: Instance, project: Project = WEB) -> Payload:
+    [hook] = instance.pretend.hooks.of_project(project.id)
     return hook
 
 
-async def states(house: House) -> dict[str, HookState]:
-    return await house.service.context.store.read(hook_states.find_all)
+async def states(instance: Instance) -> dict[str, HookState]:
+    return await instance.service.context.store.read(hook_states.find_all)
 
 
 @pytest.mark.parametrize(
@@ -104,58 +104,58 @@ async def states(house: House) -> dict[str, HookState]:
     ),
 )
 async def test_drift_is_told_once_and_so_is_its_end(
-    house: House, watch: HookWatch, change: dict[str, object] | None, words: str
+    instance: Instance, watch: HookWatch, change: dict[str, object] | None, words: str
 ) -> None:
-    assert await look(house, watch) == []
-    hook = hook_of(house)
+    assert await look(instance, watch) == []
+    hook = hook_of(instance)
     if change is None:
-        del house.pretend.hooks.registered[hook["id"]]
+        del instance.pretend.hooks.registered[hook["id"]]
     else:
         hook.update(change)
 
-    [(title, text)] = await look(house, watch)
+    [(title, text)] = await look(instance, watch)
     assert title == DRIFT
     assert f"gh/acme/web: {words}" in text
     assert ("`roundsman hooks apply` mends it" in text) is ("TLS" not in words)
-    assert await look(house, watch) == []
-    assert words in ((await states(house))["gh/acme/web"].drift or "")
+    assert await look(instance, watch) == []
+    assert words in ((await states(instance))["gh/acme/web"].drift or "")
 
     if change and "url" in change:
-        del house.pretend.hooks.registered[hook["id"]]
-    await apply_hooks(house)
-    assert titles(await look(house, watch)) == [f"{DRIFT}: this has ended"]
-    assert (await states(house))["gh/acme/web"].drift is None
+        del instance.pretend.hooks.registered[hook["id"]]
+    await apply_hooks(instance)
+    assert titles(await look(instance, watch)) == [f"{DRIFT}: this has ended"]
+    assert (await states(instance))["gh/acme/web"].drift is None
 
 
-async def test_alarm_ends_soon_after_a_command_has_mended_the_hook(house: House, watch: HookWatch) -> None:
-    del house.pretend.hooks.registered[hook_of(house)["id"]]
-    assert titles(await look(house, watch)) == [DRIFT]
-    calls = len(house.pretend.calls)
+async def test_alarm_ends_soon_after_a_command_has_mended_the_hook(instance: Instance, watch: HookWatch) -> None:
+    del instance.pretend.hooks.registered[hook_of(instance)["id"]]
+    assert titles(await look(instance, watch)) == [DRIFT]
+    calls = len(instance.pretend.calls)
     await watch.look_if_mended()
-    assert len(house.pretend.calls) == calls
+    assert len(instance.pretend.calls) == calls
 
-    house.clock.tick(minutes=1)
-    await apply_hooks(house)
+    instance.clock.tick(minutes=1)
+    await apply_hooks(instance)
     await watch.look_if_mended()
-    await house.drain()
+    await instance.drain()
 
-    assert house.channels.took[-1][1].title == f"{DRIFT}: this has ended"
-    calls = len(house.pretend.calls)
+    assert instance.channels.took[-1][1].title == f"{DRIFT}: this has ended"
+    calls = len(instance.pretend.calls)
     await watch.look_if_mended()
-    assert len(house.pretend.calls) == calls
+    assert len(instance.pretend.calls) == calls
 
 
 @pytest.mark.long
-async def test_second_hook_and_orphan_are_drift(house: House, watch: HookWatch) -> None:
-    hook = hook_of(house)
-    house.pretend.hooks.registered["second"] = hook | {"id": "second"}
+async def test_second_hook_and_orphan_are_drift(instance: Instance, watch: HookWatch) -> None:
+    hook = hook_of(instance)
+    instance.pretend.hooks.registered["second"] = hook | {"id": "second"}
     mobile = next(project for project in PROJECTS if project.is_app)
     scope = {"id": mobile.id, "type": "project"}
-    house.pretend.hooks.registered["orphan"] = hook | {"id": "orphan", "scope": scope}
-    await house.finish(replace(RED, project=mobile))
-    await house.process()
+    instance.pretend.hooks.registered["orphan"] = hook | {"id": "orphan", "scope": scope}
+    await instance.finish(replace(RED, project=mobile))
+    await instance.process()
 
-    told = [text for title, text in await look(house, watch) if title == DRIFT]
+    told = [text for title, text in await look(instance, watch) if title == DRIFT]
 
     assert len(told) == 2
     assert any("gh/acme/web: 2 hooks post to our address, 1 too many" in text for text in told)
@@ -163,55 +163,55 @@ async def test_second_hook_and_orphan_are_drift(house: House, watch: HookWatch) 
 
 
 @pytest.mark.long
-async def test_many_at_once_are_one_alarm(house: House, watch: HookWatch) -> None:
+async def test_many_at_once_are_one_alarm(instance: Instance, watch: HookWatch) -> None:
     more = [Project(name=f"app-{number}") for number in range(8)]
     for project in more:
-        house.pretend.run_finished(replace(RED, project=project))
+        instance.pretend.run_finished(replace(RED, project=project))
 
-    [(title, text)] = await look(house, watch)
+    [(title, text)] = await look(instance, watch)
 
     assert title == DRIFT
     assert "8 projects: gh/acme/app-0, gh/acme/app-1" in text
     assert "and 3 more" in text
 
 
-async def test_what_cannot_be_read_ends_no_alarm(house: House, watch: HookWatch) -> None:
-    hook_of(house)["name"] = "Other"
-    assert titles(await look(house, watch)) == [DRIFT]
+async def test_what_cannot_be_read_ends_no_alarm(instance: Instance, watch: HookWatch) -> None:
+    hook_of(instance)["name"] = "Other"
+    assert titles(await look(instance, watch)) == [DRIFT]
 
-    house.pretend.faults.next("/webhook", broken(503), times=2)
-    assert await look(house, watch) == []
+    instance.pretend.faults.next("/webhook", broken(503), times=2)
+    assert await look(instance, watch) == []
 
-    house.pretend.faults.next("/webhook", broken(403), times=2)
-    [(title, text)] = await look(house, watch)
+    instance.pretend.faults.next("/webhook", broken(403), times=2)
+    [(title, text)] = await look(instance, watch)
     assert title == DRIFT
     assert "could not be compared with roundsman.yaml: CircleCI answered 403" in text
-    assert titles(await look(house, watch)) == [f"{DRIFT}: this has ended"]
+    assert titles(await look(instance, watch)) == [f"{DRIFT}: this has ended"]
 
 
-async def test_first_signed_delivery_confirms_a_hook(house: House, watch: HookWatch) -> None:
-    await look(house, watch)
-    assert [one.is_waiting for one in (await states(house)).values()] == [True, True]
+async def test_first_signed_delivery_confirms_a_hook(instance: Instance, watch: HookWatch) -> None:
+    await look(instance, watch)
+    assert [one.is_waiting for one in (await states(instance)).values()] == [True, True]
 
-    await house.finish(replace(RED, project=SHOP_API))
-    await house.process()
-    await look(house, watch)
+    await instance.finish(replace(RED, project=SHOP_API))
+    await instance.process()
+    await look(instance, watch)
 
-    assert {name: one.is_waiting for name, one in (await states(house)).items()} == {
+    assert {name: one.is_waiting for name, one in (await states(instance)).items()} == {
         "gh/acme/shop-api": False,
         "gh/acme/web": True,
     }
 
 
 @pytest.mark.long
-async def test_a_replaced_hook_is_not_confirmed_by_the_one_before(house: House, watch: HookWatch) -> None:
-    hook = hook_of(house)
-    del house.pretend.hooks.registered[hook["id"]]
-    house.pretend.hooks.registered["by-hand"] = hook | {"id": "by-hand"}
+async def test_a_replaced_hook_is_not_confirmed_by_the_one_before(instance: Instance, watch: HookWatch) -> None:
+    hook = hook_of(instance)
+    del instance.pretend.hooks.registered[hook["id"]]
+    instance.pretend.hooks.registered["by-hand"] = hook | {"id": "by-hand"}
 
-    await look(house, watch)
+    await look(instance, watch)
 
-    state = (await states(house))["gh/acme/web"]
+    state = (await states(instance))["gh/acme/web"]
     assert (state.hook_id, state.fingerprint, state.applied_at) == ("by-hand", None, None)
 
 
@@ -227,66 +227,68 @@ async def test_a_replaced_hook_is_not_confirmed_by_the_one_before(house: House, 
     ),
 )
 async def test_a_project_that_builds_while_its_hook_is_silent_is_told(
-    house: House, watch: HookWatch, change: dict[str, object] | None, reason: str
+    instance: Instance, watch: HookWatch, change: dict[str, object] | None, reason: str
 ) -> None:
-    await house.finish(RED)
-    await house.process()
-    assert await look(house, watch) == []
+    await instance.finish(RED)
+    await instance.process()
+    assert await look(instance, watch) == []
     if change is None:
-        del house.pretend.hooks.registered[hook_of(house)["id"]]
+        del instance.pretend.hooks.registered[hook_of(instance)["id"]]
     else:
-        hook_of(house).update(change)
-    house.clock.tick(hours=2)
-    found = SecretUse(project="gh/acme/web", fingerprint="", last_at=house.clock())
-    await house.service.context.store.write(hook_states.keep_uses, [found])
+        hook_of(instance).update(change)
+    instance.clock.tick(hours=2)
+    found = SecretUse(project="gh/acme/web", fingerprint="", last_at=instance.clock())
+    await instance.service.context.store.write(hook_states.keep_uses, [found])
 
-    assert SILENT not in titles(await look(house, watch, minutes=10))
-    told = [text for title, text in await look(house, watch, minutes=30) if title == SILENT]
+    assert SILENT not in titles(await look(instance, watch, minutes=10))
+    told = [text for title, text in await look(instance, watch, minutes=30) if title == SILENT]
     assert len(told) == 1
     assert "gh/acme/web builds (a workflow ended at 2026-03-02 12:00 UTC)" in told[0]
     assert reason in told[0]
 
-    await house.finish(replace(RED, number=1999))
-    await house.process()
-    assert f"{SILENT}: this has ended" in titles(await look(house, watch))
+    await instance.finish(replace(RED, number=1999))
+    await instance.process()
+    assert f"{SILENT}: this has ended" in titles(await look(instance, watch))
 
 
 @pytest.mark.long
-async def test_no_look_without_hooks_token_or_address(house: House) -> None:
-    before = len(house.pretend.calls)
-    await watch_of(house, YAML, ROUNDSMAN_PUBLIC_URL=ADDRESS).look()
-    await watch_of(house, YAML + HOOKS).look()
+async def test_no_look_without_hooks_token_or_address(instance: Instance) -> None:
+    before = len(instance.pretend.calls)
+    await watch_of(instance, YAML, ROUNDSMAN_PUBLIC_URL=ADDRESS).look()
+    await watch_of(instance, YAML + HOOKS).look()
 
-    assert len(house.pretend.calls) == before
+    assert len(instance.pretend.calls) == before
 
 
 @pytest.mark.long
-async def test_slugs_of_projects_are_asked_for_once_a_day(house: House, watch: HookWatch) -> None:
+async def test_slugs_of_projects_are_asked_for_once_a_day(instance: Instance, watch: HookWatch) -> None:
     await watch.look()
-    first = len([call for call in house.pretend.calls if call.path.startswith("/project/")])
+    first = len([call for call in instance.pretend.calls if call.path.startswith("/project/")])
     await watch.look()
-    second = len([call for call in house.pretend.calls if call.path.startswith("/project/")])
+    second = len([call for call in instance.pretend.calls if call.path.startswith("/project/")])
 
     assert second == first
-    house.clock.tick(days=1)
+    instance.clock.tick(days=1)
     await watch.look()
-    assert len([call for call in house.pretend.calls if call.path.startswith("/project/")]) > second
+    assert len([call for call in instance.pretend.calls if call.path.startswith("/project/")]) > second
 
 
 @pytest.mark.long
-async def test_project_whose_hook_never_posted_is_reconciled_and_found_silent(house: House, watch: HookWatch) -> None:
-    assert await look(house, watch) == []  # no project has ever posted
-    reconcile = house.service.pipeline.reconcile
+async def test_project_whose_hook_never_posted_is_reconciled_and_found_silent(
+    instance: Instance, watch: HookWatch
+) -> None:
+    assert await look(instance, watch) == []  # no project has ever posted
+    reconcile = instance.service.pipeline.reconcile
     await reconcile()
-    house.pretend.run_finished(replace(RED, pushed_at=house.clock.now, waited_s=0))
+    instance.pretend.run_finished(replace(RED, pushed_at=instance.clock.now, waited_s=0))
     for _ in range(9):
-        house.clock.tick(minutes=5)
+        instance.clock.tick(minutes=5)
         await reconcile()
-        await house.drain()
+        await instance.drain()
 
-    assert house.rows("SELECT DISTINCT via, status FROM events") == [("reconcile", "failed")]
-    [(title, text)] = await look(house, watch)
+    assert instance.rows("SELECT DISTINCT via, status FROM events") == [("reconcile", "failed")]
+    [(title, text)] = await look(instance, watch)
     assert title == SILENT
     assert "its hook has been silent as long as is on record" in text
     await reconcile()
-    assert len(house.rows("SELECT project_id FROM reconciled_projects")) == 2  # both of acme stay
+    assert len(instance.rows("SELECT project_id FROM reconciled_projects")) == 2  # both of acme stay

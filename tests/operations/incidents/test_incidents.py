@@ -12,7 +12,7 @@ from service.model import Project
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.store.events import events
 from tests.pipeline.judgment.test_judge_runs import run
-from tests.support.app_fixture import House
+from tests.support.app_fixture import Instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -39,41 +39,41 @@ def judge(transaction: Transaction, posted: Sequence[Any]) -> None:
     judge_runs(transaction, posted)
 
 
-async def happened(house: House, *posted: Any) -> None:
+async def happened(instance: Instance, *posted: Any) -> None:
     """Runs that were posted and judged, one by one; the clock stands a little after the last."""
     for event in posted:
-        await house.service.context.store.write(judge, [event])
-    house.clock.now = max(event.happened_at for event in posted)
-    house.clock.tick(hours=1)
+        await instance.service.context.store.write(judge, [event])
+    instance.clock.now = max(event.happened_at for event in posted)
+    instance.clock.tick(hours=1)
 
 
-async def get(house: House, address: str) -> Any:
-    response = await house.http.get(f"/api/v1/{address}")
+async def get(instance: Instance, address: str) -> Any:
+    response = await instance.http.get(f"/api/v1/{address}")
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def status(house: House, query: str = "?project=gh/acme/web") -> Any:
-    return await get(house, f"status{query}")
+async def status(instance: Instance, query: str = "?project=gh/acme/web") -> Any:
+    return await get(instance, f"status{query}")
 
 
-async def one(house: House, query: str = "") -> Any:
-    [item] = (await get(house, f"incidents{query}"))["items"]
+async def one(instance: Instance, query: str = "") -> Any:
+    [item] = (await get(instance, f"incidents{query}"))["items"]
     return item
 
 
-async def act(house: House, verb: str, expected: int = 200, /, **fields: Any) -> Any:
-    incident = await one(house)
-    response = await house.http.post(f"/api/v1/incidents/{incident['id']}/{verb}", json=fields)
+async def act(instance: Instance, verb: str, expected: int = 200, /, **fields: Any) -> Any:
+    incident = await one(instance)
+    response = await instance.http.post(f"/api/v1/incidents/{incident['id']}/{verb}", json=fields)
     assert response.status_code == expected, response.text
     return response.json()
 
 
-async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) -> None:
-    await happened(house, run(1, "success"), run(2, "failed"), run(3, "failed"))
-    incident = await one(house)
+async def test_a_red_branch_says_since_when_and_in_which_incident(instance: Instance) -> None:
+    await happened(instance, run(1, "success"), run(2, "failed"), run(3, "failed"))
+    incident = await one(instance)
 
-    assert await status(house) == {
+    assert await status(instance) == {
         "project": "gh/acme/web",
         "project_name": "acme/web",
         "branch": "main",
@@ -97,11 +97,11 @@ async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) 
     assert (incident["state"], incident["streak"], incident["opened_by"]) == ("open", 2, run(2, "failed").workflow.id)
 
 
-async def test_a_green_branch_says_since_when(house: House) -> None:
-    await happened(house, run(1, "success"), run(2, "failed"), run(3, "success"), run(4, "success"))
-    incident = await one(house)
+async def test_a_green_branch_says_since_when(instance: Instance) -> None:
+    await happened(instance, run(1, "success"), run(2, "failed"), run(3, "success"), run(4, "success"))
+    incident = await one(instance)
 
-    found = await status(house)
+    found = await status(instance)
     assert (found["state"], found["since"]) == ("green", incident["closed_at"])
     assert [(shape["streak"], shape["incident"]) for shape in found["workflows"]] == [(0, None)]
     assert (incident["state"], incident["closed_because"], incident["closed_by"]) == (
@@ -122,50 +122,52 @@ async def test_a_green_branch_says_since_when(house: House) -> None:
     ],
 )
 async def test_red_goes_before_unknown_and_unknown_before_none(
-    house: House, colors: tuple[str, str], state: str
+    instance: Instance, colors: tuple[str, str], state: str
 ) -> None:
     first, second = (run(number, color) for number, color in enumerate(colors, start=1))
-    await happened(house, first, replace(second, workflow=replace(second.workflow, name="lint")))
+    await happened(instance, first, replace(second, workflow=replace(second.workflow, name="lint")))
 
-    assert (await status(house))["state"] == state
-    assert [shape["workflow"] for shape in (await status(house))["workflows"]] == ["build", "lint"]
-    assert [shape["workflow"] for shape in (await status(house, "?project=web&workflow=lint"))["workflows"]] == ["lint"]
+    assert (await status(instance))["state"] == state
+    assert [shape["workflow"] for shape in (await status(instance))["workflows"]] == ["build", "lint"]
+    assert [shape["workflow"] for shape in (await status(instance, "?project=web&workflow=lint"))["workflows"]] == [
+        "lint"
+    ]
 
 
-async def test_without_a_branch_it_is_main_else_master(house: House) -> None:
-    await happened(house, run(1, "failed", branch="topic"), run(2, "success", branch="master"))
-    assert (await status(house))["branch"] == "master"
+async def test_without_a_branch_it_is_main_else_master(instance: Instance) -> None:
+    await happened(instance, run(1, "failed", branch="topic"), run(2, "success", branch="master"))
+    assert (await status(instance))["branch"] == "master"
 
-    await happened(house, run(3, "failed"))
-    found = await status(house)
+    await happened(instance, run(3, "failed"))
+    found = await status(instance)
     assert (found["branch"], found["state"]) == ("main", "red")
-    assert (await status(house, "?project=gh/acme/web&branch=topic"))["state"] == "red"
-    assert (await status(house, ""))["workflows"][0]["project"] == "gh/acme/web"
+    assert (await status(instance, "?project=gh/acme/web&branch=topic"))["state"] == "red"
+    assert (await status(instance, ""))["workflows"][0]["project"] == "gh/acme/web"
 
 
 @pytest.mark.parametrize("query", ["?project=gh/acme/wbe", "?project=gh/acme/web&branch=mian", ""])
-async def test_what_has_no_runs_is_unknown(house: House, query: str) -> None:
+async def test_what_has_no_runs_is_unknown(instance: Instance, query: str) -> None:
     if query:
-        await happened(house, run(1, "success"))
+        await happened(instance, run(1, "success"))
 
-    found = await status(house, query)
+    found = await status(instance, query)
 
     assert (found["state"], found["since"], found["workflows"]) == ("unknown", None, [])
 
 
-async def test_both_spellings_of_a_slug_are_one_project(house: House) -> None:
+async def test_both_spellings_of_a_slug_are_one_project(instance: Instance) -> None:
     red = run(2, "failed")
-    await happened(house, run(1, "success"), replace(red, project=Project(slug="github/acme/web", name="web")))
+    await happened(instance, run(1, "success"), replace(red, project=Project(slug="github/acme/web", name="web")))
 
-    assert ((await status(house))["project"], (await status(house))["state"]) == ("gh/acme/web", "red")
+    assert ((await status(instance))["project"], (await status(instance))["state"]) == ("gh/acme/web", "red")
 
 
-async def test_a_name_of_two_projects_is_asked_back(house: House) -> None:
+async def test_a_name_of_two_projects_is_asked_back(instance: Instance) -> None:
     other = replace(run(2, "failed"), project=Project(id="q", slug="gh/beta/web", name="beta/web"), org="beta")
     first = replace(run(1, "success"), project=Project(id="p", slug="gh/acme/web", name="acme/web"))
-    await happened(house, first, other)
+    await happened(instance, first, other)
 
-    refused = await house.http.get("/api/v1/status?project=web")
+    refused = await instance.http.get("/api/v1/status?project=web")
 
     assert (refused.status_code, refused.json()["error"]) == (
         400,
@@ -175,24 +177,24 @@ async def test_a_name_of_two_projects_is_asked_back(house: House) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("written", ["github/acme/web", "gh/acme/web", "GH/Acme/Web", "web"])
-async def test_a_project_is_known_by_each_of_its_names(house: House, written: str) -> None:
-    await happened(house, run(1, "success"))
+async def test_a_project_is_known_by_each_of_its_names(instance: Instance, written: str) -> None:
+    await happened(instance, run(1, "success"))
 
-    assert len((await status(house, f"?project={written}"))["workflows"]) == 1
-
-
-async def test_a_red_branch_without_runs_for_long_does_not_count(house: House) -> None:
-    await happened(house, run(1, "failed", branch="topic"))
-    house.clock.tick(days=13)
-    assert (await status(house, "?project=web&branch=topic"))["state"] == "red"
-
-    house.clock.tick(days=2)
-    assert (await status(house, "?project=web&branch=topic"))["state"] == "unknown"
+    assert len((await status(instance, f"?project={written}"))["workflows"]) == 1
 
 
-async def test_an_incident_is_taken_and_released(house: House) -> None:
-    await happened(house, run(1, "failed"))
-    taken = await act(house, "take", by="Linh", until="2h", note="a flaky\n network")
+async def test_a_red_branch_without_runs_for_long_does_not_count(instance: Instance) -> None:
+    await happened(instance, run(1, "failed", branch="topic"))
+    instance.clock.tick(days=13)
+    assert (await status(instance, "?project=web&branch=topic"))["state"] == "red"
+
+    instance.clock.tick(days=2)
+    assert (await status(instance, "?project=web&branch=topic"))["state"] == "unknown"
+
+
+async def test_an_incident_is_taken_and_released(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"))
+    taken = await act(instance, "take", by="Linh", until="2h", note="a flaky\n network")
 
     assert taken["taken"] == {
         "by": "Linh",
@@ -200,21 +202,21 @@ async def test_an_incident_is_taken_and_released(house: House) -> None:
         "until": "2026-11-22T15:15:00.000Z",
         "note": "a flaky network",
     }
-    assert (await status(house))["workflows"][0]["taken"] == taken["taken"]
-    assert (await act(house, "release", because="back to the team"))["taken"] is None
-    assert "is not taken" in (await act(house, "release", 409))["error"]
-    shown = await get(house, f"incidents/{taken['id']}")
+    assert (await status(instance))["workflows"][0]["taken"] == taken["taken"]
+    assert (await act(instance, "release", because="back to the team"))["taken"] is None
+    assert "is not taken" in (await act(instance, "release", 409))["error"]
+    shown = await get(instance, f"incidents/{taken['id']}")
     assert [(done["verb"], done["who"], done["reason"]) for done in shown["actions"]] == [
         ("take", "api token of admin", "for Linh; until 2026-11-22 15:15 UTC; a flaky network"),
         ("release", "api token of admin", "back to the team"),
     ]
 
 
-async def test_one_who_does_not_say_who_takes_it_by_the_name_of_the_credential(house: House) -> None:
-    await happened(house, run(1, "failed"))
-    incident = await one(house)
+async def test_one_who_does_not_say_who_takes_it_by_the_name_of_the_credential(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"))
+    incident = await one(instance)
 
-    response = await house.http.post(f"/api/v1/incidents/{incident['id']}/take")
+    response = await instance.http.post(f"/api/v1/incidents/{incident['id']}/take")
 
     assert response.json()["taken"] | {"at": None} == {
         "by": "api token of admin",
@@ -224,33 +226,33 @@ async def test_one_who_does_not_say_who_takes_it_by_the_name_of_the_credential(h
     }
 
 
-async def test_an_incident_is_classified_also_when_it_is_over(house: House) -> None:
-    await happened(house, run(1, "failed"), run(2, "success"))
+async def test_an_incident_is_classified_also_when_it_is_over(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"), run(2, "success"))
 
-    found = await act(house, "classify", 200, **{"class": "flaky"})
-    fixed = await act(house, "classify", fixed_by="4f1c2d7")
+    found = await act(instance, "classify", 200, **{"class": "flaky"})
+    fixed = await act(instance, "classify", fixed_by="4f1c2d7")
 
     assert (found["class"], found["class_by"], found["fixed_by"]) == ("flaky", "api token of admin", None)
     assert (fixed["class"], fixed["class_by"], fixed["fixed_by"]) == ("flaky", "api token of admin", "4f1c2d7")
 
 
-async def test_an_incident_is_muted_until_a_time_or_until_it_is_fixed(house: House) -> None:
-    await happened(house, run(1, "failed"))
+async def test_an_incident_is_muted_until_a_time_or_until_it_is_fixed(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"))
 
-    assert (await act(house, "mute", until="1d"))["muted_until"] == "2026-11-23T13:15:00.000Z"
-    assert (await act(house, "mute"))["muted_until"] == "9999-01-01T00:00:00.000Z"
-    assert (await act(house, "mute", until="now"))["muted_until"] is None
-    assert "is not muted" in (await act(house, "mute", 409, until="now"))["error"]
+    assert (await act(instance, "mute", until="1d"))["muted_until"] == "2026-11-23T13:15:00.000Z"
+    assert (await act(instance, "mute"))["muted_until"] == "9999-01-01T00:00:00.000Z"
+    assert (await act(instance, "mute", until="now"))["muted_until"] is None
+    assert "is not muted" in (await act(instance, "mute", 409, until="now"))["error"]
 
 
 @pytest.mark.parametrize("verb", ["take", "release", "mute"])
-async def test_a_closed_incident_is_left_alone(house: House, verb: str) -> None:
-    await happened(house, run(1, "failed"), run(2, "success"))
+async def test_a_closed_incident_is_left_alone(instance: Instance, verb: str) -> None:
+    await happened(instance, run(1, "failed"), run(2, "success"))
 
-    refused = await act(house, verb, 409)
+    refused = await act(instance, verb, 409)
 
     assert f"was closed at 2026-11-22T12:25:00.000Z: there is nothing to {verb}" in refused["error"]
-    assert house.rows("SELECT * FROM actions") == []
+    assert instance.rows("SELECT * FROM actions") == []
 
 
 @pytest.mark.databases("sqlite")
@@ -269,11 +271,11 @@ async def test_a_closed_incident_is_left_alone(house: House, verb: str) -> None:
     ],
 )
 async def test_a_wrong_word_is_answered_with_the_next_step(
-    house: House, verb: str, fields: dict[str, Any], problem: str
+    instance: Instance, verb: str, fields: dict[str, Any], problem: str
 ) -> None:
-    await happened(house, run(1, "failed"))
+    await happened(instance, run(1, "failed"))
 
-    refused = await act(house, verb, 400, **fields)
+    refused = await act(instance, verb, 400, **fields)
 
     assert problem in refused["error"]
 
@@ -289,31 +291,31 @@ async def test_a_wrong_word_is_answered_with_the_next_step(
         ("incidents/none", "'none' is not an id"),
     ],
 )
-async def test_a_wrong_question_is_answered_with_a_near_word(house: House, address: str, problem: str) -> None:
-    response = await house.http.get(f"/api/v1/{address}")
+async def test_a_wrong_question_is_answered_with_a_near_word(instance: Instance, address: str, problem: str) -> None:
+    response = await instance.http.get(f"/api/v1/{address}")
 
     assert (response.status_code, problem in response.json()["error"]) == (400, True)
 
 
-async def test_an_unknown_incident_is_not_found(house: House) -> None:
+async def test_an_unknown_incident_is_not_found(instance: Instance) -> None:
     address = f"/api/v1/incidents/{UUID(int=7)}"
 
-    assert (await house.http.get(address)).status_code == 404
-    assert (await house.http.post(f"{address}/take")).status_code == 404
+    assert (await instance.http.get(address)).status_code == 404
+    assert (await instance.http.post(f"{address}/take")).status_code == 404
 
 
-async def test_a_list_goes_page_by_page_and_by_project_branch_and_state(house: House) -> None:
+async def test_a_list_goes_page_by_page_and_by_project_branch_and_state(instance: Instance) -> None:
     await happened(
-        house,
+        instance,
         run(1, "failed"),
         run(2, "success"),
         run(3, "failed"),
         run(4, "failed", branch="topic"),
         run(5, "success"),
     )
-    every = (await get(house, "incidents"))["items"]
-    first = await get(house, "incidents?limit=2")
-    rest = await get(house, f"incidents?limit=2&cursor={first['next']}")
+    every = (await get(instance, "incidents"))["items"]
+    first = await get(instance, "incidents?limit=2")
+    rest = await get(instance, f"incidents?limit=2&cursor={first['next']}")
 
     assert [(item["branch"], item["state"]) for item in every] == [
         ("topic", "open"),
@@ -321,15 +323,15 @@ async def test_a_list_goes_page_by_page_and_by_project_branch_and_state(house: H
         ("main", "closed"),
     ]
     assert (first["items"] + rest["items"], rest["next"]) == (every, None)
-    assert (await get(house, "incidents?state=open"))["items"] == every[:1]
-    assert (await get(house, "incidents?state=closed&project=web"))["items"] == every[1:]
-    assert (await get(house, "incidents?branch=main&state=open&state=closed"))["items"] == every[1:]
-    assert (await get(house, "incidents?project=gh/acme/other"))["items"] == []
+    assert (await get(instance, "incidents?state=open"))["items"] == every[:1]
+    assert (await get(instance, "incidents?state=closed&project=web"))["items"] == every[1:]
+    assert (await get(instance, "incidents?branch=main&state=open&state=closed"))["items"] == every[1:]
+    assert (await get(instance, "incidents?project=gh/acme/other"))["items"] == []
 
 
-async def test_one_that_became_part_of_another_leads_to_it(house: House) -> None:
-    await happened(house, run(1, "failed"), run(2, "success"), run(3, "failed"))
-    younger, older = (await get(house, "incidents"))["items"]
+async def test_one_that_became_part_of_another_leads_to_it(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"), run(2, "success"), run(3, "failed"))
+    younger, older = (await get(instance, "incidents"))["items"]
     green = run(2, "success")
     later = replace(
         green,
@@ -339,18 +341,18 @@ async def test_one_that_became_part_of_another_leads_to_it(house: House) -> None
         happened_at=run(3, "failed").happened_at,
         workflow=replace(green.workflow, status="failed"),
     )
-    await happened(house, later)
+    await happened(instance, later)
 
-    assert [item["id"] for item in (await get(house, "incidents"))["items"]] == [younger["id"]]
-    assert (await get(house, f"incidents/{older['id']}"))["id"] == younger["id"]
+    assert [item["id"] for item in (await get(instance, "incidents"))["items"]] == [younger["id"]]
+    assert (await get(instance, f"incidents/{older['id']}"))["id"] == younger["id"]
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite")
-async def test_strangers_may_do_nothing(house: House) -> None:
-    await happened(house, run(1, "failed"))
-    incident = await one(house)
-    async with house.stranger() as stranger:
+async def test_strangers_may_do_nothing(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"))
+    incident = await one(instance)
+    async with instance.stranger() as stranger:
         answers = [
             await stranger.get("/api/v1/status"),
             await stranger.get("/api/v1/incidents"),
@@ -362,23 +364,23 @@ async def test_strangers_may_do_nothing(house: House) -> None:
         ]
 
     assert {answer.status_code for answer in answers} == {401}
-    assert house.rows("SELECT * FROM actions") == []
+    assert instance.rows("SELECT * FROM actions") == []
 
 
 @pytest.mark.parametrize(("verb", "asked"), [("take", {"by": "Linh"}), ("mute", {})])
 async def test_nothing_is_taken_or_muted_for_longer_than_people_remember(
-    house: House, verb: str, asked: dict[str, str]
+    instance: Instance, verb: str, asked: dict[str, str]
 ) -> None:
-    await happened(house, run(1, "failed"))
+    await happened(instance, run(1, "failed"))
 
-    error = (await act(house, verb, 400, **asked, until="9999d"))["error"]
+    error = (await act(instance, verb, 400, **asked, until="9999d"))["error"]
 
     assert "until may be at most 90 days ahead" in error
 
 
 @pytest.mark.long
-async def test_the_state_says_until_when_an_incident_is_muted(house: House) -> None:
-    await happened(house, run(1, "failed"))
-    await act(house, "mute", until="2h")
+async def test_the_state_says_until_when_an_incident_is_muted(instance: Instance) -> None:
+    await happened(instance, run(1, "failed"))
+    await act(instance, "mute", until="2h")
 
-    assert (await status(house))["workflows"][0]["muted_until"] == "2026-11-22T15:15:00.000Z"
+    assert (await status(instance))["workflows"][0]["muted_until"] == "2026-11-22T15:15:00.000Z"

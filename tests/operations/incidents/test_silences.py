@@ -9,7 +9,7 @@ import pytest
 
 from service.operations.incidents.silences import parse_silence, preview
 from service.testing.fake_circleci.payloads import job_completed
-from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -17,26 +17,26 @@ AGAIN = replace(RED, number=1500)
 MAIN: dict[str, Any] = {"matchers": {"branch": "main"}, "until": "2h", "comment": "the runner is being replaced"}
 
 
-async def silence(house: House, **fields: Any) -> Any:
-    response = await house.http.post("/api/v1/silences", json=MAIN | fields)
+async def silence(instance: Instance, **fields: Any) -> Any:
+    response = await instance.http.post("/api/v1/silences", json=MAIN | fields)
     assert response.status_code == 201, response.text
     return response.json()
 
 
-async def listed(house: House, query: str = "") -> list[str]:
-    response = await house.http.get(f"/api/v1/silences{query}")
+async def listed(instance: Instance, query: str = "") -> list[str]:
+    response = await instance.http.get(f"/api/v1/silences{query}")
     assert response.status_code == 200, response.text
     return [one["id"] for one in response.json()["items"]]
 
 
-async def test_a_silenced_event_is_told_to_no_channel_and_its_decision_says_why(house: House) -> None:
-    made = await silence(house)
+async def test_a_silenced_event_is_told_to_no_channel_and_its_decision_says_why(instance: Instance) -> None:
+    made = await silence(instance)
 
-    event = await house.finish(RED)
-    await house.drain()
+    event = await instance.finish(RED)
+    await instance.drain()
 
-    assert house.channels.told == []
-    shown = await house.show(event)
+    assert instance.channels.told == []
+    shown = await instance.show(event)
     [decision] = shown["decisions"]
     assert (shown["notifications"], decision["verdict"], decision["verdict_today"]) == ([], "silenced", None)
     assert decision["reason"] == (
@@ -45,53 +45,53 @@ async def test_a_silenced_event_is_told_to_no_channel_and_its_decision_says_why(
     )
 
 
-async def test_what_it_does_not_fit_is_told(house: House) -> None:
-    await silence(house, matchers={"branch": ["release/*"]})
+async def test_what_it_does_not_fit_is_told(instance: Instance) -> None:
+    await silence(instance, matchers={"branch": ["release/*"]})
 
-    await house.finish(RED)
-    await house.drain()
+    await instance.finish(RED)
+    await instance.drain()
 
-    assert len(house.channels.told) == 1
+    assert len(instance.channels.told) == 1
 
 
-async def test_it_may_name_transitions_and_jobs(house: House) -> None:
+async def test_it_may_name_transitions_and_jobs(instance: Instance) -> None:
     for matchers in ({"transition": "broke"}, {"job": "lint"}, {"event": "job-completed", "job": ["lint"]}):
-        made = await silence(house, matchers=matchers)
+        made = await silence(instance, matchers=matchers)
 
         assert list(made["matchers"]) == list(matchers)
 
 
-async def test_it_ends_by_itself(house: House) -> None:
-    made = await silence(house)
+async def test_it_ends_by_itself(instance: Instance) -> None:
+    made = await silence(instance)
 
-    house.clock.tick(hours=2)
-    await house.finish(RED)
-    await house.drain()
+    instance.clock.tick(hours=2)
+    await instance.finish(RED)
+    await instance.drain()
 
-    assert len(house.channels.told) == 1
-    assert await listed(house) == []
-    assert await listed(house, "?state=expired") == [made["id"]]
+    assert len(instance.channels.told) == 1
+    assert await listed(instance) == []
+    assert await listed(instance, "?state=expired") == [made["id"]]
 
 
-async def test_it_begins_later_if_asked_to(house: House) -> None:
-    made = await silence(house, **{"from": "2026-03-02T12:00:00Z"})
+async def test_it_begins_later_if_asked_to(instance: Instance) -> None:
+    made = await silence(instance, **{"from": "2026-03-02T12:00:00Z"})
 
     assert (made["state"], made["from"], made["until"]) == (
         "pending",
         "2026-03-02T12:00:00.000Z",
         "2026-03-02T14:00:00.000Z",
     )
-    await house.finish(RED)
-    await house.drain()
-    assert len(house.channels.told) == 1
+    await instance.finish(RED)
+    await instance.drain()
+    assert len(instance.channels.told) == 1
 
 
-async def test_an_operator_ends_it_once_and_is_on_record(house: House) -> None:
-    made = await silence(house)
+async def test_an_operator_ends_it_once_and_is_on_record(instance: Instance) -> None:
+    made = await silence(instance)
 
-    house.clock.tick(minutes=5)
-    ended = await house.http.delete(f"/api/v1/silences/{made['id']}")
-    again = await house.http.delete(f"/api/v1/silences/{made['id']}")
+    instance.clock.tick(minutes=5)
+    ended = await instance.http.delete(f"/api/v1/silences/{made['id']}")
+    again = await instance.http.delete(f"/api/v1/silences/{made['id']}")
 
     assert (ended.status_code, ended.json()["state"], ended.json()["expired_by"]) == (
         200,
@@ -99,15 +99,15 @@ async def test_an_operator_ends_it_once_and_is_on_record(house: House) -> None:
         "api token of admin",
     )
     assert (again.status_code, again.json()["error"][:60]) == (409, f"silence {made['id']} ended at 2026-0")
-    assert house.rows("SELECT verb, who FROM actions ORDER BY at") == [
+    assert instance.rows("SELECT verb, who FROM actions ORDER BY at") == [
         ("silence", "api token of admin"),
         ("expire", "api token of admin"),
     ]
 
 
-async def test_its_shape_is_documented(house: House) -> None:
-    made = await silence(house, matchers={"project": ["gh/acme/*", "!gh/acme/docs"], "status": "failed"})
-    shown = (await house.http.get(f"/api/v1/silences/{made['id']}")).json()
+async def test_its_shape_is_documented(instance: Instance) -> None:
+    made = await silence(instance, matchers={"project": ["gh/acme/*", "!gh/acme/docs"], "status": "failed"})
+    shown = (await instance.http.get(f"/api/v1/silences/{made['id']}")).json()
 
     assert made == shown | {
         "would_have_silenced": {"messages": 0, "since": "2026-01-31T09:30:00.000Z", "is_partial": False}
@@ -130,20 +130,20 @@ async def test_a_preview_counts_the_messages_of_thirty_days_and_sets_nothing(fol
     routes = RED_TO_WEB.replace(
         "match: {status: [failed, error]}", "match: {event: [workflow-completed, job-completed]}"
     )
-    async with a_house(
+    async with an_instance(
         folder, routes.replace("[json://web.example.com]", "[json://web.example.com, json://two]")
-    ) as house:
-        await house.finish(RED)
-        await house.post(job_completed(RED, RED.jobs[0]))
-        await house.drain()
-        await house.finish(GREEN)
-        await house.drain(days=20)
-        await house.drain(days=15)  # the first four are too old by now
-        await house.finish(AGAIN)
-        await house.drain()
+    ) as instance:
+        await instance.finish(RED)
+        await instance.post(job_completed(RED, RED.jobs[0]))
+        await instance.drain()
+        await instance.finish(GREEN)
+        await instance.drain(days=20)
+        await instance.drain(days=15)  # the first four are too old by now
+        await instance.finish(AGAIN)
+        await instance.drain()
 
-        previewed = await house.http.post("/api/v1/silences", json=MAIN | {"preview": True})
-        elsewhere = await house.http.post(
+        previewed = await instance.http.post("/api/v1/silences", json=MAIN | {"preview": True})
+        elsewhere = await instance.http.post(
             "/api/v1/silences", json=MAIN | {"preview": True, "matchers": {"job": "lint"}}
         )
 
@@ -152,15 +152,15 @@ async def test_a_preview_counts_the_messages_of_thirty_days_and_sets_nothing(fol
     assert elsewhere.json()["would_have_silenced"]["messages"] == 0
 
 
-async def test_a_preview_of_too_many_messages_says_how_far_it_looked(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    wanted = parse_silence(MAIN, who="linh", now=house.clock())
+async def test_a_preview_of_too_many_messages_says_how_far_it_looked(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    wanted = parse_silence(MAIN, who="linh", now=instance.clock())
 
-    previewed = await house.service.context.store.snapshot(preview, wanted, house.clock(), limit=1)
+    previewed = await instance.service.context.store.snapshot(preview, wanted, instance.clock(), limit=1)
 
     assert (previewed.messages, previewed.is_partial, previewed.since) == (1, True, NINE)
-    assert previewed.sentence(house.clock()) == "would have silenced 1 message in 1 day (there were more before)"
+    assert previewed.sentence(instance.clock()) == "would have silenced 1 message in 1 day (there were more before)"
 
 
 @pytest.mark.databases("sqlite")
@@ -190,11 +190,11 @@ async def test_a_preview_of_too_many_messages_says_how_far_it_looked(house: Hous
         ({"preview": "yes"}, "preview must be true or false"),
     ],
 )
-async def test_a_wrong_request_is_refused_with_the_next_step(house: House, fields: Any, problem: str) -> None:
-    response = await house.http.post("/api/v1/silences", json=MAIN | fields)
+async def test_a_wrong_request_is_refused_with_the_next_step(instance: Instance, fields: Any, problem: str) -> None:
+    response = await instance.http.post("/api/v1/silences", json=MAIN | fields)
 
     assert (response.status_code, response.json()) == (400, {"error": problem})
-    assert house.rows("SELECT * FROM silences") == []
+    assert instance.rows("SELECT * FROM silences") == []
 
 
 @pytest.mark.long
@@ -203,17 +203,17 @@ async def test_a_wrong_request_is_refused_with_the_next_step(house: House, field
     ("body", "status"),
     [(b"{", 400), (b"[]", 400), (b"[" * 60_000, 400), (b'{"a": "' + b"x" * 70_000, 413), (b"\xff", 400)],
 )
-async def test_a_body_that_is_no_object_is_refused(house: House, body: bytes, status: int) -> None:
-    response = await house.http.post("/api/v1/silences", content=body)
+async def test_a_body_that_is_no_object_is_refused(instance: Instance, body: bytes, status: int) -> None:
+    response = await instance.http.post("/api/v1/silences", content=body)
 
     assert response.status_code == status
     assert response.json()["error"]
 
 
 @pytest.mark.databases("sqlite")
-async def test_strangers_may_do_nothing(house: House) -> None:
-    made = await silence(house)
-    async with house.stranger() as stranger:
+async def test_strangers_may_do_nothing(instance: Instance) -> None:
+    made = await silence(instance)
+    async with instance.stranger() as stranger:
         answers = [
             await stranger.get("/api/v1/silences"),
             await stranger.post("/api/v1/silences", json=MAIN),
@@ -222,28 +222,28 @@ async def test_strangers_may_do_nothing(house: House) -> None:
         ]
 
     assert [answer.status_code for answer in answers] == [401] * 4
-    assert await listed(house) == [made["id"]]
+    assert await listed(instance) == [made["id"]]
 
 
-async def test_lists_go_by_the_end_and_ended_ones_page_by_page(house: House) -> None:
-    made = [(await silence(house, until=f"{hours}h"))["id"] for hours in (1, 3, 2)]
-    assert await listed(house) == [made[1], made[2], made[0]]
-    house.clock.tick(hours=4)
+async def test_lists_go_by_the_end_and_ended_ones_page_by_page(instance: Instance) -> None:
+    made = [(await silence(instance, until=f"{hours}h"))["id"] for hours in (1, 3, 2)]
+    assert await listed(instance) == [made[1], made[2], made[0]]
+    instance.clock.tick(hours=4)
 
-    first = (await house.http.get("/api/v1/silences?state=expired&limit=2")).json()
-    rest = (await house.http.get(f"/api/v1/silences?state=expired&cursor={first['next']}")).json()
+    first = (await instance.http.get("/api/v1/silences?state=expired&limit=2")).json()
+    rest = (await instance.http.get(f"/api/v1/silences?state=expired&cursor={first['next']}")).json()
 
     assert [one["id"] for one in first["items"]] == [made[1], made[2]]
     assert ([one["id"] for one in rest["items"]], rest["next"]) == ([made[0]], None)
 
 
-async def test_ended_silences_are_forgotten_with_old_events(house: House) -> None:
-    await silence(house)
-    house.clock.now = NINE + house.service.context.keep_for + timedelta(hours=1)
-    await house.service.pipeline.prune()
-    assert len(house.rows("SELECT * FROM silences")) == 1
+async def test_ended_silences_are_forgotten_with_old_events(instance: Instance) -> None:
+    await silence(instance)
+    instance.clock.now = NINE + instance.service.context.keep_for + timedelta(hours=1)
+    await instance.service.pipeline.prune()
+    assert len(instance.rows("SELECT * FROM silences")) == 1
 
-    house.clock.tick(hours=2)
-    await house.service.pipeline.prune()
+    instance.clock.tick(hours=2)
+    await instance.service.pipeline.prune()
 
-    assert house.rows("SELECT * FROM silences") == []
+    assert instance.rows("SELECT * FROM silences") == []

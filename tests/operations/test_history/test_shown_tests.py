@@ -14,7 +14,7 @@ from service.store.test_history import test_list
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS
-from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
 from tests.support.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -34,56 +34,56 @@ LATE = (*HISTORY[:2], *HISTORY[3:5], *HISTORY[6:], HISTORY[2], HISTORY[5])
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as house:
-        house.clock.tick(hours=12)
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
-async def judged(house: House, kept: JudgedTests) -> list[ShownTest | None]:
+async def judged(instance: Instance, kept: JudgedTests) -> list[ShownTest | None]:
     """Return the tests by a keeper, in an order of their own."""
 
     def judge(transaction: Transaction) -> list[ShownTest | None]:
         rows = test_list.candidates(transaction, TestFilter(), beyond=None, limit=200)
-        return kept.judge(transaction, sorted(rows, key=lambda row: row["id"]), TestFilter(), house.clock())
+        return kept.judge(transaction, sorted(rows, key=lambda row: row["id"]), TestFilter(), instance.clock())
 
-    return await house.service.context.store.read(judge)
+    return await instance.service.context.store.read(judge)
 
 
 @pytest.mark.long
-async def test_what_is_kept_is_what_would_be_judged_anew(house: House) -> None:
+async def test_what_is_kept_is_what_would_be_judged_anew(instance: Instance) -> None:
     kept = JudgedTests()
 
     for one in HISTORY[:5]:
-        await post(house, one)
-        await expect_as_anew(house, kept)
+        await post(instance, one)
+        await expect_as_anew(instance, kept)
 
 
 @pytest.mark.long
-async def test_older_runs_that_arrive_late_count_after_some_minutes(house: House) -> None:
+async def test_older_runs_that_arrive_late_count_after_some_minutes(instance: Instance) -> None:
     kept = JudgedTests()
 
     for nth, one in enumerate(LATE):
-        await post(house, one)
-        await expect_as_anew(house, kept, later=nth * KEPT_FOR)
+        await post(instance, one)
+        await expect_as_anew(instance, kept, later=nth * KEPT_FOR)
 
 
-async def expect_as_anew(house: House, kept: JudgedTests, *, later: timedelta = timedelta()) -> None:
-    now, store = house.clock() + later, house.service.context.store
+async def expect_as_anew(instance: Instance, kept: JudgedTests, *, later: timedelta = timedelta()) -> None:
+    now, store = instance.clock() + later, instance.service.context.store
     for wanted in (TestFilter(), TestFilter(branch="main")):
         shown = await store.read(read_tests, now, wanted, kept)
         assert shown == await store.read(read_tests, now, wanted, JudgedTests())
 
 
 @pytest.mark.long
-async def test_a_test_is_judged_again_when_it_has_another_result_and_not_before(house: House) -> None:
+async def test_a_test_is_judged_again_when_it_has_another_result_and_not_before(instance: Instance) -> None:
     kept = JudgedTests()
-    await post(house, run(900), run(901, VOUCHERS[0], SLOW), elsewhere(902))
-    before = await judged(house, kept)
+    await post(instance, run(900), run(901, VOUCHERS[0], SLOW), elsewhere(902))
+    before = await judged(instance, kept)
 
-    again = await judged(house, kept)
-    await post(house, run(903, SLOW))
-    after = await judged(house, kept)
+    again = await judged(instance, kept)
+    await post(instance, run(903, SLOW))
+    after = await judged(instance, kept)
 
     assert [one is other for one, other in zip(before, again, strict=True)] == [True] * 3
     assert [one is other for one, other in zip(before, after, strict=True)].count(True) == 1
@@ -94,13 +94,13 @@ def elsewhere(number: int) -> Run:
     return run(number, replace(VOUCHERS[0], name="test_elsewhere"), branch="feature/cart")
 
 
-async def test_after_some_minutes_a_test_is_judged_again_though_nothing_changed(house: House) -> None:
+async def test_after_some_minutes_a_test_is_judged_again_though_nothing_changed(instance: Instance) -> None:
     kept = JudgedTests()
-    await post(house, run(901, VOUCHERS[0]))
-    [before] = await judged(house, kept)
+    await post(instance, run(901, VOUCHERS[0]))
+    [before] = await judged(instance, kept)
 
-    house.clock.tick(seconds=KEPT_FOR.total_seconds())
-    [after] = await judged(house, kept)
+    instance.clock.tick(seconds=KEPT_FOR.total_seconds())
+    [after] = await judged(instance, kept)
 
     assert after == before
     assert after is not before

@@ -16,7 +16,7 @@ from service.store.runs import run_history, runs
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.faults import broken
 from service.testing.sample_runs import VOUCHERS
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 from tests.support.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -29,27 +29,27 @@ ADDS, SLEEPS = VOUCHERS[0].name, "test_sleeps"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as house:
-        house.clock.tick(hours=12)
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
-async def listed(house: House, **asked: object) -> Any:
-    answer = await house.http.get("/api/v1/tests", params={name: str(value) for name, value in asked.items()})
+async def listed(instance: Instance, **asked: object) -> Any:
+    answer = await instance.http.get("/api/v1/tests", params={name: str(value) for name, value in asked.items()})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def states(house: House, **asked: object) -> dict[str, str]:
-    return {item["name"]: item["state"] for item in (await listed(house, **asked))["items"]}
+async def states(instance: Instance, **asked: object) -> dict[str, str]:
+    return {item["name"]: item["state"] for item in (await listed(instance, **asked))["items"]}
 
 
-async def test_a_test_has_its_keys(house: House) -> None:
+async def test_a_test_has_its_keys(instance: Instance) -> None:
     red = run(901, VOUCHERS[0])
-    await post(house, run(900), red)
+    await post(instance, run(900), red)
 
-    [item] = (await listed(house))["items"]
+    [item] = (await listed(instance))["items"]
 
     assert tuple(item) == KEYS
     stopped_at = item["first_failed_at"]
@@ -72,77 +72,77 @@ async def test_a_test_has_its_keys(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_a_test_is_new_then_failing_then_passing(house: House) -> None:
-    await post(house, run(900), run(901, VOUCHERS[0]))
-    new = await states(house)
-    await post(house, run(902, VOUCHERS[0]))
-    failing = await states(house)
-    await post(house, run(903))
+async def test_a_test_is_new_then_failing_then_passing(instance: Instance) -> None:
+    await post(instance, run(900), run(901, VOUCHERS[0]))
+    new = await states(instance)
+    await post(instance, run(902, VOUCHERS[0]))
+    failing = await states(instance)
+    await post(instance, run(903))
 
-    assert (new, failing, await states(house)) == ({ADDS: "new"}, {ADDS: "failing"}, {ADDS: "passing"})
+    assert (new, failing, await states(instance)) == ({ADDS: "new"}, {ADDS: "failing"}, {ADDS: "passing"})
 
 
 @pytest.mark.long
-async def test_a_state_is_asked_for(house: House) -> None:
+async def test_a_state_is_asked_for(instance: Instance) -> None:
     slow = replace(VOUCHERS[1], name=SLEEPS, run_time_s=30.0)
-    await post(house, run(900), run(901, VOUCHERS[0]), run(901, attempt=2), run(902, slow))
+    await post(instance, run(900), run(901, VOUCHERS[0]), run(901, attempt=2), run(902, slow))
 
-    assert await states(house, state="flaky") == {ADDS: "flaky"}
-    assert await states(house, state="failing") == await states(house, state="new") == {SLEEPS: "new"}
-    assert await states(house, state="slow") == {SLEEPS: "new"}
+    assert await states(instance, state="flaky") == {ADDS: "flaky"}
+    assert await states(instance, state="failing") == await states(instance, state="new") == {SLEEPS: "new"}
+    assert await states(instance, state="slow") == {SLEEPS: "new"}
 
 
 @pytest.mark.long
-async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contradiction(house: House) -> None:
+async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contradiction(instance: Instance) -> None:
     flipping = [run(number, *([VOUCHERS[0]] if number in {904, 908} else [])) for number in range(900, 912)]
-    await post(house, *flipping, run(920, VOUCHERS[1], branch="feature"))
+    await post(instance, *flipping, run(920, VOUCHERS[1], branch="feature"))
 
-    [item] = (await listed(house, state="flaky"))["items"]
+    [item] = (await listed(instance, state="flaky"))["items"]
 
     assert (item["name"], item["evidence"]) == (ADDS, "17 % of its runs on the default branch failed after a pass")
 
 
-async def flipped(house: House) -> tuple[str, str]:
+async def flipped(instance: Instance) -> tuple[str, str]:
     """Make a test flip in four runs and another in two; return their names."""
     often, seldom = VOUCHERS[0], VOUCHERS[1]
     failing = {901: [often], 903: [often, seldom], 906: [often], 908: [often], 910: [seldom]}
-    await post(house, *(run(number, *failing.get(number, [])) for number in range(900, 916)))
+    await post(instance, *(run(number, *failing.get(number, [])) for number in range(900, 916)))
     return often.name, seldom.name
 
 
 @pytest.mark.long
-async def test_flaky_tests_go_by_their_flip_rate_page_by_page(house: House) -> None:
-    often, seldom = await flipped(house)
+async def test_flaky_tests_go_by_their_flip_rate_page_by_page(instance: Instance) -> None:
+    often, seldom = await flipped(instance)
 
-    every = await listed(house, state="flaky")
-    first = await listed(house, state="flaky", limit=1)
-    second = await listed(house, state="flaky", limit=1, cursor=first["next"])
+    every = await listed(instance, state="flaky")
+    first = await listed(instance, state="flaky", limit=1)
+    second = await listed(instance, state="flaky", limit=1, cursor=first["next"])
 
     assert [(one["name"], one["flip_rate"]) for one in every["items"]] == [(often, 0.2667), (seldom, 0.1538)]
     assert (every["next"], every["left_out"]) == (None, 0)
     assert [one["name"] for one in (*first["items"], *second["items"])] == [often, seldom]
     assert second["next"] is None
-    assert [one["name"] for one in (await listed(house))["items"]] == [seldom, often]  # the latest to fail first
+    assert [one["name"] for one in (await listed(instance))["items"]] == [seldom, often]  # the latest to fail first
 
 
 @pytest.mark.long
-async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(house: House) -> None:
-    _, seldom = await flipped(house)
+async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(instance: Instance) -> None:
+    _, seldom = await flipped(instance)
 
-    found, left_out = await house.service.context.store.read(
-        tests.all_flaky, house.clock.now, TestFilter(), tests.LISTED, stride=1, strides=1
+    found, left_out = await instance.service.context.store.read(
+        tests.all_flaky, instance.clock.now, TestFilter(), tests.LISTED, stride=1, strides=1
     )
 
     assert ([one.row["name"] for one in found], left_out) == ([seldom], 1)
 
 
 @pytest.mark.long
-async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: House) -> None:
-    await post(house, run(900), run(901, branch="quiet"))
-    store = house.service.context.store
-    rows = house.rows("SELECT id FROM tracks ORDER BY id")
+async def test_greens_of_a_busy_track_leave_room_for_those_of_others(instance: Instance) -> None:
+    await post(instance, run(900), run(901, branch="quiet"))
+    store = instance.service.context.store
+    rows = instance.rows("SELECT id FROM tracks ORDER BY id")
     busy, quiet = (track_id for (track_id,) in rows)
-    [event_id] = [UUID(str(one)) for (one,) in house.rows("SELECT event_id FROM runs WHERE track_id = ?", busy)]
+    [event_id] = [UUID(str(one)) for (one,) in instance.rows("SELECT event_id FROM runs WHERE track_id = ?", busy)]
     at = RED.pushed_at + timedelta(days=1)
     added = [
         StoredRun(
@@ -166,50 +166,52 @@ async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: Hous
 
 
 @pytest.mark.long
-async def test_what_is_not_known_is_said(house: House) -> None:
-    house.pretend.faults.next(f"/workflow/{run(902, VOUCHERS[0]).workflow_id}/job", broken(404))
-    await post(house, run(900), run(901, VOUCHERS[0]), run(902, VOUCHERS[0]), run(903, VOUCHERS[0], branch="feature"))
+async def test_what_is_not_known_is_said(instance: Instance) -> None:
+    instance.pretend.faults.next(f"/workflow/{run(902, VOUCHERS[0]).workflow_id}/job", broken(404))
+    await post(
+        instance, run(900), run(901, VOUCHERS[0]), run(902, VOUCHERS[0]), run(903, VOUCHERS[0], branch="feature")
+    )
 
-    assert (await listed(house))["coverage"] == {"known": 2, "red_runs": 3}
-    assert (await listed(house, branch="main", project="gh/acme/web"))["coverage"] == {"known": 1, "red_runs": 2}
-    assert (await listed(house, project="other"))["coverage"] == {"known": 0, "red_runs": 0}
-    status = (await house.http.get("/api/v1/status", params={"project": "acme/web"})).json()
+    assert (await listed(instance))["coverage"] == {"known": 2, "red_runs": 3}
+    assert (await listed(instance, branch="main", project="gh/acme/web"))["coverage"] == {"known": 1, "red_runs": 2}
+    assert (await listed(instance, project="other"))["coverage"] == {"known": 0, "red_runs": 0}
+    status = (await instance.http.get("/api/v1/status", params={"project": "acme/web"})).json()
     assert status["coverage"] == {"known": 1, "red_runs": 2}
-    house.clock.tick(days=91)
-    assert (await listed(house))["coverage"] == {"known": 0, "red_runs": 0}
+    instance.clock.tick(days=91)
+    assert (await listed(instance))["coverage"] == {"known": 0, "red_runs": 0}
 
 
 @pytest.mark.long
-async def test_a_branch_has_its_own_states(house: House) -> None:
-    await post(house, run(900), run(901, VOUCHERS[0], branch="feature"))
+async def test_a_branch_has_its_own_states(instance: Instance) -> None:
+    await post(instance, run(900), run(901, VOUCHERS[0], branch="feature"))
 
-    assert await states(house, branch="main") == {}
-    assert await states(house, branch="feature") == {ADDS: "failing"}
+    assert await states(instance, branch="main") == {}
+    assert await states(instance, branch="feature") == {ADDS: "failing"}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("project", ["gh/acme/web", "github/acme/web", "acme/web"])
-async def test_a_project_goes_by_slug_and_name(house: House, project: str) -> None:
-    await post(house, run(901, VOUCHERS[0]))
+async def test_a_project_goes_by_slug_and_name(instance: Instance, project: str) -> None:
+    await post(instance, run(901, VOUCHERS[0]))
 
-    assert await states(house, project=project) == {ADDS: "failing"}
-    assert await states(house, project="gh/acme/other") == {}
-
-
-async def test_a_test_that_did_not_fail_for_90_days_is_left_out(house: House) -> None:
-    await post(house, run(901, VOUCHERS[0]))
-    house.clock.tick(days=91)
-
-    assert await states(house) == {}
+    assert await states(instance, project=project) == {ADDS: "failing"}
+    assert await states(instance, project="gh/acme/other") == {}
 
 
-async def test_pages_follow_each_other(house: House) -> None:
-    await post(house, run(901, *VOUCHERS))
+async def test_a_test_that_did_not_fail_for_90_days_is_left_out(instance: Instance) -> None:
+    await post(instance, run(901, VOUCHERS[0]))
+    instance.clock.tick(days=91)
+
+    assert await states(instance) == {}
+
+
+async def test_pages_follow_each_other(instance: Instance) -> None:
+    await post(instance, run(901, *VOUCHERS))
 
     names: list[str] = []
     cursor: dict[str, str] = {}
     for _ in range(4):
-        page = await listed(house, limit=1, **cursor)
+        page = await listed(instance, limit=1, **cursor)
         names += [item["name"] for item in page["items"]]
         if page["next"] is None:
             break
@@ -230,8 +232,8 @@ async def test_pages_follow_each_other(house: House) -> None:
         ({"limit": "0"}, "limit must be"),
     ],
 )
-async def test_what_cannot_be_asked_is_named(house: House, asked: dict[str, str], problem: str) -> None:
-    answer = await house.http.get("/api/v1/tests", params=asked)
+async def test_what_cannot_be_asked_is_named(instance: Instance, asked: dict[str, str], problem: str) -> None:
+    answer = await instance.http.get("/api/v1/tests", params=asked)
 
     assert answer.status_code == 400
     assert problem in answer.json()["error"]

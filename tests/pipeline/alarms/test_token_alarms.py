@@ -8,24 +8,24 @@ import pytest
 
 from service.circleci.circleci import CircleCI
 from tests.pipeline.alarms.test_watch_alarms import ROUTES, look
-from tests.support.app_fixture import NINE, TOKEN, House, a_house
+from tests.support.app_fixture import NINE, TOKEN, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture
-async def watched(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES) as house:
-        yield house
+async def watched(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES) as instance:
+        yield instance
 
 
-def source_of(house: House) -> CircleCI:
-    source = house.service.context.source
+def source_of(instance: Instance) -> CircleCI:
+    source = instance.service.context.source
     assert isinstance(source, CircleCI)
     return source
 
 
-async def test_the_token_that_manages_is_told_by_its_name(watched: House) -> None:
+async def test_the_token_that_manages_is_told_by_its_name(watched: Instance) -> None:
     source = source_of(watched)
     source.replace_credentials(secrets=watched.settings.webhook_secrets, token=TOKEN, admin="ended")
 
@@ -38,7 +38,7 @@ async def test_the_token_that_manages_is_told_by_its_name(watched: House) -> Non
     assert await look(watched, minutes=10) == ["Roundsman: CircleCI does not accept the API token: this has ended"]
 
 
-async def test_the_end_of_a_token_is_told_30_and_7_days_before(watched: House) -> None:
+async def test_the_end_of_a_token_is_told_30_and_7_days_before(watched: Instance) -> None:
     source = source_of(watched)
     source.set_expiry(token=(NINE + timedelta(days=31)).date(), admin=None)
     title = "Roundsman: a token of CircleCI ends"

@@ -11,7 +11,7 @@ from service.circleci.circleci import CircleCI
 from service.clock import DatabaseClock, Reading
 from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.payloads import as_bytes
-from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -22,43 +22,43 @@ OPS, WEB = "platform (json)", "web (json)"
 
 
 @pytest.fixture
-async def watched(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES) as house:
-        yield house
+async def watched(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES) as instance:
+        yield instance
 
 
-async def look(house: House, **later: float) -> list[str]:
+async def look(instance: Instance, **later: float) -> list[str]:
     """Look for troubles after a time; the titles that the operators were told of since."""
-    house.clock.tick(**later)
-    before = len(house.channels.took)
-    await house.service.pipeline.watch_alarms()
-    await house.drain()
-    return [message.title for label, message in house.channels.took[before:] if label == OPS]
+    instance.clock.tick(**later)
+    before = len(instance.channels.took)
+    await instance.service.pipeline.watch_alarms()
+    await instance.drain()
+    return [message.title for label, message in instance.channels.took[before:] if label == OPS]
 
 
-async def give_up(house: House, number: int = RED.number) -> str:
+async def give_up(instance: Instance, number: int = RED.number) -> str:
     """Have a message to web become a dead letter; the event's id."""
-    house.channels.plan[WEB] = [Permanent("web (json) answered 404")]
-    event = await house.finish(replace(RED, number=number))
-    await house.drain()
+    instance.channels.plan[WEB] = [Permanent("web (json) answered 404")]
+    event = await instance.finish(replace(RED, number=number))
+    await instance.drain()
     return event
 
 
-def use_token(house: House, token: str | None) -> None:
-    source = house.service.context.source
+def use_token(instance: Instance, token: str | None) -> None:
+    source = instance.service.context.source
     assert isinstance(source, CircleCI)
-    source.replace_credentials(secrets=house.settings.webhook_secrets, token=token)
+    source.replace_credentials(secrets=instance.settings.webhook_secrets, token=token)
 
 
-async def dismiss_all(house: House) -> None:
-    found = await house.dead_letters()
+async def dismiss_all(instance: Instance) -> None:
+    found = await instance.dead_letters()
     for kind in ("deliveries", "notifications"):
         for one in found[kind]:
-            await house.act(f"{kind}/{one['id']}/dismiss")
+            await instance.act(f"{kind}/{one['id']}/dismiss")
 
 
 @pytest.mark.long
-async def test_dead_letters_are_told_once_and_so_is_their_end(watched: House) -> None:
+async def test_dead_letters_are_told_once_and_so_is_their_end(watched: Instance) -> None:
     await give_up(watched)
     assert await look(watched) == ["Roundsman: dead letters wait for a person"]
     assert "1 notification: `roundsman dead-letters` says what" in watched.channels.took[-1][1].text
@@ -77,7 +77,7 @@ async def test_dead_letters_are_told_once_and_so_is_their_end(watched: House) ->
 
 
 @pytest.mark.long
-async def test_the_dead_letter_of_an_alarm_raises_none(watched: House) -> None:
+async def test_the_dead_letter_of_an_alarm_raises_none(watched: Instance) -> None:
     watched.channels.plan[OPS] = [Permanent("platform (json) answered 404")]
     await give_up(watched)
     assert await look(watched) == []
@@ -92,7 +92,7 @@ async def test_the_dead_letter_of_an_alarm_raises_none(watched: House) -> None:
 
 
 @pytest.mark.long
-async def test_a_channel_that_accepts_nothing_for_an_hour_is_told_through_others(watched: House) -> None:
+async def test_a_channel_that_accepts_nothing_for_an_hour_is_told_through_others(watched: Instance) -> None:
     watched.channels.plan[WEB] = [Temporary("web (json) answered 503")] * 40
     await watched.finish(RED)
     await watched.drain()
@@ -108,7 +108,7 @@ async def test_a_channel_that_accepts_nothing_for_an_hour_is_told_through_others
 
 
 @pytest.mark.long
-async def test_a_channel_is_not_told_that_it_refuses(watched: House) -> None:
+async def test_a_channel_is_not_told_that_it_refuses(watched: Instance) -> None:
     watched.channels.plan[OPS] = [Permanent("platform (json) answered 404")]
     await give_up(watched)
     assert await look(watched) == []
@@ -118,19 +118,19 @@ async def test_a_channel_is_not_told_that_it_refuses(watched: House) -> None:
 
 
 async def test_a_refused_token_is_told(folder: Path) -> None:
-    async with a_house(folder, ROUTES) as house:
-        use_token(house, "another")
-        assert await look(house) == ["Roundsman: CircleCI does not accept the API token"]
-        assert "401" in house.channels.took[-1][1].text
+    async with an_instance(folder, ROUTES) as instance:
+        use_token(instance, "another")
+        assert await look(instance) == ["Roundsman: CircleCI does not accept the API token"]
+        assert "401" in instance.channels.took[-1][1].text
 
-        use_token(house, house.settings.circleci_token)
-        assert await look(house, minutes=1) == []  # it is asked every ten minutes
-        assert await look(house, minutes=9) == ["Roundsman: CircleCI does not accept the API token: this has ended"]
+        use_token(instance, instance.settings.circleci_token)
+        assert await look(instance, minutes=1) == []  # it is asked every ten minutes
+        assert await look(instance, minutes=9) == ["Roundsman: CircleCI does not accept the API token: this has ended"]
 
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_a_clock_that_is_off_is_told_until_its_machine_sees_it_right(watched: House) -> None:
+async def test_a_clock_that_is_off_is_told_until_its_machine_sees_it_right(watched: Instance) -> None:
     store = watched.service.context.store
     right = store.clock
     store.clock = DatabaseClock(lambda: NINE + timedelta(minutes=3), stopwatch=lambda: 0.0)
@@ -143,15 +143,15 @@ async def test_a_clock_that_is_off_is_told_until_its_machine_sees_it_right(watch
 
 
 @pytest.mark.long
-async def test_without_operators_nothing_is_looked_for(house: House) -> None:
-    await give_up(house)
+async def test_without_operators_nothing_is_looked_for(instance: Instance) -> None:
+    await give_up(instance)
 
-    assert await look(house) == []
-    assert house.rows("SELECT key FROM alarms") == []
+    assert await look(instance) == []
+    assert instance.rows("SELECT key FROM alarms") == []
 
 
 @pytest.mark.long
-async def test_a_message_about_no_event_is_listed_resent_and_forgotten(watched: House) -> None:
+async def test_a_message_about_no_event_is_listed_resent_and_forgotten(watched: Instance) -> None:
     await give_up(watched)
     await look(watched)
     listed = (await watched.http.get("/api/v1/notifications?receiver=platform")).json()["items"]

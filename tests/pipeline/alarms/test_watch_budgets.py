@@ -5,7 +5,7 @@ from pathlib import Path
 from service.model import ExportState, UsageExport, UsageFigure
 from service.pipeline.alarms.watch_budgets import watch_budgets
 from service.store.circleci import usage
-from tests.support.app_fixture import NINE, House, a_house
+from tests.support.app_fixture import NINE, Instance, an_instance
 
 YAML = """\
 receivers:
@@ -21,7 +21,7 @@ budgets:
 MONTH = f"{NINE:%Y-%m}"
 
 
-async def keep(house: House, **spent: float) -> None:
+async def keep(instance: Instance, **spent: float) -> None:
     """Keep the credits of projects in a month."""
     export = UsageExport(
         id="x",
@@ -38,29 +38,29 @@ async def keep(house: House, **spent: float) -> None:
         UsageFigure(project_name=name, project_slug=f"github/acme/{name}" if name == "web" else None, credits=number)
         for name, number in spent.items()
     ]
-    await house.service.context.store.write(usage.put_figures, export, figures)
+    await instance.service.context.store.write(usage.put_figures, export, figures)
 
 
-async def look(house: House) -> list[str]:
+async def look(instance: Instance) -> list[str]:
     """Return what the operators have heard after a look."""
-    house.clock.now = house.clock.now.replace(minute=house.clock.now.minute // 10 * 10)
-    await watch_budgets(house.service.context)
-    await house.drain()
-    return [message.title for _, message in house.channels.took]
+    instance.clock.now = instance.clock.now.replace(minute=instance.clock.now.minute // 10 * 10)
+    await watch_budgets(instance.service.context)
+    await instance.drain()
+    return [message.title for _, message in instance.channels.took]
 
 
 async def test_a_budget_that_is_reached_is_told_once_in_its_month(folder: Path) -> None:
-    async with a_house(folder, YAML) as house:
-        await keep(house, web=99.9, api=10)
-        assert await look(house) == []
+    async with an_instance(folder, YAML) as instance:
+        await keep(instance, web=99.9, api=10)
+        assert await look(instance) == []
 
-        await keep(house, web=100, api=149.9)
-        first = await look(house)
-        house.clock.tick(minutes=10)
-        again = await look(house)
+        await keep(instance, web=100, api=149.9)
+        first = await look(instance)
+        instance.clock.tick(minutes=10)
+        again = await look(instance)
 
-        await keep(house, web=100, api=150)
-        both = await look(house)
+        await keep(instance, web=100, api=150)
+        both = await look(instance)
 
     assert first == again == ["Roundsman: a budget of credits is spent"]
     assert both == first * 2

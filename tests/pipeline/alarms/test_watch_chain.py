@@ -12,7 +12,7 @@ from service.pipeline.upkeep.prune import prune
 from service.store.audit.seal_checks import check_seals
 from service.store.upkeep.alarms import count_by_kind
 from tests.pipeline.alarms.test_watch_alarms import ROUTES
-from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.app_fixture import GREEN, RED, Instance, an_instance
 from tests.support.long_cases import first_and_long
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -22,27 +22,27 @@ TITLE = "Roundsman: the record does not fit its seals"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    """A house with a red build, sealed."""
-    async with a_house(folder, ROUTES) as house:
-        await house.finish(RED)
-        await house.drain()
-        await seal(house)
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    """An instance with a red build, sealed."""
+    async with an_instance(folder, ROUTES) as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        await seal(instance)
+        yield instance
 
 
-async def seal(house: House) -> None:
-    house.clock.tick(minutes=2)
-    await house.service.pipeline.seal()
+async def seal(instance: Instance) -> None:
+    instance.clock.tick(minutes=2)
+    await instance.service.pipeline.seal()
 
 
-async def look(house: House, watch: ChainWatch) -> list[tuple[str, str]]:
+async def look(instance: Instance, watch: ChainWatch) -> list[tuple[str, str]]:
     """Look once; the titles and texts that the operators were told."""
-    house.clock.tick(minutes=1)
-    before = len(house.channels.took)
-    await watch.look(house.service.context)
-    await house.drain()
-    return [(message.title, message.text) for label, message in house.channels.took[before:] if label == OPS]
+    instance.clock.tick(minutes=1)
+    before = len(instance.channels.took)
+    await watch.look(instance.service.context)
+    await instance.drain()
+    return [(message.title, message.text) for label, message in instance.channels.took[before:] if label == OPS]
 
 
 TAMPERED = [
@@ -55,18 +55,18 @@ TAMPERED = [
 
 
 @pytest.mark.parametrize(("statement", "begin"), first_and_long(TAMPERED))
-async def test_tampering_is_told_once_with_the_next_step(house: House, statement: str, begin: str) -> None:
+async def test_tampering_is_told_once_with_the_next_step(instance: Instance, statement: str, begin: str) -> None:
     watch = ChainWatch()
-    assert await look(house, watch) == []
+    assert await look(instance, watch) == []
 
-    house.change(statement)
+    instance.change(statement)
 
-    [(title, text)] = await look(house, watch)
+    [(title, text)] = await look(instance, watch)
     assert title == TITLE
     assert begin in text
     assert "`roundsman audit verify` names all that does not fit" in text
-    assert await look(house, watch) == []
-    assert await house.service.context.store.read(count_alarms) == 1
+    assert await look(instance, watch) == []
+    assert await instance.service.context.store.read(count_alarms) == 1
 
 
 def count_alarms(transaction: Transaction) -> int:
@@ -74,37 +74,37 @@ def count_alarms(transaction: Transaction) -> int:
 
 
 @pytest.mark.databases("sqlite")
-async def test_a_row_that_cannot_be_read_is_told(house: House) -> None:
-    house.change("UPDATE decisions SET decided_at = 'never'")
+async def test_a_row_that_cannot_be_read_is_told(instance: Instance) -> None:
+    instance.change("UPDATE decisions SET decided_at = 'never'")
 
-    [(_, text)] = await look(house, ChainWatch())
+    [(_, text)] = await look(instance, ChainWatch())
 
     assert "A row of the seals 1 to 1 cannot be read" in text
 
 
-async def test_a_fault_ends_when_its_seal_fits_again(house: House) -> None:
+async def test_a_fault_ends_when_its_seal_fits_again(instance: Instance) -> None:
     watch = ChainWatch()
-    [[event]] = house.rows("SELECT source_event_id FROM deliveries")
-    house.change("UPDATE deliveries SET source_event_id = 'another'")
-    assert len(await look(house, watch)) == 1
+    [[event]] = instance.rows("SELECT source_event_id FROM deliveries")
+    instance.change("UPDATE deliveries SET source_event_id = 'another'")
+    assert len(await look(instance, watch)) == 1
 
-    house.change(f"UPDATE deliveries SET source_event_id = '{event}'")  # noqa: S608
+    instance.change(f"UPDATE deliveries SET source_event_id = '{event}'")  # noqa: S608
 
-    assert [title for title, _ in await look(house, watch)] == [f"{TITLE}: this has ended"]
+    assert [title for title, _ in await look(instance, watch)] == [f"{TITLE}: this has ended"]
 
 
 @pytest.mark.long
-async def test_what_retention_and_forget_change_is_no_fault(house: House) -> None:
+async def test_what_retention_and_forget_change_is_no_fault(instance: Instance) -> None:
     watch = ChainWatch()
-    store = house.service.context.store
-    await forget(store, ["ada"], who="an operator", at=house.clock())
-    await look(house, watch)
+    store = instance.service.context.store
+    await forget(store, ["ada"], who="an operator", at=instance.clock())
+    await look(instance, watch)
     assert (await store.snapshot(check_seals, 1, max_rows=1_000)).faults == ()  # type: ignore[union-attr]
-    house.clock.tick(days=500)
-    await house.finish(GREEN)
-    await house.drain()
-    await seal(house)
-    await prune(house.service.context)
+    instance.clock.tick(days=500)
+    await instance.finish(GREEN)
+    await instance.drain()
+    await seal(instance)
+    await prune(instance.service.context)
 
     check = await store.snapshot(check_seals, 1, max_rows=1_000)
 
@@ -113,47 +113,47 @@ async def test_what_retention_and_forget_change_is_no_fault(house: House) -> Non
     assert check.last >= 3
 
 
-async def test_one_who_writes_the_whole_chain_anew_is_seen(house: House) -> None:
+async def test_one_who_writes_the_whole_chain_anew_is_seen(instance: Instance) -> None:
     watch = ChainWatch()
-    await look(house, watch)
+    await look(instance, watch)
     for table in ("decisions", "seals", "sealed_rows"):
-        house.change(f"DELETE FROM {table}")  # noqa: S608
-    await seal(house)
+        instance.change(f"DELETE FROM {table}")  # noqa: S608
+    await seal(instance)
 
-    [(title, text)] = await look(house, watch)
+    [(title, text)] = await look(instance, watch)
 
     assert title == TITLE
     assert "Seal 1 is another than the one that was there" in text
-    assert await look(house, watch) == []
+    assert await look(instance, watch) == []
 
 
 @pytest.mark.long
-async def test_many_faulty_seals_are_a_few_alarms(house: House) -> None:
+async def test_many_faulty_seals_are_a_few_alarms(instance: Instance) -> None:
     watch = ChainWatch()
     for number in range(6):
-        await house.finish(RED if number % 2 else GREEN)
-        await house.drain()
-        await seal(house)
-    house.change("UPDATE seals SET root = 'another'")
+        await instance.finish(RED if number % 2 else GREEN)
+        await instance.drain()
+        await seal(instance)
+    instance.change("UPDATE seals SET root = 'another'")
 
-    told = [await look(house, watch) for _ in range(3)]
+    told = [await look(instance, watch) for _ in range(3)]
 
     assert sum(map(len, told)) == 3
 
 
-async def test_a_chain_that_stopped_is_told(house: House) -> None:
+async def test_a_chain_that_stopped_is_told(instance: Instance) -> None:
     watch = ChainWatch()
-    assert await look(house, watch) == []
-    house.clock.tick(minutes=20)
+    assert await look(instance, watch) == []
+    instance.clock.tick(minutes=20)
 
-    [(_, text)] = await look(house, watch)
+    [(_, text)] = await look(instance, watch)
 
     assert text.splitlines()[-1].startswith("Nothing was sealed since 2026-03-02 09:32 UTC: see the log")
-    await seal(house)
-    assert [title for title, _ in await look(house, watch)] == [f"{TITLE}: this has ended"]
+    await seal(instance)
+    assert [title for title, _ in await look(instance, watch)] == [f"{TITLE}: this has ended"]
 
 
-async def test_a_process_that_just_began_gives_the_first_seal_its_time(house: House) -> None:
-    house.clock.tick(hours=9)
+async def test_a_process_that_just_began_gives_the_first_seal_its_time(instance: Instance) -> None:
+    instance.clock.tick(hours=9)
 
-    assert await look(house, ChainWatch()) == []
+    assert await look(instance, ChainWatch()) == []

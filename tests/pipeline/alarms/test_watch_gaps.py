@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.reconciling.test_reconcile import ROUTES, begin, missed, reconcile, run
-from tests.support.app_fixture import a_house
+from tests.support.app_fixture import an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 
 OPERATORS = ROUTES.replace(
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_find_that_is_late_for_want_of_calls_is_said_once_with_its_end(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as house:
-        await begin(house)
-        missed(house, *(run(house, number, minutes_ago=20 - number / 1000) for number in range(1490, 1510)))
-        await reconcile(house, steps=16)
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as instance:
+        await begin(instance)
+        missed(instance, *(run(instance, number, minutes_ago=20 - number / 1000) for number in range(1490, 1510)))
+        await reconcile(instance, steps=16)
         headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
-        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
-        page = (await house.http.get("/health", headers=headers)).text
-        metrics = (await house.http.get("/metrics")).text
+        gaps = (await instance.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        page = (await instance.http.get("/health", headers=headers)).text
+        metrics = (await instance.http.get("/metrics")).text
         said = capsys.readouterr().out
 
         assert gaps["is_behind"]
@@ -36,22 +36,22 @@ async def test_find_that_is_late_for_want_of_calls_is_said_once_with_its_end(
         assert said.count("missed webhooks are found later than within five minutes") == 1
         assert "roundsman_reconcile_behind_seconds 0.0" not in metrics
 
-        await reconcile(house, steps=40)
+        await reconcile(instance, steps=40)
 
-        gaps = (await house.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
+        gaps = (await instance.http.get("/health.json", headers=headers)).json()["webhooks"]["gaps"]
         assert (gaps["is_behind"], gaps["waiting"], gaps["behind_s"]) == (False, 0, 0)
         assert capsys.readouterr().out.count("within five minutes") == 1
 
 
 @pytest.mark.long
 async def test_operators_hear_once_that_asking_is_late_by_a_quarter_of_an_hour_and_of_its_end(folder: Path) -> None:
-    async with a_house(folder, OPERATORS, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as house:
-        await begin(house)
-        missed(house, *(run(house, number, minutes_ago=20 - number / 1000) for number in range(1481, 1541)))
+    async with an_instance(folder, OPERATORS, ROUNDSMAN_CIRCLECI_API="v3", ROUNDSMAN_RECONCILE_CALLS="3") as instance:
+        await begin(instance)
+        missed(instance, *(run(instance, number, minutes_ago=20 - number / 1000) for number in range(1481, 1541)))
         titles = []
         for _ in range(14):
-            await reconcile(house, steps=10)
-            titles.append([message.title for label, message in house.channels.took if "late" in message.title])
+            await reconcile(instance, steps=10)
+            titles.append([message.title for label, message in instance.channels.took if "late" in message.title])
 
     assert titles[0] == []
     title = "Roundsman: missed webhooks are found late"

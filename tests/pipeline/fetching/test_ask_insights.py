@@ -10,7 +10,7 @@ from service.pipeline.digests.digest_insights import insight_lines
 from service.pipeline.fetching.ask_insights import ask_insights
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from service.testing.fake_circleci.insights_routes import flaky_row
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.pages_fixture import text
 
 HOSTILE = "<b>test_clock</b>\u202e"
@@ -18,28 +18,28 @@ PROJECT, WORKFLOW = "/projects/acme/web", f"/projects/acme/web/{RED.workflow}"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder) as opened:
         await opened.finish(RED)
         await opened.drain()
         opened.pretend.calls.clear()
         yield opened
 
 
-async def ask(house: House) -> list[str]:
+async def ask(instance: Instance) -> list[str]:
     """Return the paths of the figures that a look asks for."""
-    before = len(house.pretend.calls)
-    await ask_insights(house.service.context)
-    return [call.path for call in house.pretend.calls[before:]]
+    before = len(instance.pretend.calls)
+    await ask_insights(instance.service.context)
+    return [call.path for call in instance.pretend.calls[before:]]
 
 
 @pytest.mark.long
-async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(house: House) -> None:
-    house.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test=HOSTILE, times=3)] * 2
+async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(instance: Instance) -> None:
+    instance.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test=HOSTILE, times=3)] * 2
 
-    first, again = await ask(house), await ask(house)
-    house.clock.tick(days=1, minutes=1)
-    next_day = await ask(house)
+    first, again = await ask(instance), await ask(instance)
+    instance.clock.tick(days=1, minutes=1)
+    next_day = await ask(instance)
 
     of = f"/insights/gh/acme/web/workflows/{RED.workflow}"
     of_project = "/insights/gh/acme/web"
@@ -50,7 +50,7 @@ async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(house:
     assert again == []
     assert next_day == first
 
-    project, workflow, tests = [text(await house.http.get(path)) for path in (PROJECT, WORKFLOW, "/tests")]
+    project, workflow, tests = [text(await instance.http.get(path)) for path in (PROJECT, WORKFLOW, "/tests")]
     assert "CircleCI says" in project
     assert "0% of 1 run" in project.replace(" %", "%")
     assert "Our own figures above are apart from it" in project
@@ -58,93 +58,93 @@ async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(house:
     assert "Its slowest job" in workflow
     assert "CircleCI calls flaky 1" in tests
     assert "flaked 3 times" in tests
-    page = await house.http.get("/tests")
+    page = await instance.http.get("/tests")
     assert "<b>test_clock" not in page.text
     assert "\u202e" not in page.text
 
 
 @pytest.mark.long
-async def test_runs_that_are_not_on_record_here_are_counted(house: House) -> None:
-    await ask(house)
-    house.change("DELETE FROM runs")
+async def test_runs_that_are_not_on_record_here_are_counted(instance: Instance) -> None:
+    await ask(instance)
+    instance.change("DELETE FROM runs")
 
-    assert "1 of them is not on record here" in text(await house.http.get(WORKFLOW))
+    assert "1 of them is not on record here" in text(await instance.http.get(WORKFLOW))
 
 
 @pytest.mark.long
-async def test_runs_of_jobs_that_are_gone_are_tried_once_a_day_and_our_durations_stand_in(house: House) -> None:
-    house.pretend.insights.has_job_runs = False
+async def test_runs_of_jobs_that_are_gone_are_tried_once_a_day_and_our_durations_stand_in(instance: Instance) -> None:
+    instance.pretend.insights.has_job_runs = False
 
-    first, again = await ask(house), await ask(house)
-    house.clock.tick(days=1, minutes=1)
-    next_day = await ask(house)
+    first, again = await ask(instance), await ask(instance)
+    instance.clock.tick(days=1, minutes=1)
+    next_day = await ask(instance)
 
     assert "/jobs/" in first[-1]
     assert again == []
     assert [path for path in next_day if "/jobs/" in path] == [first[-1]]
-    assert "our own durations above stand in" in text(await house.http.get(WORKFLOW))
+    assert "our own durations above stand in" in text(await instance.http.get(WORKFLOW))
 
 
-async def test_nothing_is_asked_when_circleci_leaves_little_room(house: House) -> None:
-    house.pretend.faults.next("/insights/*", too_many("60"))
+async def test_nothing_is_asked_when_circleci_leaves_little_room(instance: Instance) -> None:
+    instance.pretend.faults.next("/insights/*", too_many("60"))
 
-    first = await ask(house)
+    first = await ask(instance)
 
     assert len(first) == 1
-    assert await ask(house) == []
-    house.clock.tick(seconds=61)
-    assert len(await ask(house)) > 5
+    assert await ask(instance) == []
+    instance.clock.tick(seconds=61)
+    assert len(await ask(instance)) > 5
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [broken(500), broken(404), broken(403), Fault(status=200, body=b'{"items": 7}')])
-async def test_what_is_refused_is_remembered_and_the_last_facts_stay(house: House, fault: Fault) -> None:
-    await ask(house)
-    house.clock.tick(days=1, minutes=1)
-    house.pretend.faults.next("/insights/gh/acme/web/workflows", fault)
+async def test_what_is_refused_is_remembered_and_the_last_facts_stay(instance: Instance, fault: Fault) -> None:
+    await ask(instance)
+    instance.clock.tick(days=1, minutes=1)
+    instance.pretend.faults.next("/insights/gh/acme/web/workflows", fault)
 
-    await ask(house)
-    shown = text(await house.http.get(PROJECT))
+    await ask(instance)
+    shown = text(await instance.http.get(PROJECT))
 
-    assert await ask(house) == []
+    assert await ask(instance) == []
     assert "The last try failed:" in shown
     assert "1 day ago" in shown
     assert RED.workflow in shown
 
 
 @pytest.mark.long
-async def test_a_slow_or_broken_answer_ends_the_look_and_is_tried_again(house: House) -> None:
-    house.pretend.faults.next("/insights/gh/acme/summary", broken(503))
+async def test_a_slow_or_broken_answer_ends_the_look_and_is_tried_again(instance: Instance) -> None:
+    instance.pretend.faults.next("/insights/gh/acme/summary", broken(503))
 
-    assert await ask(house) == ["/insights/gh/acme/summary"]
-    assert (await ask(house))[0] == "/insights/gh/acme/summary"
+    assert await ask(instance) == ["/insights/gh/acme/summary"]
+    assert (await ask(instance))[0] == "/insights/gh/acme/summary"
 
 
 @pytest.mark.long
-async def test_hyphens_and_underscores_are_read_alike(house: House) -> None:
+async def test_hyphens_and_underscores_are_read_alike(instance: Instance) -> None:
     row = flaky_row(RED, RED.jobs[0], test="test_clock", times=4)
     hyphens = {key.replace("_", "-"): value for key, value in row.items()}
     body = json.dumps({"flaky-tests": [hyphens], "total-flaky-tests": 1.0}).encode()
-    house.pretend.faults.next("/insights/*/flaky-tests", Fault(status=200, body=body))
+    instance.pretend.faults.next("/insights/*/flaky-tests", Fault(status=200, body=body))
 
-    await ask(house)
+    await ask(instance)
 
-    assert "flaked 4 times" in text(await house.http.get("/tests"))
+    assert "flaked 4 times" in text(await instance.http.get("/tests"))
 
 
 @pytest.mark.long
-async def test_a_digest_has_lines_of_it_and_old_projects_are_not_asked_for(house: House) -> None:
-    await ask(house)
+async def test_a_digest_has_lines_of_it_and_old_projects_are_not_asked_for(instance: Instance) -> None:
+    await ask(instance)
 
-    lines = await house.service.context.store.snapshot(insight_lines, {"github/acme/web"})
-    house.clock.tick(days=15)
+    lines = await instance.service.context.store.snapshot(insight_lines, {"github/acme/web"})
+    instance.clock.tick(days=15)
 
     assert lines == [f"gh/acme/web {RED.workflow}: 0 % successful of 1 runs in 30 days, {lines[0].rpartition(', ')[2]}"]
     assert lines[0].endswith(" credits")
-    assert await ask(house) == []
+    assert await ask(instance) == []
 
 
 @pytest.mark.long
-async def test_a_house_without_a_token_asks_nothing(folder: Path) -> None:
-    async with a_house(folder) as house:
-        assert await ask(house) == []
+async def test_an_instance_without_a_token_asks_nothing(folder: Path) -> None:
+    async with an_instance(folder) as instance:
+        assert await ask(instance) == []

@@ -14,20 +14,20 @@ from service.pipeline.worker import WorkerLimits
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.pipeline.test_enrich import Buggy
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, Instance, an_instance
 from tests.support.waits import until
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture
-async def many(folder: Path) -> AsyncIterator[House]:
-    """A house with routes that need to know who pushed, and which tag."""
-    async with a_house(folder, MANY_ROUTES) as house:
-        yield house
+async def many(folder: Path) -> AsyncIterator[Instance]:
+    """An instance with routes that need to know who pushed, and which tag."""
+    async with an_instance(folder, MANY_ROUTES) as instance:
+        yield instance
 
 
-async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_reason_says_so(many: House) -> None:
+async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_reason_says_so(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)
 
@@ -45,7 +45,7 @@ async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_rea
     assert verdicts(decided)[4][0] == "matched"
 
 
-async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(many: House) -> None:
+async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     await many.finish(RELEASE)
 
@@ -55,7 +55,7 @@ async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(
     assert many.channels.told == ["ops (form)"]
 
 
-async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: House) -> None:
+async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: Instance) -> None:
     many.pretend.faults.next("*", too_many("3600"))
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -68,18 +68,18 @@ async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: 
 async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: Path) -> None:
     hanging = asyncio.Event()
     impatient = RetryPolicy(jitter=lambda: 0.5, answer_timeout=RetryPolicy().answer_timeout / 1000)
-    async with a_house(folder, MANY_ROUTES, retry_policy=impatient) as house:
-        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
-        delivery = await house.finish(RELEASE)
-        await house.drain()
-        house.clock.tick(minutes=2)
-        await house.process()
+    async with an_instance(folder, MANY_ROUTES, retry_policy=impatient) as instance:
+        instance.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        delivery = await instance.finish(RELEASE)
+        await instance.drain()
+        instance.clock.tick(minutes=2)
+        await instance.process()
 
-        assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
+        assert "CircleCI did not answer everything within 0 s" in verdicts(await instance.show(delivery))[0][1]
 
 
 @pytest.mark.long
-async def test_no_fetch_after_the_deadline(many: House) -> None:
+async def test_no_fetch_after_the_deadline(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -93,7 +93,7 @@ async def test_no_fetch_after_the_deadline(many: House) -> None:
     assert verdicts(await many.show(delivery))[4][0] == "matched"
 
 
-async def test_late_replay_fetches_again(many: House) -> None:
+async def test_late_replay_fetches_again(many: Instance) -> None:
     many.pretend.faults.next("/pipeline/*", broken(503))
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -106,7 +106,7 @@ async def test_late_replay_fetches_again(many: House) -> None:
 
 
 async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_about_only_for_its_message(
-    many: House,
+    many: Instance,
 ) -> None:
     """We were away for an hour: no message waits any longer, and what CircleCI can say at once still goes out."""
     delivery = await many.finish(RELEASE)
@@ -131,20 +131,20 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
 async def test_events_without_missing_facts_do_not_wait_for_fetches(folder: Path) -> None:
     hanging = asyncio.Event()
     patient = RetryPolicy(answer_timeout=timedelta(hours=1))
-    async with a_house(folder, MANY_ROUTES, retry_policy=patient) as house:
-        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
-        async with house.running():
+    async with an_instance(folder, MANY_ROUTES, retry_policy=patient) as instance:
+        instance.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        async with instance.running():
             for number in range(WorkerLimits().max_fetches):
-                await house.finish(replace(RELEASE, number=10_000 + number))
-            delivery = await house.finish(GREEN)
-            await until(house, lambda: bool(house.rows("SELECT 1 FROM decisions")))
-            judged = await house.show(delivery)
+                await instance.finish(replace(RELEASE, number=10_000 + number))
+            delivery = await instance.finish(GREEN)
+            await until(instance, lambda: bool(instance.rows("SELECT 1 FROM decisions")))
+            judged = await instance.show(delivery)
             hanging.set()
 
     assert verdicts(judged)[4][0] == "matched"
 
 
-async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None:
+async def test_a_fact_that_comes_within_two_minutes_decides(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503))
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -156,17 +156,19 @@ async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None
 
 async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> None:
     """Ada's builds are nothing to a route of Grace's, with any tag."""
-    async with a_house(folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")) as house:
-        house.pretend.faults.next("/pipeline/*", broken(503), times=1000)
-        delivery = await house.finish(RELEASE)
-        await house.drain()
+    async with an_instance(
+        folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")
+    ) as instance:
+        instance.pretend.faults.next("/pipeline/*", broken(503), times=1000)
+        delivery = await instance.finish(RELEASE)
+        await instance.drain()
 
-        [(verdict, reason)] = verdicts(await house.show(delivery))
+        [(verdict, reason)] = verdicts(await instance.show(delivery))
         assert verdict == "not_matched"
         assert "actor ada / Ada Example is not grace" in reason
 
 
-async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None:
+async def test_gaps_that_decide_nothing_put_off_no_decision(many: Instance) -> None:
     """What was not learned for a message is no reason to judge a replay later."""
     many.pretend.faults.next("/workflow/*/job", broken(503), times=1000)
     delivery = await many.finish(RED)
@@ -179,7 +181,7 @@ async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None
     assert {decision["round"] for decision in shown["decisions"]} == {1, 2}
 
 
-async def test_concurrent_fetches_for_one_delivery_decide_once(many: House) -> None:
+async def test_concurrent_fetches_for_one_delivery_decide_once(many: Instance) -> None:
     delivery = await many.finish(RELEASE)
 
     await many.process()
@@ -194,7 +196,7 @@ async def test_concurrent_fetches_for_one_delivery_decide_once(many: House) -> N
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_unexpected_error_of_a_fetch_is_a_failure_to_decide_and_retried(many: House) -> None:
+async def test_unexpected_error_of_a_fetch_is_a_failure_to_decide_and_retried(many: Instance) -> None:
     sound = many.service.context.source
     many.replace_source(lambda source: Buggy(source, ValueError("unforeseen")))
     delivery = await many.finish(RELEASE)
@@ -206,7 +208,7 @@ async def test_unexpected_error_of_a_fetch_is_a_failure_to_decide_and_retried(ma
     assert many.rows("SELECT failures FROM deliveries") == [(1,)]
 
 
-async def test_event_is_decided_at_its_deadline_during_a_fetch(many: House) -> None:
+async def test_event_is_decided_at_its_deadline_during_a_fetch(many: Instance) -> None:
     """So many fetches may be due that this one never begins."""
     delivery = await many.finish(RELEASE)
     await many.process()
@@ -227,7 +229,7 @@ async def test_event_is_decided_at_its_deadline_during_a_fetch(many: House) -> N
     assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
 
 
-async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(many: House) -> None:
+async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     await many.finish(RELEASE)
     await many.drain()
@@ -238,7 +240,7 @@ async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(
 
 
 @pytest.mark.long
-async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House) -> None:
+async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: Instance) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -260,21 +262,21 @@ async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long
     hanging, number = asyncio.Event(), 300 if is_long else 3 * WorkerLimits().max_fetches
     patient = RetryPolicy(answer_timeout=timedelta(seconds=3))  # in real time, after that of the clock that we move
     routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
-    async with a_house(folder, routes, retry_policy=patient) as house:
-        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
-        async with asyncio.timeout(5 * SETTLED_WITHIN_S), house.service.running():
+    async with an_instance(folder, routes, retry_policy=patient) as instance:
+        instance.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        async with asyncio.timeout(5 * SETTLED_WITHIN_S), instance.service.running():
             for place in range(number):
-                await house.finish(replace(RED, number=20_000 + place))
-            await until(house, lambda: len(house.fetches()) == number)
-            missing_facts = house.rows("SELECT count(*) FROM decisions")
-            house.clock.tick(minutes=2)
-            due = house.clock()
-            await until(house, lambda: house.rows("SELECT count(*) FROM decisions") == [(number,)])
-            while len(house.channels.took) < number:
-                house.clock.tick(seconds=1)  # what a busy database put off is due again some time
+                await instance.finish(replace(RED, number=20_000 + place))
+            await until(instance, lambda: len(instance.fetches()) == number)
+            missing_facts = instance.rows("SELECT count(*) FROM decisions")
+            instance.clock.tick(minutes=2)
+            due = instance.clock()
+            await until(instance, lambda: instance.rows("SELECT count(*) FROM decisions") == [(number,)])
+            while len(instance.channels.took) < number:
+                instance.clock.tick(seconds=1)  # what a busy database put off is due again some time
                 await asyncio.sleep(0.1)
             hanging.set()
-        [(decided_at,)] = house.rows("SELECT max(decided_at) FROM decisions")
+        [(decided_at,)] = instance.rows("SELECT max(decided_at) FROM decisions")
 
     assert missing_facts == [(0,)]
     assert datetime.fromisoformat(str(decided_at)).replace(tzinfo=UTC) - due < timedelta(minutes=1)

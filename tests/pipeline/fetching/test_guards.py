@@ -13,7 +13,7 @@ from service.pipeline.fetching.guards import compare
 from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ORG_ID, WEB
-from tests.support.app_fixture import NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import NINE, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.log_capture import logged
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -25,45 +25,45 @@ LABEL = "web (json)"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
     """A service that has seen a build, and every setting once."""
-    async with a_house(folder, ROUTES) as house:
-        await house.finish(replace(RED, number=1))
-        await house.drain()
-        fake = house.pretend.settings
+    async with an_instance(folder, ROUTES) as instance:
+        await instance.finish(replace(RED, number=1))
+        await instance.drain()
+        fake = instance.pretend.settings
         fake.env_vars[WEB.slug], fake.checkout_keys[WEB.slug] = ["SENTRY_TOKEN"], {"deploy-1": "deploy-key"}
         fake.contexts = {"production": ["AWS_ROLE"]}
-        await look(house)
-        yield house
+        await look(instance)
+        yield instance
 
 
-async def look(house: House) -> list[str]:
+async def look(instance: Instance) -> list[str]:
     """Look a day later; the texts that were told of it."""
-    house.clock.tick(days=1)
-    before = len(house.channels.took)
-    await house.service.pipeline.look_at_guards()
-    await house.drain()
-    return [message.text for label, message in house.channels.took[before:] if label == LABEL]
+    instance.clock.tick(days=1)
+    before = len(instance.channels.took)
+    await instance.service.pipeline.look_at_guards()
+    await instance.drain()
+    return [message.text for label, message in instance.channels.took[before:] if label == LABEL]
 
 
-async def sentences(house: House) -> list[str]:
-    found = await house.service.context.store.read(lambda one: guards.find_changes(one, since=NINE))
+async def sentences(instance: Instance) -> list[str]:
+    found = await instance.service.context.store.read(lambda one: guards.find_changes(one, since=NINE))
     return sorted(one.sentence for one in found)
 
 
-async def test_the_first_look_is_no_change(house: House) -> None:
-    assert await sentences(house) == []
-    assert len(house.rows("SELECT area FROM guard_snapshots")) == 10  # those of a server
+async def test_the_first_look_is_no_change(instance: Instance) -> None:
+    assert await sentences(instance) == []
+    assert len(instance.rows("SELECT area FROM guard_snapshots")) == 10  # those of a server
 
 
-async def test_changes_are_kept_and_told_once(house: House) -> None:
-    fake = house.pretend.settings
+async def test_changes_are_kept_and_told_once(instance: Instance) -> None:
+    fake = instance.pretend.settings
     fake.checkout_keys[WEB.slug]["deploy-2"] = "deploy-key"
     fake.env_vars[WEB.slug] = []
     fake.switches["build_fork_prs"] = True
     fake.contexts["production"].append("AWS_KEY")
     times = {"per-hour": 1, "hours-of-day": [2], "days-of-week": ["MON"]}
-    house.pretend.schedules.registered["s1"] = {
+    instance.pretend.schedules.registered["s1"] = {
         "id": "s1",
         "name": "nightly",
         "project-slug": WEB.slug,
@@ -71,7 +71,7 @@ async def test_changes_are_kept_and_told_once(house: House) -> None:
         "parameters": {"token": "obviously-fake"},
     }
 
-    [told] = await look(house)
+    [told] = await look(instance)
 
     expected = [
         "checkout key SHA256:deploy-2 added to gh/acme/web: deploy-key",
@@ -80,20 +80,20 @@ async def test_changes_are_kept_and_told_once(house: House) -> None:
         "project setting build_fork_prs of gh/acme/web changed from off to on",
         "schedule nightly added to gh/acme/web: form 000000000000",
     ]
-    found = [re.sub("form [0-9a-f]{12}$", "form 000000000000", one) for one in await sentences(house)]
+    found = [re.sub("form [0-9a-f]{12}$", "form 000000000000", one) for one in await sentences(instance)]
     assert found == expected
-    assert "obviously-fake" not in str(house.rows("SELECT states FROM guard_snapshots"))
+    assert "obviously-fake" not in str(instance.rows("SELECT states FROM guard_snapshots"))
     for sentence in (expected[0], expected[2], expected[3]):
         assert sentence[1:] in told
     assert "AWS_KEY" not in told  # the route is of projects
-    assert await look(house) == []
-    await house.service.pipeline.look_at_guards()
-    await house.drain()
-    assert len(await sentences(house)) == len(expected)
+    assert await look(instance) == []
+    await instance.service.pipeline.look_at_guards()
+    await instance.drain()
+    assert len(await sentences(instance)) == len(expected)
 
 
-async def test_no_value_is_kept(house: House) -> None:
-    kept = str(house.rows("SELECT states FROM guard_snapshots"))
+async def test_no_value_is_kept(instance: Instance) -> None:
+    kept = str(instance.rows("SELECT states FROM guard_snapshots"))
 
     assert "SENTRY_TOKEN" in kept
     assert "xxxx" not in kept
@@ -102,65 +102,65 @@ async def test_no_value_is_kept(house: House) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_right_that_is_lacking_is_said_once(house: House, status: int) -> None:
-    house.pretend.faults.next("*/envvar", broken(status), times=2)
-    house.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
+async def test_a_right_that_is_lacking_is_said_once(instance: Instance, status: int) -> None:
+    instance.pretend.faults.next("*/envvar", broken(status), times=2)
+    instance.pretend.settings.env_vars[WEB.slug] = ["OTHER"]
 
     with logged() as talk:
-        await look(house)
-        await look(house)
+        await look(instance)
+        await look(instance)
 
     said = [line for line in talk.lines if line["event"] == "settings cannot be compared"]
     assert [(line["area"], line["scope"]) for line in said] == [("env_vars", "gh/acme/web")]
-    assert await sentences(house) == []  # what is not seen is not removed
-    await look(house)
-    assert await sentences(house) == [
+    assert await sentences(instance) == []  # what is not seen is not removed
+    await look(instance)
+    assert await sentences(instance) == [
         "environment variable OTHER added to gh/acme/web",
         "environment variable SENTRY_TOKEN removed from gh/acme/web",
     ]
 
 
-async def test_an_answer_of_500_leaves_all_as_it_was(house: House) -> None:
-    house.pretend.faults.next("*/settings", broken(500), times=5)
-    house.pretend.settings.switches["oss"] = True
+async def test_an_answer_of_500_leaves_all_as_it_was(instance: Instance) -> None:
+    instance.pretend.faults.next("*/settings", broken(500), times=5)
+    instance.pretend.settings.switches["oss"] = True
 
-    await look(house)
+    await look(instance)
 
-    assert await sentences(house) == []
+    assert await sentences(instance) == []
 
 
-async def test_names_of_others_do_no_harm(house: House) -> None:
+async def test_names_of_others_do_no_harm(instance: Instance) -> None:
     hostile = "<script>alert(1)</script>\u202e\x07'; DROP TABLE guard_changes; --" + "x" * 2_000
-    house.pretend.settings.env_vars[WEB.slug].append(hostile)
+    instance.pretend.settings.env_vars[WEB.slug].append(hostile)
 
-    [told] = await look(house)
+    [told] = await look(instance)
 
-    [sentence] = await sentences(house)
+    [sentence] = await sentences(instance)
     assert len(sentence) < 700
     assert "\x07" not in sentence + told
 
 
-async def test_what_is_not_due_is_not_asked(house: House) -> None:
-    before = len(house.pretend.calls)
-    house.clock.tick(hours=2)
+async def test_what_is_not_due_is_not_asked(instance: Instance) -> None:
+    before = len(instance.pretend.calls)
+    instance.clock.tick(hours=2)
 
-    await house.service.pipeline.look_at_guards()
+    await instance.service.pipeline.look_at_guards()
 
-    assert not [call.path for call in house.pretend.calls[before:] if "envvar" in call.path]
+    assert not [call.path for call in instance.pretend.calls[before:] if "envvar" in call.path]
 
 
-async def test_at_the_cloud_v3_tells_more(house: House) -> None:
-    context = house.service.context
+async def test_at_the_cloud_v3_tells_more(instance: Instance) -> None:
+    context = instance.service.context
     source = context.source
     assert isinstance(source, CircleCI)
     source.v3.is_expected = True
     await compare(context.store, source, [WEB.slug], NINE + timedelta(days=9))
-    house.pretend.settings.v3_switches["is_running_disabled"] = True
-    house.pretend.settings.channels[WEB.id] = ["builds"]
-    house.pretend.settings.workspaces = ["acme"]
-    house.pretend.settings.are_policies_on = True
-    house.pretend.settings.rules = ["require_review"]
-    house.pretend.exporters.registered["e1"] = {
+    instance.pretend.settings.v3_switches["is_running_disabled"] = True
+    instance.pretend.settings.channels[WEB.id] = ["builds"]
+    instance.pretend.settings.workspaces = ["acme"]
+    instance.pretend.settings.are_policies_on = True
+    instance.pretend.settings.rules = ["require_review"]
+    instance.pretend.exporters.registered["e1"] = {
         "id": "e1",
         "org_id": ORG_ID,
         "endpoint": "https://ci.example.com/otlp?key=obviously-fake",
@@ -181,6 +181,6 @@ async def test_at_the_cloud_v3_tells_more(house: House) -> None:
     ]
     assert found.lacking == []
 
-    house.pretend.settings.are_policies_on = False  # of which the last decisions stay on record there
+    instance.pretend.settings.are_policies_on = False  # of which the last decisions stay on record there
     found = await compare(context.store, source, [WEB.slug], NINE + timedelta(days=11))
     assert [one.sentence for one in found.changes] == ["config policy enforcement of gh/acme changed from on to off"]

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from service.db.tables import Transaction
 from service.pipeline.judgment import backfill
-from tests.support.app_fixture import GREEN, RED, a_house
+from tests.support.app_fixture import GREEN, RED, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -33,19 +33,19 @@ def forget(transaction: Transaction) -> None:
 
 
 async def test_history_gets_its_runs_and_what_was_told_of_them(folder: Path) -> None:
-    async with a_house(folder, CHANGES) as house:
-        context = house.service.context
-        await house.finish(RED)
-        await house.drain()
-        expected = house.rows(RUNS)
+    async with an_instance(folder, CHANGES) as instance:
+        context = instance.service.context
+        await instance.finish(RED)
+        await instance.drain()
+        expected = instance.rows(RUNS)
         await context.store.write(forget)
 
         await backfill.fill_in_history(context, chunk=1)
 
         assert expected
-        assert house.rows(RUNS) == expected
-        await house.finish(GREEN)
-        await house.drain()
-        assert len(house.channels.took) == 2  # the channel that was told that it broke
+        assert instance.rows(RUNS) == expected
+        await instance.finish(GREEN)
+        await instance.drain()
+        assert len(instance.channels.took) == 2  # the channel that was told that it broke
         await backfill.fill_in_history(context, chunk=1)
-        assert house.rows("SELECT count(*) FROM backfills WHERE done_at IS NULL") == [(0,)]
+        assert instance.rows("SELECT count(*) FROM backfills WHERE done_at IS NULL") == [(0,)]

@@ -21,27 +21,27 @@ from service.store.events import events, fetches
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import JobRun, Run, sequential_jobs
-from tests.support.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOBODY = RED_TO_WEB.replace("[failed, error]", "[unauthorized]")
 
 
-def asked_for_tests(house: House) -> Sequence[str]:
-    return [call.path for call in house.pretend.calls if call.path.endswith("/tests")]
+def asked_for_tests(instance: Instance) -> Sequence[str]:
+    return [call.path for call in instance.pretend.calls if call.path.endswith("/tests")]
 
 
 async def finish_and_learn(folder: Path, *runs: Run) -> tuple[list[str], list[str]]:
     """Return the tests asked for after runs that nobody is told of, and what else was asked."""
-    async with a_house(folder, NOBODY) as house:
+    async with an_instance(folder, NOBODY) as instance:
         for run in runs:
-            await house.finish(run)
-            await house.drain(minutes=20)
-            await house.drain(minutes=1)
-        assert house.channels.told == []
-        tests = list(asked_for_tests(house))
-        return tests, [call.path for call in house.pretend.calls if call.path not in tests]
+            await instance.finish(run)
+            await instance.drain(minutes=20)
+            await instance.drain(minutes=1)
+        assert instance.channels.told == []
+        tests = list(asked_for_tests(instance))
+        return tests, [call.path for call in instance.pretend.calls if call.path not in tests]
 
 
 async def test_the_tests_of_a_red_default_branch_are_known_though_nobody_is_told(folder: Path) -> None:
@@ -72,34 +72,34 @@ async def test_all_results_of_a_rerun_are_asked_for_on_any_branch(folder: Path) 
 @pytest.mark.long
 async def test_what_a_message_waits_for_is_asked_first_and_the_tests_of_a_rerun_after_it(folder: Path) -> None:
     everything = RED_TO_WEB.replace("[failed, error]", "[success, failed]")
-    async with a_house(folder, everything) as house:
+    async with an_instance(folder, everything) as instance:
         first = replace(RED, branch="cart")
-        await house.finish(first)
-        await house.drain(minutes=20)
+        await instance.finish(first)
+        await instance.drain(minutes=20)
         passed = JobRun(name="unit-tests", tests=RED.jobs[1].tests[:2])
-        await house.finish(
+        await instance.finish(
             replace(first, attempt=2, status="success", waited_s=3600, jobs=sequential_jobs(9000, passed))
         )
-        await house.drain(minutes=20)
+        await instance.drain(minutes=20)
 
-        assert len(house.channels.told) == 2
-        assert asked_for_tests(house)[-1] == "/project/github/acme/web/9000/tests"
-        assert house.fetches() == []
+        assert len(instance.channels.told) == 2
+        assert asked_for_tests(instance)[-1] == "/project/github/acme/web/9000/tests"
+        assert instance.fetches() == []
 
 
 async def test_passes_are_read_and_not_stored_with_the_details(folder: Path) -> None:
-    async with a_house(folder, NOBODY) as house:
-        delivery = await house.finish(RED)
-        await house.drain(minutes=20)
-        store = house.service.context.store
-        details = (await house.show(delivery))["details"]
-        [has_tests] = house.rows("SELECT has_tests FROM details")
+    async with an_instance(folder, NOBODY) as instance:
+        delivery = await instance.finish(RED)
+        await instance.drain(minutes=20)
+        store = instance.service.context.store
+        details = (await instance.show(delivery))["details"]
+        [has_tests] = instance.rows("SELECT has_tests FROM details")
 
         reports = [job["tests"] for job in details["jobs"] if job["tests"]]
         assert reports
         assert all(report["passes"] == [] for report in reports)
         assert bool(has_tests[0])
-        source = house.service.context.source
+        source = instance.service.context.source
         event = await store.read(events.find, UUID(delivery))
         fresh = await source.enrich(event, frozenset({DetailKind.TESTS}), None)
         [report] = [job.tests for job in fresh.jobs or () if job.tests]
@@ -108,19 +108,19 @@ async def test_passes_are_read_and_not_stored_with_the_details(folder: Path) -> 
 
 async def test_tests_are_not_asked_for_while_little_is_left_of_the_limit(folder: Path) -> None:
     scarce = {"RateLimit-Limit": "300", "RateLimit-Remaining": "20", "RateLimit-Reset": "600"}
-    async with a_house(folder, NOBODY) as house:
-        house.pretend.faults.next("*", Fault(headers=scarce), times=1)
-        await house.service.context.source.me()  # type: ignore[attr-defined]
-        await house.finish(RED)
-        await house.process()
-        service = house.service
+    async with an_instance(folder, NOBODY) as instance:
+        instance.pretend.faults.next("*", Fault(headers=scarce), times=1)
+        await instance.service.context.source.me()  # type: ignore[attr-defined]
+        await instance.finish(RED)
+        await instance.process()
+        service = instance.service
         worker = RowWorker(service.pipeline, committer=service.committer)
         assert not await worker.start_fetches()
-        assert house.fetches() == [FetchPurpose.TESTS]
+        assert instance.fetches() == [FetchPurpose.TESTS]
 
-        await house.drain(minutes=11)
-        assert asked_for_tests(house)
-        assert house.fetches() == []
+        await instance.drain(minutes=11)
+        assert asked_for_tests(instance)
+        assert instance.fetches() == []
 
 
 @pytest.mark.parametrize(
@@ -146,21 +146,21 @@ async def test_room_is_what_the_headers_leave(headers: dict[str, str], has_room:
     await client.close()
 
 
-async def test_a_request_for_tests_comes_last(house: House) -> None:
-    store = house.service.context.store
+async def test_a_request_for_tests_comes_last(instance: Instance) -> None:
+    store = instance.service.context.store
     for number, purpose in enumerate(FetchPurpose):
         event_id = UUID(int=number + 1)
-        await store.write(fetches.request, [event_id], purpose, due_at=house.clock())
+        await store.write(fetches.request, [event_id], purpose, due_at=instance.clock())
 
-    assert (await store.read(fetches.due_purposes, house.clock()))[-1] is FetchPurpose.TESTS
+    assert (await store.read(fetches.due_purposes, instance.clock()))[-1] is FetchPurpose.TESTS
 
 
-async def test_results_that_wait_for_room_are_no_backlog(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    [(event_id,)] = house.rows("SELECT id FROM events LIMIT 1")
-    now = house.clock()
-    store = house.service.context.store
+async def test_results_that_wait_for_room_are_no_backlog(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    [(event_id,)] = instance.rows("SELECT id FROM events LIMIT 1")
+    now = instance.clock()
+    store = instance.service.context.store
 
     def request(purpose: FetchPurpose) -> Callable[[Transaction], int]:
         def do(transaction: Transaction) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.event import remove
 
 from service.model import Details, RedFacts
 from service.pipeline.judgment.recent_facts import MAX_FACTS, VALID_FOR, RecentFacts
-from tests.support.app_fixture import RED, RED_TO_WEB, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, an_instance
 from tests.support.example_events import FAILED
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -65,13 +65,13 @@ async def test_a_second_channel_costs_no_look_at_the_tests(folder: Path) -> None
     def listen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         looks.extend(["results"] if "PARTITION BY test_results" in statement else [])
 
-    async with a_house(folder, TWO) as house:
+    async with an_instance(folder, TWO) as instance:
         listen_to(Engine, "before_cursor_execute", listen)
         try:
-            await house.finish(RED)
-            await house.drain()
+            await instance.finish(RED)
+            await instance.drain()
         finally:
             remove(Engine, "before_cursor_execute", listen)
 
-        assert len(house.channels.told) == 2
+        assert len(instance.channels.told) == 2
         assert looks == ["results"]

@@ -9,7 +9,7 @@ import pytest
 
 from service.pipeline.planning.reminders import remind
 from service.testing.fake_circleci.faults import broken
-from tests.support.app_fixture import GREEN, House, a_house
+from tests.support.app_fixture import GREEN, Instance, an_instance
 from tests.support.flaky_runs import flaky_history, post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -24,31 +24,31 @@ TEAM = "team (json)"
 
 
 @pytest.fixture
-async def team(folder: Path) -> AsyncIterator[House]:
+async def team(folder: Path) -> AsyncIterator[Instance]:
     """A Roundsman with one route, which names nothing that is worked out."""
-    async with a_house(folder, ROUTES) as house:
-        house.clock.tick(hours=12)
-        yield house
+    async with an_instance(folder, ROUTES) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
-async def silence(house: House, *, preview: bool = False, **matchers: str) -> Any:
+async def silence(instance: Instance, *, preview: bool = False, **matchers: str) -> Any:
     """Set a silence of these matchers for a day, or preview it; return its shape."""
     matchers = {key.strip("_"): pattern for key, pattern in matchers.items()}
     wanted = {"matchers": matchers, "until": "1d", "comment": "known to be so", "preview": preview}
-    answered = await house.http.post("/api/v1/silences", json=wanted)
+    answered = await instance.http.post("/api/v1/silences", json=wanted)
     assert answered.is_success, answered.text
     return answered.json()
 
 
-async def look(house: House, **later: float) -> None:
+async def look(instance: Instance, **later: float) -> None:
     """Look for what is due after a time, and tell it."""
-    house.clock.tick(**later)
-    await remind(house.service.context)
-    await house.drain()
+    instance.clock.tick(**later)
+    await remind(instance.service.context)
+    await instance.drain()
 
 
 @pytest.mark.long
-async def test_a_silence_of_flakes_keeps_a_flake_back_and_tells_a_break(team: House) -> None:
+async def test_a_silence_of_flakes_keeps_a_flake_back_and_tells_a_break(team: Instance) -> None:
     await post(team, *flaky_history(901, 902, 903))
     team.channels.took.clear()
     await silence(team, flaky="true")
@@ -65,7 +65,7 @@ async def test_a_silence_of_flakes_keeps_a_flake_back_and_tells_a_break(team: Ho
 
 
 @pytest.mark.long
-async def test_without_answers_in_time_a_silence_of_flakes_keeps_no_red_back(team: House) -> None:
+async def test_without_answers_in_time_a_silence_of_flakes_keeps_no_red_back(team: Instance) -> None:
     await post(team, *flaky_history(901, 902, 903))
     team.channels.took.clear()
     await silence(team, flaky="true")
@@ -82,7 +82,7 @@ async def test_without_answers_in_time_a_silence_of_flakes_keeps_no_red_back(tea
 
 
 @pytest.mark.long
-async def test_a_silence_of_a_class_keeps_reminders_back(team: House) -> None:
+async def test_a_silence_of_a_class_keeps_reminders_back(team: Instance) -> None:
     await post(team, run(901))
     [(incident,)] = team.rows("SELECT id FROM incidents")
     classified = {"class": "infrastructure"}
@@ -101,24 +101,24 @@ async def test_a_silence_of_a_class_keeps_reminders_back(team: House) -> None:
 
 @pytest.mark.long
 async def test_a_silence_of_slow_runs_keeps_slow_ones_back(folder: Path) -> None:
-    async with a_house(folder, ROUTES.replace("branch: [main, feature]", "status: '*'")) as house:
-        house.clock.tick(hours=12)
-        await silence(house, slower="> 1.5x")
+    async with an_instance(folder, ROUTES.replace("branch: [main, feature]", "status: '*'")) as instance:
+        instance.clock.tick(hours=12)
+        await silence(instance, slower="> 1.5x")
         for number in range(901, 906):
-            await post(house, run(number, "success"))
-        house.channels.took.clear()
+            await post(instance, run(number, "success"))
+        instance.channels.took.clear()
         slow = tuple(replace(job, starts_s=job.starts_s * 3, lasts_s=job.lasts_s * 3) for job in GREEN.jobs)
 
-        await post(house, replace(run(906, "success"), jobs=slow))
-        told = list(house.channels.told)
-        await post(house, run(907, "success"))
+        await post(instance, replace(run(906, "success"), jobs=slow))
+        told = list(instance.channels.told)
+        await post(instance, run(907, "success"))
 
     assert told == []
-    assert house.channels.told == [TEAM]
+    assert instance.channels.told == [TEAM]
 
 
 @pytest.mark.long
-async def test_a_preview_counts_what_was_a_flake(team: House) -> None:
+async def test_a_preview_counts_what_was_a_flake(team: Instance) -> None:
     await post(team, *flaky_history(901, 902, 903), run(910), run(911, "success"), run(912, failed=2))
 
     flaky = await silence(team, preview=True, flaky="true")
@@ -131,7 +131,7 @@ async def test_a_preview_counts_what_was_a_flake(team: House) -> None:
     assert counts[2] == len(team.channels.told)
 
 
-async def test_silences_that_name_no_facts_cost_no_questions(team: House) -> None:
+async def test_silences_that_name_no_facts_cost_no_questions(team: Instance) -> None:
     await silence(team, branch="feature")
 
     await team.finish(run(901, "success"))
@@ -140,7 +140,7 @@ async def test_silences_that_name_no_facts_cost_no_questions(team: House) -> Non
     assert not [call for call in team.pretend.calls if call.path.endswith(("/job", "/tests"))]
 
 
-async def test_a_silence_asks_nothing_of_runs_that_no_route_hears(team: House) -> None:
+async def test_a_silence_asks_nothing_of_runs_that_no_route_hears(team: Instance) -> None:
     await silence(team, flaky="true")
 
     await team.finish(run(901, branch="elsewhere"))

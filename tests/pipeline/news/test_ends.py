@@ -12,7 +12,7 @@ import pytest
 from service.errors import Temporary
 from service.pipeline.news.ends import ALL_THE_SAME
 from service.testing.fake_circleci.organization import ADA, LINH, Person, Run
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -33,39 +33,39 @@ def run(number: int, status: str, author: Person = ADA, *, branch: str = "main")
 
 
 @asynccontextmanager
-async def house_of(folder: Path, *routes: str) -> AsyncIterator[House]:
-    async with a_house(folder, RECEIVERS + "".join(routes)) as house:
-        house.clock.tick(hours=12)
-        yield house
+async def instance_of(folder: Path, *routes: str) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RECEIVERS + "".join(routes)) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
-async def post(house: House, *posted: Run) -> str:
+async def post(instance: Instance, *posted: Run) -> str:
     last = ""
     for one in posted:
-        last = await house.finish(one)
-        await house.drain()
-        if house.fetches():
-            await house.drain(seconds=30)
+        last = await instance.finish(one)
+        await instance.drain()
+        if instance.fetches():
+            await instance.drain(seconds=30)
     return last
 
 
-async def news(house: House) -> list[tuple[str, str, str]]:
+async def news(instance: Instance) -> list[tuple[str, str, str]]:
     """Return channel, news and state of each notification, in the order planned."""
     query = "SELECT channel_label, news, state FROM notifications ORDER BY created_at, id"
-    return [(label, told, state) for label, told, state in house.rows(query)]
+    return [(label, told, state) for label, told, state in instance.rows(query)]
 
 
-async def reasons(house: House, event_id: str) -> dict[str, tuple[str, str]]:
-    shown: Any = await house.show(event_id)
+async def reasons(instance: Instance, event_id: str) -> dict[str, tuple[str, str]]:
+    shown: Any = await instance.show(event_id)
     return {one["route"]: (one["verdict"], one["reason"]) for one in shown["decisions"]}
 
 
 async def test_another_author_s_fix_is_told_to_those_who_were_told_of_the_break(folder: Path) -> None:
-    async with house_of(folder, OF_ADA, REST) as house:
-        event_id = await post(house, run(901, "failed"), run(902, "success", LINH))
+    async with instance_of(folder, OF_ADA, REST) as instance:
+        event_id = await post(instance, run(901, "failed"), run(902, "success", LINH))
 
-        assert await news(house) == [(ADAS, "broke", "sent"), (ADAS, "fixed", "sent")]
-        assert await reasons(house, event_id) == {
+        assert await news(instance) == [(ADAS, "broke", "sent"), (ADAS, "fixed", "sent")]
+        assert await reasons(instance, event_id) == {
             "of ada": (
                 "not_matched",
                 f"author Linh Example / linh@example.com is not Ada Example; {ADAS} {ALL_THE_SAME}",
@@ -80,11 +80,11 @@ async def test_all_who_were_told_of_parts_of_an_incident_hear_of_its_end_once(fo
         "  - {name: of ada, match: {author: Ada Example, transition: [broke, still_broken, fixed]}, receiver: ada}\n"
     )
     rest = "  - {name: rest, match: {transition: [broke, still_broken, fixed]}, receiver: team}\n"
-    async with house_of(folder, changes, rest) as house:
+    async with instance_of(folder, changes, rest) as instance:
         posted = (run(901, "failed"), run(902, "failed", LINH), run(903, "failed"), run(904, "success"))
-        await post(house, *posted)
+        await post(instance, *posted)
 
-        assert [(label, told) for label, told, _ in await news(house)] == [
+        assert [(label, told) for label, told, _ in await news(instance)] == [
             (ADAS, "broke"),
             (TEAM, "broke"),
             (ADAS, "still_broken"),
@@ -95,96 +95,96 @@ async def test_all_who_were_told_of_parts_of_an_incident_hear_of_its_end_once(fo
 
 @pytest.mark.long
 async def test_a_replay_tells_the_end_no_second_time(folder: Path) -> None:
-    async with house_of(folder, OF_ADA) as house:
-        event_id = await post(house, run(901, "failed"), run(902, "success", LINH))
-        await house.act(f"deliveries/{event_id}/replay")
-        await house.drain()
+    async with instance_of(folder, OF_ADA) as instance:
+        event_id = await post(instance, run(901, "failed"), run(902, "success", LINH))
+        await instance.act(f"deliveries/{event_id}/replay")
+        await instance.drain()
 
-        assert house.channels.told == [ADAS, ADAS]
+        assert instance.channels.told == [ADAS, ADAS]
 
 
 @pytest.mark.long
 async def test_a_route_that_names_broke_alone_hears_of_no_end(folder: Path) -> None:
     only = "  - {name: of ada, match: {author: Ada Example, transition: broke}, receiver: ada}\n"
-    async with house_of(folder, only) as house:
-        await post(house, run(901, "failed"), run(902, "success", LINH))
+    async with instance_of(folder, only) as instance:
+        await post(instance, run(901, "failed"), run(902, "success", LINH))
 
-        assert house.channels.told == [ADAS]
+        assert instance.channels.told == [ADAS]
 
 
 async def test_a_route_for_every_red_run_hears_of_no_end(folder: Path) -> None:
-    async with house_of(folder, "  - {name: red, match: {status: failed}, receiver: ada}\n") as house:
-        await post(house, run(901, "failed"), run(902, "success"))
+    async with instance_of(folder, "  - {name: red, match: {status: failed}, receiver: ada}\n") as instance:
+        await post(instance, run(901, "failed"), run(902, "success"))
 
-        assert house.channels.told == [ADAS]
+        assert instance.channels.told == [ADAS]
 
 
 @pytest.mark.long
 async def test_a_route_that_is_gone_tells_no_end(folder: Path) -> None:
-    async with house_of(folder, OF_ADA) as house:
-        await post(house, run(901, "failed"))
-    async with house_of(folder, OF_ADA.replace("of ada", "ada's")) as house:
-        await post(house, run(902, "success", LINH))
+    async with instance_of(folder, OF_ADA) as instance:
+        await post(instance, run(901, "failed"))
+    async with instance_of(folder, OF_ADA.replace("of ada", "ada's")) as instance:
+        await post(instance, run(902, "success", LINH))
 
-        assert house.channels.told == []
+        assert instance.channels.told == []
 
 
 @pytest.mark.long
 async def test_a_break_that_waits_gives_way_to_the_end_and_neither_is_told(folder: Path) -> None:
-    async with house_of(folder, OF_ADA) as house:
-        house.channels.plan[ADAS] = [Temporary("busy")]
-        await post(house, run(901, "failed"))
-        await post(house, run(902, "success", LINH))
-        await house.drain(hours=2)
+    async with instance_of(folder, OF_ADA) as instance:
+        instance.channels.plan[ADAS] = [Temporary("busy")]
+        await post(instance, run(901, "failed"))
+        await post(instance, run(902, "success", LINH))
+        await instance.drain(hours=2)
 
-        assert await news(house) == [(ADAS, "broke", "dropped")]
+        assert await news(instance) == [(ADAS, "broke", "dropped")]
 
 
 async def test_of_a_batch_that_ends_red_the_newest_break_alone_is_told(folder: Path) -> None:
-    async with house_of(folder, OF_ADA, REST) as house:
+    async with instance_of(folder, OF_ADA, REST) as instance:
         for one in (run(901, "failed"), run(902, "success", LINH), run(903, "failed")):
-            await house.finish(one)
-        await house.drain()
-        await house.drain(minutes=3)
+            await instance.finish(one)
+        await instance.drain()
+        await instance.drain(minutes=3)
 
-        assert [(label, told) for label, told, state in await news(house) if state == "sent"] == [(ADAS, "broke")]
+        assert [(label, told) for label, told, state in await news(instance) if state == "sent"] == [(ADAS, "broke")]
 
 
 async def test_a_late_green_run_ends_nothing(folder: Path) -> None:
-    async with house_of(folder, OF_ADA) as house:
-        await post(house, run(901, "failed"), run(903, "failed"), run(902, "success", LINH))
+    async with instance_of(folder, OF_ADA) as instance:
+        await post(instance, run(901, "failed"), run(903, "failed"), run(902, "success", LINH))
 
-        assert house.channels.told == [ADAS]
+        assert instance.channels.told == [ADAS]
 
 
 @pytest.mark.long
 async def test_the_end_waits_for_a_silence_and_is_told_after_it(folder: Path) -> None:
-    async with house_of(folder, OF_ADA) as house:
-        await post(house, run(901, "failed"))
+    async with instance_of(folder, OF_ADA) as instance:
+        await post(instance, run(901, "failed"))
         silence = {"matchers": {"branch": "main"}, "until": "1h", "comment": "upgrade"}
-        response = await house.http.post("/api/v1/silences", json=silence)
+        response = await instance.http.post("/api/v1/silences", json=silence)
         assert response.status_code == 201, response.text
 
-        await post(house, run(902, "success", LINH))
-        assert house.channels.told == [ADAS]
-        await house.drain(hours=2)
-        await house.drain(minutes=5)
+        await post(instance, run(902, "success", LINH))
+        assert instance.channels.told == [ADAS]
+        await instance.drain(hours=2)
+        await instance.drain(minutes=5)
 
-        assert (await news(house))[-1][:2] == (ADAS, "fixed")
+        assert (await news(instance))[-1][:2] == (ADAS, "fixed")
 
 
 @pytest.mark.long
 async def test_a_new_failure_hears_of_its_end_though_it_is_old_by_then(folder: Path) -> None:
-    async with house_of(folder, "  - {name: new, match: {new_failure: true}, receiver: ada}\n") as house:
-        await post(house, run(900, "success"), run(901, "failed"), run(902, "failed"), run(903, "success"))
+    async with instance_of(folder, "  - {name: new, match: {new_failure: true}, receiver: ada}\n") as instance:
+        await post(instance, run(900, "success"), run(901, "failed"), run(902, "failed"), run(903, "success"))
 
-        assert [(label, told) for label, told, _ in await news(house)] == [(ADAS, "broke"), (ADAS, "fixed")]
+        assert [(label, told) for label, told, _ in await news(instance)] == [(ADAS, "broke"), (ADAS, "fixed")]
 
 
 @pytest.mark.long
 async def test_a_short_streak_hears_of_the_end_of_a_long_one(folder: Path) -> None:
-    async with house_of(folder, '  - {name: first, match: {streak: "< 3"}, receiver: ada}\n') as house:
+    async with instance_of(folder, '  - {name: first, match: {streak: "< 3"}, receiver: ada}\n') as instance:
         reds = [run(number, "failed") for number in range(901, 906)]
-        await post(house, *reds, run(906, "success"))
+        await post(instance, *reds, run(906, "success"))
 
-        assert [(label, told) for label, told, _ in await news(house)] == [(ADAS, "broke"), (ADAS, "fixed")]
+        assert [(label, told) for label, told, _ in await news(instance)] == [(ADAS, "broke"), (ADAS, "fixed")]

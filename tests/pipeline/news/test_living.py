@@ -12,7 +12,7 @@ from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
 from service.store.notifications import living_messages
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.app_fixture import GREEN, RED, Instance, an_instance
 from tests.support.fake_servers import mail_end
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
 from tests.support.slack_fixture import CUT
@@ -38,18 +38,18 @@ def slack() -> Iterator[FakeSlack]:
         yield slack
 
 
-def with_slack(house: House, slack: FakeSlack) -> House:
-    """The house with real channels, which lead to the fake Slack."""
-    slack.clock = house.clock
+def with_slack(instance: Instance, slack: FakeSlack) -> Instance:
+    """The instance with real channels, which lead to the fake Slack."""
+    slack.clock = instance.clock
     notifier = AppriseChannels(deadline_s=120, slack_url=slack.url)
-    context = replace(house.service.context, notifier=notifier)
-    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
+    context = replace(instance.service.context, notifier=notifier)
+    return replace(instance, service=replace(instance.service, context=context, pipeline=Pipeline(context)))
 
 
 @pytest.fixture
-async def web(folder: Path, slack: FakeSlack) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES) as house:
-        yield with_slack(house, slack)
+async def web(folder: Path, slack: FakeSlack) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES) as instance:
+        yield with_slack(instance, slack)
 
 
 def red(number: int) -> Run:
@@ -60,15 +60,15 @@ def green(number: int) -> Run:
     return replace(GREEN, number=number)
 
 
-async def told(house: House, run: Run) -> Any:
+async def told(instance: Instance, run: Run) -> Any:
     """Have a run judged and told; its notifications."""
-    delivery = await house.finish(run)
-    await house.drain(seconds=5)
-    return (await house.show(delivery))["notifications"]
+    delivery = await instance.finish(run)
+    await instance.drain(seconds=5)
+    return (await instance.show(delivery))["notifications"]
 
 
 @pytest.mark.long
-async def test_an_incident_has_one_message_with_a_thread(web: House, slack: FakeSlack) -> None:
+async def test_an_incident_has_one_message_with_a_thread(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
     first = [(one.color, one.text) for one in slack.messages]
     await told(web, red(2))
@@ -85,7 +85,7 @@ async def test_an_incident_has_one_message_with_a_thread(web: House, slack: Fake
 
 @pytest.mark.long
 async def test_green_after_green_says_nothing_and_a_new_break_has_a_message_of_its_own(
-    web: House, slack: FakeSlack
+    web: Instance, slack: FakeSlack
 ) -> None:
     for run in (red(1), green(2), green(3), red(4)):
         await told(web, run)
@@ -94,7 +94,7 @@ async def test_green_after_green_says_nothing_and_a_new_break_has_a_message_of_i
 
 
 @pytest.mark.long
-async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: House, slack: FakeSlack) -> None:
+async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: Instance, slack: FakeSlack) -> None:
     for number in (1, 2, 3):
         await web.finish(red(number))
     for _ in range(4):  # a message a second
@@ -104,7 +104,7 @@ async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: Ho
 
 
 @pytest.mark.long
-async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(web: House, slack: FakeSlack) -> None:
+async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
 
     [reply] = await told(web, red(2))
@@ -115,10 +115,10 @@ async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(we
 
 
 @pytest.mark.long
-async def test_restart_goes_on_with_the_message(web: House, slack: FakeSlack, folder: Path) -> None:
+async def test_restart_goes_on_with_the_message(web: Instance, slack: FakeSlack, folder: Path) -> None:
     await told(web, red(1))
 
-    async with a_house(folder, ROUTES, clock=web.clock) as again:
+    async with an_instance(folder, ROUTES, clock=web.clock) as again:
         await told(with_slack(again, slack), green(2))
 
     assert [one.color for one in slack.messages] == [GREEN_COLOR]
@@ -127,7 +127,7 @@ async def test_restart_goes_on_with_the_message(web: House, slack: FakeSlack, fo
 @pytest.mark.long
 @pytest.mark.parametrize("step", ["post", "reply"])
 async def test_connection_that_is_cut_after_the_post_makes_no_second_one(
-    web: House, slack: FakeSlack, step: str
+    web: Instance, slack: FakeSlack, step: str
 ) -> None:
     if step == "reply":
         await told(web, red(1))
@@ -141,7 +141,7 @@ async def test_connection_that_is_cut_after_the_post_makes_no_second_one(
 
 
 @pytest.mark.long
-async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
+async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web: Instance, slack: FakeSlack) -> None:
     slack.tokens[TOKEN] = frozenset({"chat:write"})
     slack.plan["chat.postMessage"] = [CUT]
     delivery = await web.finish(red(1))
@@ -154,7 +154,7 @@ async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web
 
 
 @pytest.mark.long
-async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
+async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web: Instance, slack: FakeSlack) -> None:
     slack.tokens[TOKEN] = frozenset({"chat:write"})
     slack.plan["chat.postMessage"] = [Fault(error="ratelimited", status=429, headers={"Retry-After": "10"})]
     [notification] = await told(web, red(1))
@@ -167,7 +167,7 @@ async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web:
 
 
 @pytest.mark.long
-async def test_dead_letter_is_posted_when_it_is_sent_again(web: House, slack: FakeSlack) -> None:
+async def test_dead_letter_is_posted_when_it_is_sent_again(web: Instance, slack: FakeSlack) -> None:
     slack.channels[CHANNEL].has_app = False
     [dead] = await told(web, red(1))
     slack.channels[CHANNEL].has_app = True
@@ -181,7 +181,7 @@ async def test_dead_letter_is_posted_when_it_is_sent_again(web: House, slack: Fa
 
 
 @pytest.mark.long
-async def test_silenced_red_has_no_reply(web: House, slack: FakeSlack) -> None:
+async def test_silenced_red_has_no_reply(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
     web.change("UPDATE incidents SET muted_until = '9999-12-31 00:00:00'")
 
@@ -192,7 +192,7 @@ async def test_silenced_red_has_no_reply(web: House, slack: FakeSlack) -> None:
 
 
 @pytest.mark.long
-async def test_late_red_has_no_reply(web: House, slack: FakeSlack) -> None:
+async def test_late_red_has_no_reply(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(5))
     await told(web, red(4))
 
@@ -202,8 +202,8 @@ async def test_late_red_has_no_reply(web: House, slack: FakeSlack) -> None:
 @pytest.mark.long
 async def test_status_route_posts_each_run_by_itself(folder: Path, slack: FakeSlack) -> None:
     routes = ROUTES.replace("branch: main", "status: failed")
-    async with a_house(folder, routes) as house:
-        web = with_slack(house, slack)
+    async with an_instance(folder, routes) as instance:
+        web = with_slack(instance, slack)
         await told(web, red(1))
         await told(web, red(2))
 
@@ -213,14 +213,14 @@ async def test_status_route_posts_each_run_by_itself(folder: Path, slack: FakeSl
 GREY_COLOR = "#8a8f98"
 
 
-async def edited(house: House, **later: float) -> None:
+async def edited(instance: Instance, **later: float) -> None:
     """Have what is due be edited, when so much time has passed."""
-    house.clock.tick(**later)
-    await house.service.pipeline.edit_living()
+    instance.clock.tick(**later)
+    await instance.service.pipeline.edit_living()
 
 
 async def test_message_of_an_incident_that_expires_turns_grey_and_the_next_red_has_its_own(
-    web: House, slack: FakeSlack
+    web: Instance, slack: FakeSlack
 ) -> None:
     await told(web, red(1))
     await edited(web, days=29)
@@ -236,7 +236,7 @@ async def test_message_of_an_incident_that_expires_turns_grey_and_the_next_red_h
 
 
 @pytest.mark.long
-async def test_late_run_corrects_the_message_without_a_post(web: House, slack: FakeSlack) -> None:
+async def test_late_run_corrects_the_message_without_a_post(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(5))
     web.change("UPDATE living_messages SET color = 'green'")
     slack.messages[0].attachments = []
@@ -248,7 +248,7 @@ async def test_late_run_corrects_the_message_without_a_post(web: House, slack: F
 
 
 @pytest.mark.long
-async def test_news_edit_the_message_and_nothing_is_left_to_edit(web: House, slack: FakeSlack) -> None:
+async def test_news_edit_the_message_and_nothing_is_left_to_edit(web: Instance, slack: FakeSlack) -> None:
     for run in (red(1), red(2), green(3)):
         await told(web, run)
     calls = list(slack.methods)
@@ -257,7 +257,7 @@ async def test_news_edit_the_message_and_nothing_is_left_to_edit(web: House, sla
     assert slack.methods == calls
 
 
-async def test_edit_that_fails_is_made_later(web: House, slack: FakeSlack) -> None:
+async def test_edit_that_fails_is_made_later(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
     slack.plan["chat.update"] = [Fault(error="ratelimited", status=429, headers={"Retry-After": "400"})]
     await edited(web, days=31)
@@ -270,7 +270,7 @@ async def test_edit_that_fails_is_made_later(web: House, slack: FakeSlack) -> No
 
 
 @pytest.mark.long
-async def test_edit_that_slack_refuses_is_given_up(web: House, slack: FakeSlack) -> None:
+async def test_edit_that_slack_refuses_is_given_up(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
     slack.channels[CHANNEL].messages.clear()
     await edited(web, days=31)
@@ -281,7 +281,7 @@ async def test_edit_that_slack_refuses_is_given_up(web: House, slack: FakeSlack)
 
 
 @pytest.mark.long
-async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: House, slack: FakeSlack) -> None:
+async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: Instance, slack: FakeSlack) -> None:
     await told(web, red(1))
     store, later = web.service.context.store, web.clock() + timedelta(minutes=5)
     web.change("UPDATE living_messages SET edit_due_at = '2020-01-01 00:00:00.000000'")
@@ -295,7 +295,7 @@ async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: House, sl
 
 
 @pytest.mark.long
-async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: House, slack: FakeSlack) -> None:
+async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: Instance, slack: FakeSlack) -> None:
     for run in (red(1), green(2), red(3)):
         await told(web, run)
     web.clock.tick(days=500)
@@ -310,8 +310,8 @@ async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
     with mail_end() as mail:
         address = f"mailtos://{mail.user}:{mail.password}@localhost:{mail.port}?from=ci@example.com&to=web@example.com"
         routes = ROUTES.replace(f'{{url: "slack-bot://{TOKEN}/{CHANNEL}", name: "#web"}}', f'"{address}"')
-        async with a_house(folder, routes) as house:
-            web = with_slack(house, FakeSlack())
+        async with an_instance(folder, routes) as instance:
+            web = with_slack(instance, FakeSlack())
             for run in (red(1), red(2), green(3), red(4)):
                 await told(web, run)
 
@@ -324,8 +324,8 @@ async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
 @pytest.mark.long
 async def test_further_red_in_quiet_hours_is_an_edit_alone(folder: Path, slack: FakeSlack) -> None:
     hours = 'active: {hours: "08:00-18:00", timezone: UTC}'
-    async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:
-        web = with_slack(house, slack)
+    async with an_instance(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as instance:
+        web = with_slack(instance, slack)
         await told(web, red(1))
         web.clock.tick(hours=12)
         await told(web, red(2))
@@ -337,8 +337,8 @@ async def test_further_red_in_quiet_hours_is_an_edit_alone(folder: Path, slack: 
 @pytest.mark.long
 async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(folder: Path, slack: FakeSlack) -> None:
     hours = 'active: {hours: "12:00-18:00", timezone: UTC}'
-    async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:
-        web = with_slack(house, slack)
+    async with an_instance(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as instance:
+        web = with_slack(instance, slack)
         for number in (1, 2, 3):
             await told(web, red(number))
         early = len(slack.calls)
@@ -351,8 +351,8 @@ async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(f
 @pytest.mark.long
 async def test_edited_message_keeps_the_headline_of_its_receiver(folder: Path, slack: FakeSlack) -> None:
     headline = '    headline: "{{ branch }} is red"\nroutes:'
-    async with a_house(folder, ROUTES.replace("routes:", headline)) as house:
-        web = with_slack(house, slack)
+    async with an_instance(folder, ROUTES.replace("routes:", headline)) as instance:
+        web = with_slack(instance, slack)
         await told(web, red(5))
         await told(web, red(4))  # late: it edits the message, and posts nothing
         await edited(web, minutes=2)

@@ -11,7 +11,7 @@ import pytest
 from service.errors import Permanent
 from service.testing.fake_circleci.organization import GRACE, Run
 from service.testing.fake_circleci.payloads import stamp, workflow_completed
-from tests.support.app_fixture import House, a_house
+from tests.support.app_fixture import Instance, an_instance
 from tests.support.told_runs import run_of
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -36,66 +36,66 @@ def run(number: int, status: str, **changes: Any) -> Run:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES % "branch: main") as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES % "branch: main") as instance:
+        yield instance
 
 
-async def told(house: House, *runs: Run) -> list[tuple[str, int, str]]:
+async def told(instance: Instance, *runs: Run) -> list[tuple[str, int, str]]:
     for one in runs:
-        await house.finish(one)
-        await house.drain()
-    return [tuple(row) for row in house.rows(NEWS)]
+        await instance.finish(one)
+        await instance.drain()
+    return [tuple(row) for row in instance.rows(NEWS)]
 
 
-async def correct(house: House, one: Run, status: str) -> None:
+async def correct(instance: Instance, one: Run, status: str) -> None:
     """Post a run again, a second later, with another status."""
     again = workflow_completed(replace(one, status=status))
     happened_at = stamp(one.stopped_at + timedelta(seconds=1))
-    await house.post(again | {"id": f"again {status}", "happened_at": happened_at})
-    await house.drain()
+    await instance.post(again | {"id": f"again {status}", "happened_at": happened_at})
+    await instance.drain()
 
 
 @pytest.mark.long
-async def test_a_red_that_a_later_post_corrects_to_green_is_told_as_fixed(house: House) -> None:
-    await told(house, run(901, "failed"))
-    await correct(house, run(901, "failed"), "success")
+async def test_a_red_that_a_later_post_corrects_to_green_is_told_as_fixed(instance: Instance) -> None:
+    await told(instance, run(901, "failed"))
+    await correct(instance, run(901, "failed"), "success")
 
-    assert await told(house) == [("broke", 901, "sent"), ("fixed", 901, "sent")]
-    assert house.rows("SELECT transition FROM runs") == [("passed",)]
-    assert house.rows(INCIDENTS) == [(0,)]
-    assert house.rows("SELECT color FROM told") == [("green",)]
-    assert await told(house, run(902, "success"), run(903, "failed")) == [
+    assert await told(instance) == [("broke", 901, "sent"), ("fixed", 901, "sent")]
+    assert instance.rows("SELECT transition FROM runs") == [("passed",)]
+    assert instance.rows(INCIDENTS) == [(0,)]
+    assert instance.rows("SELECT color FROM told") == [("green",)]
+    assert await told(instance, run(902, "success"), run(903, "failed")) == [
         ("broke", 901, "sent"),
         ("fixed", 901, "sent"),
         ("broke", 903, "sent"),
     ]
 
 
-async def test_a_red_that_a_later_post_corrects_to_canceled_ends_with_the_next_green(house: House) -> None:
-    await told(house, run(901, "failed"))
-    await correct(house, run(901, "failed"), "canceled")
-    assert house.rows(INCIDENTS) == [(0,)]
+async def test_a_red_that_a_later_post_corrects_to_canceled_ends_with_the_next_green(instance: Instance) -> None:
+    await told(instance, run(901, "failed"))
+    await correct(instance, run(901, "failed"), "canceled")
+    assert instance.rows(INCIDENTS) == [(0,)]
 
-    assert await told(house, run(902, "success")) == [("broke", 901, "sent"), ("fixed", 902, "sent")]
+    assert await told(instance, run(902, "success")) == [("broke", 901, "sent"), ("fixed", 902, "sent")]
 
 
-async def test_a_red_that_is_corrected_before_it_is_told_is_not_told(house: House) -> None:
+async def test_a_red_that_is_corrected_before_it_is_told_is_not_told(instance: Instance) -> None:
     red = run(901, "failed", auto_reruns=(0, 1))  # it waits for its rerun
-    house.clock.now = red.stopped_at
-    await told(house, red)
-    await correct(house, red, "canceled")
-    await house.drain(minutes=31)
+    instance.clock.now = red.stopped_at
+    await told(instance, red)
+    await correct(instance, red, "canceled")
+    await instance.drain(minutes=31)
 
-    assert await told(house) == [("broke", 901, "dropped")]
+    assert await told(instance) == [("broke", 901, "dropped")]
 
 
 @pytest.mark.long
 async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_red(folder: Path) -> None:
-    async with a_house(folder, ROUTES % "branch: main, author: Ada Example") as house:
-        found = await told(house, run(901, "failed"), run(902, "success", author=GRACE), run(903, "success"))
-        [event_id] = house.rows("SELECT event_id FROM notifications WHERE news = 'fixed'")[0]
-        [decision] = (await house.show(event_id))["decisions"]
+    async with an_instance(folder, ROUTES % "branch: main, author: Ada Example") as instance:
+        found = await told(instance, run(901, "failed"), run(902, "success", author=GRACE), run(903, "success"))
+        [event_id] = instance.rows("SELECT event_id FROM notifications WHERE news = 'fixed'")[0]
+        [decision] = (await instance.show(event_id))["decisions"]
 
     assert found == [("broke", 901, "sent"), ("fixed", 902, "sent")]
     assert decision["verdict"] == "not_matched"
@@ -105,27 +105,27 @@ async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_re
 @pytest.mark.long
 @pytest.mark.parametrize("transition", ["broke", "[broke, passed]"])
 async def test_a_route_that_does_not_hear_of_ends_hears_of_each_break(folder: Path, transition: str) -> None:
-    async with a_house(folder, ROUTES % f"branch: main, transition: {transition}") as house:
+    async with an_instance(folder, ROUTES % f"branch: main, transition: {transition}") as instance:
         statuses = ["failed", "success", "failed", "success"]
-        found = await told(house, *(run(901 + n, status) for n, status in enumerate(statuses)))
+        found = await told(instance, *(run(901 + n, status) for n, status in enumerate(statuses)))
 
     assert found == [("broke", 901, "sent"), ("broke", 903, "sent")]
 
 
 async def test_routes_that_hear_each_red_hear_of_no_end(folder: Path) -> None:
-    async with a_house(folder, ROUTES % "status: failed") as house:
-        found = await told(house, run(901, "failed"), run(902, "success"), run(903, "success"))
-        assert house.rows("SELECT color FROM told") == []
+    async with an_instance(folder, ROUTES % "status: failed") as instance:
+        found = await told(instance, run(901, "failed"), run(902, "success"), run(903, "success"))
+        assert instance.rows("SELECT color FROM told") == []
 
     assert found == [("run", 901, "sent")]
 
 
 @pytest.mark.long
-async def test_a_fix_that_was_refused_is_not_told_again_by_the_next_green(house: House) -> None:
-    await told(house, run(901, "failed"))
-    house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
+async def test_a_fix_that_was_refused_is_not_told_again_by_the_next_green(instance: Instance) -> None:
+    await told(instance, run(901, "failed"))
+    instance.channels.plan["web (json)"] = [Permanent("the channel refuses")]
 
-    assert await told(house, run(902, "success"), run(903, "success"), run(904, "failed")) == [
+    assert await told(instance, run(902, "success"), run(903, "success"), run(904, "failed")) == [
         ("broke", 901, "sent"),
         ("fixed", 902, "dead"),
         ("broke", 904, "sent"),

@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import Temporary
 from service.testing.fake_circleci.organization import GRACE, JobRun, Run
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
@@ -24,33 +24,35 @@ HOLDS = "SELECT job, workflow, branch, ended_as, approved_by FROM holds"
 
 
 @pytest.fixture(params=["v3", "v2"])
-async def house(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API=request.param) as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        await steps(house, 1)
-        yield house
+async def instance(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Instance]:
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API=request.param) as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        await steps(instance, 1)
+        yield instance
 
 
-def run(house: House, number: int, status: str, *jobs: JobRun) -> Run:
-    pushed_at = house.clock.now - timedelta(minutes=10)
+def run(instance: Instance, number: int, status: str, *jobs: JobRun) -> Run:
+    pushed_at = instance.clock.now - timedelta(minutes=10)
     return replace(RED, number=number, status=status, pushed_at=pushed_at, jobs=jobs or RED.jobs)
 
 
-def held(house: House) -> Run:
+def held(instance: Instance) -> Run:
     build = JobRun(name="build", number=1, lasts_s=60)
-    return run(house, 1490, "on_hold", build, JobRun(name="may-ship", status="on_hold", is_approval=True, starts_s=60))
+    return run(
+        instance, 1490, "on_hold", build, JobRun(name="may-ship", status="on_hold", is_approval=True, starts_s=60)
+    )
 
 
-def titles(house: House) -> list[str]:
-    return [message.title for _, message in house.channels.took]
+def titles(instance: Instance) -> list[str]:
+    return [message.title for _, message in instance.channels.took]
 
 
-async def steps(house: House, count: int) -> None:
+async def steps(instance: Instance, count: int) -> None:
     for _ in range(count):
-        house.clock.tick(seconds=60)
-        await house.service.pipeline.reconcile()
-        await house.drain()
+        instance.clock.tick(seconds=60)
+        await instance.service.pipeline.reconcile()
+        await instance.drain()
 
 
 def approved(waiting: Run) -> Run:
@@ -60,23 +62,23 @@ def approved(waiting: Run) -> Run:
 
 
 @pytest.mark.long
-async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(house: House) -> None:
-    waiting = held(house)
-    house.pretend.run_finished(waiting)
-    await steps(house, 8)
+async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(instance: Instance) -> None:
+    waiting = held(instance)
+    instance.pretend.run_finished(waiting)
+    await steps(instance, 8)
 
-    [(_, message)] = house.channels.took
+    [(_, message)] = instance.channels.took
     assert message.title == "acme/web main: may-ship of build-and-test waits for approval"
-    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
-    assert house.rows("SELECT kind, via, status FROM events WHERE kind = 'workflow-held'") == [
+    assert instance.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
+    assert instance.rows("SELECT kind, via, status FROM events WHERE kind = 'workflow-held'") == [
         ("workflow-held", "reconcile", "on_hold")
     ]
 
-    house.pretend.run_finished(approved(waiting))
-    await steps(house, 8)
+    instance.pretend.run_finished(approved(waiting))
+    await steps(instance, 8)
 
-    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", "approved", "Grace Example")]
-    [_, (_, message)] = house.channels.took
+    assert instance.rows(HOLDS) == [("may-ship", "build-and-test", "main", "approved", "Grace Example")]
+    [_, (_, message)] = instance.channels.took
     assert message.title == "acme/web main: may-ship of build-and-test was approved"
     assert message.text.startswith("Approved by Grace Example after ")
 
@@ -84,53 +86,55 @@ async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(house: H
 @pytest.mark.long
 async def test_hold_is_reminded_of_until_it_ends(folder: Path) -> None:
     routes = ROUTES.replace("    receiver: leads\n", "    receiver: leads\n    repeat: 1h\n")
-    async with a_house(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        waiting = held(house)
-        house.pretend.run_finished(waiting)
-        await steps(house, 6)
-        assert len(house.channels.took) == 1
-        house.clock.tick(hours=1)
-        await steps(house, 3)
-        assert len(house.channels.took) == 2
-        house.pretend.run_finished(approved(waiting))
-        house.clock.tick(minutes=20)
-        await steps(house, 6)
-        house.clock.tick(hours=2)
-        await steps(house, 3)
+    async with an_instance(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        waiting = held(instance)
+        instance.pretend.run_finished(waiting)
+        await steps(instance, 6)
+        assert len(instance.channels.took) == 1
+        instance.clock.tick(hours=1)
+        await steps(instance, 3)
+        assert len(instance.channels.took) == 2
+        instance.pretend.run_finished(approved(waiting))
+        instance.clock.tick(minutes=20)
+        await steps(instance, 6)
+        instance.clock.tick(hours=2)
+        await steps(instance, 3)
 
     waits = "acme/web main: may-ship of build-and-test waits for approval"
-    assert titles(house) == [waits, waits, "acme/web main: may-ship of build-and-test was approved"]
+    assert titles(instance) == [waits, waits, "acme/web main: may-ship of build-and-test was approved"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("days", "told"), [(3, 1), (8, 0)])
 async def test_hold_that_is_found_late_is_told_within_a_week(folder: Path, days: int, told: int) -> None:
     """Roundsman was away: the approval is still waited for."""
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        await steps(house, 1)
-        house.pretend.run_finished(replace(held(house), pushed_at=house.clock.now - timedelta(days=days)))
-        await steps(house, 8)
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        await steps(instance, 1)
+        instance.pretend.run_finished(replace(held(instance), pushed_at=instance.clock.now - timedelta(days=days)))
+        await steps(instance, 8)
 
-        assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
-        assert len(house.channels.took) == told
+        assert instance.rows(HOLDS) == [("may-ship", "build-and-test", "main", None, None)]
+        assert len(instance.channels.took) == told
 
 
 @pytest.mark.long
-async def test_canceled_hold_ends_without_a_name(house: House) -> None:
-    waiting = held(house)
-    house.pretend.run_finished(waiting)
-    await steps(house, 6)
+async def test_canceled_hold_ends_without_a_name(instance: Instance) -> None:
+    waiting = held(instance)
+    instance.pretend.run_finished(waiting)
+    await steps(instance, 6)
     build, approval = waiting.jobs
-    house.pretend.run_finished(replace(waiting, status="canceled", jobs=(build, replace(approval, status="canceled"))))
-    await steps(house, 8)
+    instance.pretend.run_finished(
+        replace(waiting, status="canceled", jobs=(build, replace(approval, status="canceled")))
+    )
+    await steps(instance, 8)
 
-    assert house.rows(HOLDS) == [("may-ship", "build-and-test", "main", "canceled", None)]
-    assert titles(house)[1:] == ["acme/web main: may-ship of build-and-test was canceled"]
-    assert house.channels.took[1][1].text.startswith("Canceled after ")
+    assert instance.rows(HOLDS) == [("may-ship", "build-and-test", "main", "canceled", None)]
+    assert titles(instance)[1:] == ["acme/web main: may-ship of build-and-test was canceled"]
+    assert instance.channels.took[1][1].text.startswith("Canceled after ")
 
 
 @pytest.mark.long
@@ -140,53 +144,53 @@ async def test_canceled_hold_ends_without_a_name(house: House) -> None:
 )
 async def test_route_chooses_by_status_what_it_hears(folder: Path, status: str, expected: list[str]) -> None:
     routes = ROUTES.replace("branch: main", f"branch: main, status: {status}")
-    async with a_house(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        waiting = held(house)
-        house.pretend.run_finished(waiting)
-        await steps(house, 5)
-        house.pretend.run_finished(approved(waiting))
-        await steps(house, 8)
+    async with an_instance(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        waiting = held(instance)
+        instance.pretend.run_finished(waiting)
+        await steps(instance, 5)
+        instance.pretend.run_finished(approved(waiting))
+        await steps(instance, 8)
 
-        assert titles(house) == [f"acme/web main: may-ship of build-and-test {words}" for words in expected]
+        assert titles(instance) == [f"acme/web main: may-ship of build-and-test {words}" for words in expected]
 
 
 @pytest.mark.long
 async def test_hold_that_was_not_told_before_it_ended_is_not_told_at_all(folder: Path) -> None:
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        house.channels.plan["leads (json)"] = [Temporary("busy", retry_after_s=900)]
-        waiting = held(house)
-        house.pretend.run_finished(waiting)
-        await steps(house, 5)
-        house.pretend.run_finished(approved(waiting))
-        await steps(house, 20)
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        instance.channels.plan["leads (json)"] = [Temporary("busy", retry_after_s=900)]
+        waiting = held(instance)
+        instance.pretend.run_finished(waiting)
+        await steps(instance, 5)
+        instance.pretend.run_finished(approved(waiting))
+        await steps(instance, 20)
 
-        assert house.channels.tried == ["leads (json)"]
-        assert house.channels.took == []
-        assert house.rows("SELECT state, reason FROM notifications") == [("dropped", "it was approved meanwhile")]
-        [event_id] = [str(one) for (one,) in house.rows("SELECT id FROM events WHERE status = 'approved'")]
-        [decision] = (await house.show(event_id))["decisions"]
+        assert instance.channels.tried == ["leads (json)"]
+        assert instance.channels.took == []
+        assert instance.rows("SELECT state, reason FROM notifications") == [("dropped", "it was approved meanwhile")]
+        [event_id] = [str(one) for (one,) in instance.rows("SELECT id FROM events WHERE status = 'approved'")]
+        [decision] = (await instance.show(event_id))["decisions"]
         assert "leads (json) was not told that it waits" in decision["reason"]
 
 
 @pytest.mark.long
 async def test_project_may_be_left_out_of_holds(folder: Path) -> None:
     routes = f"{ROUTES}projects:\n  gh/acme/web: {{holds: false}}\n"
-    async with a_house(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        waiting = held(house)
-        house.pretend.run_finished(waiting)
-        await steps(house, 6)
-        house.pretend.run_finished(replace(waiting, status="failed"))
-        await steps(house, 8)
+    async with an_instance(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        waiting = held(instance)
+        instance.pretend.run_finished(waiting)
+        await steps(instance, 6)
+        instance.pretend.run_finished(replace(waiting, status="failed"))
+        await steps(instance, 8)
 
-        assert house.rows(HOLDS) == []
-        assert house.channels.told == []
-        assert sorted(house.rows("SELECT via, status FROM events")) == [
+        assert instance.rows(HOLDS) == []
+        assert instance.channels.told == []
+        assert sorted(instance.rows("SELECT via, status FROM events")) == [
             ("reconcile", "failed"),
             ("webhook", "success"),
         ]
@@ -202,14 +206,14 @@ async def test_project_may_be_left_out_of_holds(folder: Path) -> None:
     ids=["by the address of its API", "as webhooks name it"],
 )
 async def test_link_to_approve_leads_to_the_web_app_of_a_server(folder: Path, page: str | None, app: str) -> None:
-    async with a_house(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v2") as house:
-        await house.finish(run(house, 1480, "success"))
-        await house.drain()
-        house.change("UPDATE events SET workflow_url = ?", page)
-        waiting = held(house)
-        house.pretend.run_finished(waiting)
-        await steps(house, 6)
+    async with an_instance(folder, ROUTES, ROUNDSMAN_CIRCLECI_API="v2") as instance:
+        await instance.finish(run(instance, 1480, "success"))
+        await instance.drain()
+        instance.change("UPDATE events SET workflow_url = ?", page)
+        waiting = held(instance)
+        instance.pretend.run_finished(waiting)
+        await steps(instance, 6)
 
-        [(_, message)] = house.channels.took
+        [(_, message)] = instance.channels.took
         assert message.url == f"{app}/pipelines/github/acme/web/1490/workflows/{waiting.workflow_id}"
-        assert house.rows("SELECT url FROM holds") == [(message.url,)]
+        assert instance.rows("SELECT url FROM holds") == [(message.url,)]

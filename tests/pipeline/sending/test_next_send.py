@@ -12,7 +12,7 @@ from service.db.tables import Transaction
 from service.model import FetchPurpose
 from service.queue.claims import claimed
 from tests.pipeline.test_news import CHANGES
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.statement_cuts import Cut, Cuts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -22,29 +22,29 @@ EVERY = 5
 STATES = "SELECT id, state FROM notifications ORDER BY created_at, id"
 
 
-async def due(house: House, messages: int, *, first: int = 100) -> list[str]:
+async def due(instance: Instance, messages: int, *, first: int = 100) -> list[str]:
     """Have messages of several tracks due in one lane; return their ids in order."""
     for number in range(first, first + messages):
-        event_id = await house.finish(replace(RED, number=number, branch=f"branch-{number}"))
-        await house.process()
-        await house.fetch(event_id, FetchPurpose.MESSAGE)
-        house.clock.tick(seconds=1)
-    return [str(notification_id) for notification_id, _ in house.rows(STATES)]
+        event_id = await instance.finish(replace(RED, number=number, branch=f"branch-{number}"))
+        await instance.process()
+        await instance.fetch(event_id, FetchPurpose.MESSAGE)
+        instance.clock.tick(seconds=1)
+    return [str(notification_id) for notification_id, _ in instance.rows(STATES)]
 
 
-def states(house: House) -> list[str]:
-    return [state for _, state in house.rows(STATES)]
+def states(instance: Instance) -> list[str]:
+    return [state for _, state in instance.rows(STATES)]
 
 
 async def test_messages_that_wait_in_a_lane_are_sent_by_one_job(folder: Path) -> None:
-    async with a_house(folder, ROUTES) as house:
-        first, *_ = await due(house, 3)
+    async with an_instance(folder, ROUTES) as instance:
+        first, *_ = await due(instance, 3)
 
-        await house.work("send", first)
+        await instance.work("send", first)
 
-        assert states(house) == ["sent"] * 3
-        assert [message.text.split()[1] for _, message in house.channels.took] == ["#100", "#101", "#102"]
-        assert house.jobs() == []
+        assert states(instance) == ["sent"] * 3
+        assert [message.text.split()[1] for _, message in instance.channels.took] == ["#100", "#101", "#102"]
+        assert instance.jobs() == []
 
 
 async def test_job_that_was_given_to_another_worker_begins_no_next_message(folder: Path) -> None:
@@ -53,22 +53,22 @@ async def test_job_that_was_given_to_another_worker_begins_no_next_message(folde
     def is_held(_: Transaction) -> bool:
         return next(asked) == 0
 
-    async with a_house(folder, ROUTES) as house:
-        first, _ = await due(house, 2)
+    async with an_instance(folder, ROUTES) as instance:
+        first, _ = await due(instance, 2)
 
         with claimed(is_held):
-            await house.work("send", first)
+            await instance.work("send", first)
 
-        assert (states(house), house.jobs()) == (["sent", "pending"], ["send"])
-
-
-async def stop(house: House) -> None:
-    house.service.context.late_sends.stop(grace=timedelta(seconds=1))
+        assert (states(instance), instance.jobs()) == (["sent", "pending"], ["send"])
 
 
-async def close_lane(house: House) -> None:
-    context, until = house.service.context, house.clock() + timedelta(minutes=1)
-    [(lane,)] = house.rows("SELECT DISTINCT channel_key FROM notifications")
+async def stop(instance: Instance) -> None:
+    instance.service.context.late_sends.stop(grace=timedelta(seconds=1))
+
+
+async def close_lane(instance: Instance) -> None:
+    context, until = instance.service.context, instance.clock() + timedelta(minutes=1)
+    [(lane,)] = instance.rows("SELECT DISTINCT channel_key FROM notifications")
 
     def pause(transaction: Transaction) -> None:
         context.jobs.pause_lane(lane, within=transaction, until=until)
@@ -78,46 +78,46 @@ async def close_lane(house: House) -> None:
 
 @pytest.mark.parametrize("meanwhile", [stop, close_lane])
 async def test_next_message_waits_for_a_job_if_the_process_ends_or_the_lane_is_closed(
-    folder: Path, meanwhile: Callable[[House], Awaitable[None]]
+    folder: Path, meanwhile: Callable[[Instance], Awaitable[None]]
 ) -> None:
-    async with a_house(folder, ROUTES) as house:
-        first, _ = await due(house, 2)
-        house.channels.plan["web (json)"] = [lambda: meanwhile(house)]
+    async with an_instance(folder, ROUTES) as instance:
+        first, _ = await due(instance, 2)
+        instance.channels.plan["web (json)"] = [lambda: meanwhile(instance)]
 
-        await house.work("send", first)
+        await instance.work("send", first)
 
-        assert (states(house), house.jobs()) == (["sent", "pending"], ["send"])
+        assert (states(instance), instance.jobs()) == (["sent", "pending"], ["send"])
 
 
 async def test_error_of_the_next_message_is_its_own(folder: Path) -> None:
-    async with a_house(folder, ROUTES) as house:
-        first, second, _ = await due(house, 3)
+    async with an_instance(folder, ROUTES) as instance:
+        first, second, _ = await due(instance, 3)
 
         async def take() -> None:
-            house.channels.plan["web (json)"] = [ValueError("a defect")]
+            instance.channels.plan["web (json)"] = [ValueError("a defect")]
 
-        house.channels.plan["web (json)"] = [take]
-        await house.work("send", first)
+        instance.channels.plan["web (json)"] = [take]
+        await instance.work("send", first)
 
-        assert (states(house), house.jobs()) == (["sent", "pending", "pending"], ["send"])
-        [(outcome, reason)] = house.rows("SELECT outcome, reason FROM attempts WHERE outcome <> 'sent'")
+        assert (states(instance), instance.jobs()) == (["sent", "pending", "pending"], ["send"])
+        [(outcome, reason)] = instance.rows("SELECT outcome, reason FROM attempts WHERE outcome <> 'sent'")
         assert (outcome, reason) == ("put_off", "ValueError: a defect")
-        await house.drain(minutes=5)
-        assert states(house) == ["sent"] * 3
-        assert second in {str(one) for one, _ in house.rows(STATES)}
+        await instance.drain(minutes=5)
+        assert states(instance) == ["sent"] * 3
+        assert second in {str(one) for one, _ in instance.rows(STATES)}
 
 
 async def cut_once(folder: Path, cut: Cut, at: int) -> int:
     """Have a turn of two messages cut at one statement, and finish it."""
-    async with a_house(folder, ROUTES) as house:
-        first, _ = await due(house, 2, first=100 + 10 * at)
-        cuts = Cuts(house.service.context.store, cut, at)
-        await cuts.work_until(house.work("send", first))
-        heard = len(house.channels.took)
+    async with an_instance(folder, ROUTES) as instance:
+        first, _ = await due(instance, 2, first=100 + 10 * at)
+        cuts = Cuts(instance.service.context.store, cut, at)
+        await cuts.work_until(instance.work("send", first))
+        heard = len(instance.channels.took)
         if cut is not Cut.DEAD:
-            await house.drain(minutes=30)
-        total, now = len(house.channels.took), house.clock()
-    async with a_house(folder, ROUTES) as after:
+            await instance.drain(minutes=30)
+        total, now = len(instance.channels.took), instance.clock()
+    async with an_instance(folder, ROUTES) as after:
         after.clock.now = now
         await after.drain(minutes=30)
         total += len(after.channels.took)
@@ -128,10 +128,10 @@ async def cut_once(folder: Path, cut: Cut, at: int) -> int:
     return cuts.count
 
 
-def forget(house: House) -> None:
+def forget(instance: Instance) -> None:
     """Leave nothing of a round to the next one."""
-    house.change("DELETE FROM attempts")
-    house.change("DELETE FROM notifications")
+    instance.change("DELETE FROM attempts")
+    instance.change("DELETE FROM notifications")
 
 
 @pytest.mark.parametrize("cut", Cut)

@@ -11,7 +11,7 @@ from service.channels.rate_limits import min_interval
 from service.errors import Temporary
 from service.model import Channel
 from service.pipeline.waits.bursts import MAX_LAG
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -27,62 +27,62 @@ routes:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
     """A Roundsman whose channel takes a message every three seconds."""
-    async with a_house(folder, ROUTES % TELEGRAM) as house:
-        yield house
+    async with an_instance(folder, ROUTES % TELEGRAM) as instance:
+        yield instance
 
 
-async def storm(house: House, count: int, status: str = "failed", number: int = 901) -> None:
+async def storm(instance: Instance, count: int, status: str = "failed", number: int = 901) -> None:
     """End workflows at once."""
     minutes = 30 * (number - 900)
     for n in range(count):
         run = replace(
             RED, workflow=f"w{n}", number=number, status=status, pushed_at=RED.pushed_at + timedelta(minutes=minutes)
         )
-        await house.finish(run)
-    await house.drain()
+        await instance.finish(run)
+    await instance.drain()
 
 
-def titles(house: House) -> list[str]:
-    return [message.title for _, message in house.channels.took]
+def titles(instance: Instance) -> list[str]:
+    return [message.title for _, message in instance.channels.took]
 
 
 @pytest.mark.long
-async def test_as_many_as_the_pace_lets_through_are_told_each(house: House) -> None:
-    await storm(house, 5)
+async def test_as_many_as_the_pace_lets_through_are_told_each(instance: Instance) -> None:
+    await storm(instance, 5)
     for _ in range(5):
-        house.clock.tick(seconds=3)
-        await house.drain()
+        instance.clock.tick(seconds=3)
+        await instance.drain()
 
-    assert len(titles(house)) == 5
+    assert len(titles(instance)) == 5
 
 
 @pytest.mark.long
-async def test_a_storm_beyond_the_pace_is_one_message_and_nothing_is_lost(house: House) -> None:
+async def test_a_storm_beyond_the_pace_is_one_message_and_nothing_is_lost(instance: Instance) -> None:
     assert LIMIT == 100
-    await storm(house, LIMIT + 2)
-    house.clock.tick(seconds=3)
-    await house.drain()
+    await storm(instance, LIMIT + 2)
+    instance.clock.tick(seconds=3)
+    await instance.drain()
 
-    told = titles(house)
+    told = titles(instance)
     assert told[-1].endswith(f"{LIMIT + 3 - len(told)} workflows broke in acme/web main")
-    text = house.channels.took[-1][1].text
+    text = instance.channels.took[-1][1].text
     assert text.startswith(f"{LIMIT + 3 - len(told)} messages were due here at once")
     assert f"and {LIMIT + 3 - len(told) - 20} more" in text
-    assert house.rows("SELECT count(*) FROM told WHERE color = 'red'") == [(LIMIT + 2,)]
-    assert house.rows("SELECT count(*) FROM notifications WHERE state <> 'sent'") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM told WHERE color = 'red'") == [(LIMIT + 2,)]
+    assert instance.rows("SELECT count(*) FROM notifications WHERE state <> 'sent'") == [(0,)]
 
 
 @pytest.mark.long
-async def test_a_storm_that_is_over_when_it_could_be_told_is_told_to_no_one(house: House) -> None:
-    house.channels.plan["web (tgram)"] = [Temporary("the channel is away")]
-    await storm(house, LIMIT + 2)
-    before = len(titles(house))
-    await storm(house, LIMIT + 2, "success", 902)
+async def test_a_storm_that_is_over_when_it_could_be_told_is_told_to_no_one(instance: Instance) -> None:
+    instance.channels.plan["web (tgram)"] = [Temporary("the channel is away")]
+    await storm(instance, LIMIT + 2)
+    before = len(titles(instance))
+    await storm(instance, LIMIT + 2, "success", 902)
     for _ in range(5):
-        house.clock.tick(seconds=60)
-        await house.drain()
+        instance.clock.tick(seconds=60)
+        await instance.drain()
 
-    red = house.rows("SELECT count(*) FROM told WHERE color = 'red'")
-    assert (red, len(titles(house)) - before <= 2) == ([(0,)], True)
+    red = instance.rows("SELECT count(*) FROM told WHERE color = 'red'")
+    assert (red, len(titles(instance)) - before <= 2) == ([(0,)], True)

@@ -11,7 +11,7 @@ import pytest
 from service.errors import Temporary
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import job_completed
-from tests.support.app_fixture import RED, Clock, House, a_house
+from tests.support.app_fixture import RED, Clock, Instance, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -31,10 +31,10 @@ FOLLOWS, HEARS_ALL = "branch: main", "branch: main, status: '*'"
 
 
 @pytest.fixture
-async def night(folder: Path) -> AsyncIterator[House]:
+async def night(folder: Path) -> AsyncIterator[Instance]:
     """A Roundsman in the evening, whose route follows changes."""
-    async with a_house(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING)) as house:
-        yield house
+    async with an_instance(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING)) as instance:
+        yield instance
 
 
 def run(number: int, status: str, **changes: Any) -> Run:
@@ -42,27 +42,27 @@ def run(number: int, status: str, **changes: Any) -> Run:
     return replace(RED, number=1500 + number, status=status, pushed_at=EVENING + timedelta(minutes=number), **changes)
 
 
-async def finish(house: House, *runs: Run) -> list[str]:
+async def finish(instance: Instance, *runs: Run) -> list[str]:
     """End runs, each at its time; the events' ids."""
     found = []
     for one in runs:
-        house.clock.now = max(house.clock.now, one.pushed_at + timedelta(minutes=10))
-        found.append(await house.finish(one))
-        await house.drain(minutes=3)
+        instance.clock.now = max(instance.clock.now, one.pushed_at + timedelta(minutes=10))
+        found.append(await instance.finish(one))
+        await instance.drain(minutes=3)
     return found
 
 
-async def wake_up(house: House, at: datetime = MORNING) -> list[str]:
+async def wake_up(instance: Instance, at: datetime = MORNING) -> list[str]:
     """Come to a time; the titles of what is told then, of messages about main only where."""
-    before = len(house.channels.took)
-    house.clock.now = at
-    await house.drain()
-    titles = [message.title for _, message in house.channels.took[before:]]
+    before = len(instance.channels.took)
+    instance.clock.now = at
+    await instance.drain()
+    titles = [message.title for _, message in instance.channels.took[before:]]
     return [MAIN if title.startswith(MAIN) else title for title in titles]
 
 
 @pytest.mark.long
-async def test_what_is_still_red_in_the_morning_is_told_once(night: House) -> None:
+async def test_what_is_still_red_in_the_morning_is_told_once(night: Instance) -> None:
     [event, *_] = await finish(night, run(1, "failed"), run(20, "failed"))
     [decision] = (await night.show(event))["decisions"]
     [waiting] = (await night.http.get("/api/v1/notifications?state=pending")).json()["items"][:1]
@@ -79,7 +79,7 @@ async def test_what_is_still_red_in_the_morning_is_told_once(night: House) -> No
 
 
 @pytest.mark.long
-async def test_what_was_fixed_meanwhile_stands_in_the_summary_only(night: House) -> None:
+async def test_what_was_fixed_meanwhile_stands_in_the_summary_only(night: Instance) -> None:
     await finish(night, run(1, "failed"), run(20, "failed"), run(40, "success"))
 
     assert await wake_up(night) == ["Kept back in quiet hours: 1 message"]
@@ -90,7 +90,7 @@ async def test_what_was_fixed_meanwhile_stands_in_the_summary_only(night: House)
     assert (shown["news"], shown["event_id"], shown["waits_for"]) == ("summary", None, None)
 
 
-async def test_a_night_without_trouble_has_no_summary(night: House) -> None:
+async def test_a_night_without_trouble_has_no_summary(night: Instance) -> None:
     await finish(night, run(1, "success"), run(20, "success"))
 
     assert await wake_up(night) == []
@@ -98,60 +98,62 @@ async def test_a_night_without_trouble_has_no_summary(night: House) -> None:
 
 @pytest.mark.long
 async def test_who_was_told_red_is_told_in_the_morning_that_it_was_fixed(folder: Path) -> None:
-    async with a_house(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING - timedelta(hours=4))) as house:
-        await finish(house, run(-240, "failed"))
-        assert len(house.channels.told) == 1
-        await finish(house, run(1, "success"))
+    async with an_instance(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING - timedelta(hours=4))) as instance:
+        await finish(instance, run(-240, "failed"))
+        assert len(instance.channels.told) == 1
+        await finish(instance, run(1, "success"))
 
-        assert await wake_up(house) == [MAIN]
-        assert "Quiet until 08:00 (Europe/Oslo)." in house.channels.took[-1][1].text
+        assert await wake_up(instance) == [MAIN]
+        assert "Quiet until 08:00 (Europe/Oslo)." in instance.channels.took[-1][1].text
 
 
 @pytest.mark.long
 async def test_a_route_that_hears_every_run_is_told_what_is_red_and_a_summary(folder: Path) -> None:
     other = {"workflow": "nightly"}
-    async with a_house(folder, ROUTES % HEARS_ALL, clock=Clock(now=EVENING)) as house:
+    async with an_instance(folder, ROUTES % HEARS_ALL, clock=Clock(now=EVENING)) as instance:
         await finish(
-            house, run(1, "failed"), run(20, "failed"), run(40, "success", **other), run(60, "failed", **other),
+            instance, run(1, "failed"), run(20, "failed"), run(40, "success", **other), run(60, "failed", **other),
             run(80, "success", **other),
         )  # fmt: skip
 
-        assert sorted(await wake_up(house)) == [
+        assert sorted(await wake_up(instance)) == [
             "Kept back in quiet hours: 3 messages",
             MAIN,
         ]
-        [summary] = [message.text for _, message in house.channels.took if message.title.startswith("Kept")]
+        [summary] = [message.text for _, message in instance.channels.took if message.title.startswith("Kept")]
     assert "acme/web main nightly: 2 success, 1 failed, the last at Mon 21:" in summary
     assert "build-and-test" not in summary
 
 
 @pytest.mark.long
 async def test_jobs_stand_in_the_summary(folder: Path) -> None:
-    async with a_house(folder, ROUTES % "event: job-completed, status: failed", clock=Clock(now=EVENING)) as house:
+    async with an_instance(
+        folder, ROUTES % "event: job-completed, status: failed", clock=Clock(now=EVENING)
+    ) as instance:
         red = run(1, "failed")
-        await house.post(job_completed(red, next(job for job in red.jobs if job.status == "failed")))
-        await house.drain()
+        await instance.post(job_completed(red, next(job for job in red.jobs if job.status == "failed")))
+        await instance.drain()
 
-        assert await wake_up(house) == ["Kept back in quiet hours: 1 message"]
-        assert "acme/web main build-and-test unit-tests: 1 failed" in house.channels.took[-1][1].text
+        assert await wake_up(instance) == ["Kept back in quiet hours: 1 message"]
+        assert "acme/web main build-and-test unit-tests: 1 failed" in instance.channels.took[-1][1].text
 
 
 @pytest.mark.long
 async def test_urgent_routes_tell_at_all_hours(folder: Path) -> None:
-    async with a_house(folder, ROUTES % FOLLOWS + "    urgent: true\n", clock=Clock(now=EVENING)) as house:
-        await finish(house, run(1, "failed"))
+    async with an_instance(folder, ROUTES % FOLLOWS + "    urgent: true\n", clock=Clock(now=EVENING)) as instance:
+        await finish(instance, run(1, "failed"))
 
-        assert len(house.channels.told) == 1
+        assert len(instance.channels.told) == 1
 
 
 async def test_what_waits_survives_a_restart(folder: Path) -> None:
-    async with a_house(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING)) as house:
-        await finish(house, run(1, "failed"))
-    async with a_house(folder, ROUTES % FOLLOWS, clock=Clock(now=MORNING)) as house:
-        assert await wake_up(house) == [MAIN]
+    async with an_instance(folder, ROUTES % FOLLOWS, clock=Clock(now=EVENING)) as instance:
+        await finish(instance, run(1, "failed"))
+    async with an_instance(folder, ROUTES % FOLLOWS, clock=Clock(now=MORNING)) as instance:
+        assert await wake_up(instance) == [MAIN]
 
 
-async def test_details_that_come_end_no_quiet_hours(night: House) -> None:
+async def test_details_that_come_end_no_quiet_hours(night: Instance) -> None:
     await finish(night, run(1, "failed"))
     await night.drain(minutes=10)
 
@@ -160,7 +162,7 @@ async def test_details_that_come_end_no_quiet_hours(night: House) -> None:
 
 
 @pytest.mark.long
-async def test_a_person_may_send_it_before_the_hours_begin(night: House) -> None:
+async def test_a_person_may_send_it_before_the_hours_begin(night: Instance) -> None:
     await finish(night, run(1, "failed"))
     waiting = (await night.http.get("/api/v1/notifications?state=pending")).json()["items"]
     [mine] = [one["id"] for one in waiting if one["news"] == "broke"]
@@ -178,21 +180,21 @@ SILENCE: dict[str, Any] = {"matchers": {"branch": "main"}, "until": "2h", "comme
 ALWAYS = (ROUTES % FOLLOWS).partition("    active:")[0]
 
 
-async def silence(house: House, **changes: Any) -> str:
-    response = await house.http.post("/api/v1/silences", json=SILENCE | changes)
+async def silence(instance: Instance, **changes: Any) -> str:
+    response = await instance.http.post("/api/v1/silences", json=SILENCE | changes)
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
 
 
 @pytest.fixture
-async def day(folder: Path) -> AsyncIterator[House]:
+async def day(folder: Path) -> AsyncIterator[Instance]:
     """A Roundsman without quiet hours."""
-    async with a_house(folder, ALWAYS, clock=Clock(now=EVENING)) as house:
-        yield house
+    async with an_instance(folder, ALWAYS, clock=Clock(now=EVENING)) as instance:
+        yield instance
 
 
 @pytest.mark.long
-async def test_what_is_red_when_a_silence_ends_is_told_once(day: House) -> None:
+async def test_what_is_red_when_a_silence_ends_is_told_once(day: Instance) -> None:
     await silence(day)
     events = await finish(day, run(1, "failed"), run(20, "failed"))
     verdicts = [(await day.show(event))["decisions"][0]["verdict"] for event in events]
@@ -203,7 +205,7 @@ async def test_what_is_red_when_a_silence_ends_is_told_once(day: House) -> None:
     assert await wake_up(day, EVENING + timedelta(hours=4)) == []
 
 
-async def test_what_was_fixed_in_a_silence_is_not_told(day: House) -> None:
+async def test_what_was_fixed_in_a_silence_is_not_told(day: Instance) -> None:
     await silence(day)
     await finish(day, run(1, "failed"), run(20, "success"))
 
@@ -211,7 +213,7 @@ async def test_what_was_fixed_in_a_silence_is_not_told(day: House) -> None:
 
 
 @pytest.mark.long
-async def test_who_was_told_red_hears_after_the_silence_that_it_was_fixed(day: House) -> None:
+async def test_who_was_told_red_hears_after_the_silence_that_it_was_fixed(day: Instance) -> None:
     await finish(day, run(1, "failed"))
     await silence(day)
     await finish(day, run(20, "success"))
@@ -221,7 +223,7 @@ async def test_who_was_told_red_hears_after_the_silence_that_it_was_fixed(day: H
 
 
 @pytest.mark.long
-async def test_a_silence_that_is_ended_early_lets_go_what_it_kept_back(day: House) -> None:
+async def test_a_silence_that_is_ended_early_lets_go_what_it_kept_back(day: Instance) -> None:
     first, second = await silence(day), await silence(day, until="1h")
     await finish(day, run(1, "failed"))
 
@@ -235,7 +237,7 @@ async def test_a_silence_that_is_ended_early_lets_go_what_it_kept_back(day: Hous
 
 
 @pytest.mark.long
-async def test_a_silence_that_ends_in_quiet_hours_is_followed_by_them(night: House) -> None:
+async def test_a_silence_that_ends_in_quiet_hours_is_followed_by_them(night: Instance) -> None:
     await silence(night)
     await finish(night, run(1, "failed"))
 
@@ -243,7 +245,7 @@ async def test_a_silence_that_ends_in_quiet_hours_is_followed_by_them(night: Hou
     assert await wake_up(night) == [MAIN]
 
 
-async def test_what_a_silence_and_then_quiet_hours_kept_back_stands_in_their_summary(night: House) -> None:
+async def test_what_a_silence_and_then_quiet_hours_kept_back_stands_in_their_summary(night: Instance) -> None:
     await silence(night)
     await finish(night, run(1, "failed"))
     await wake_up(night, EVENING + timedelta(hours=3))
@@ -253,7 +255,7 @@ async def test_what_a_silence_and_then_quiet_hours_kept_back_stands_in_their_sum
 
 
 @pytest.mark.long
-async def test_a_summary_that_is_sent_again_says_all_that_it_said_before(night: House) -> None:
+async def test_a_summary_that_is_sent_again_says_all_that_it_said_before(night: Instance) -> None:
     await finish(night, run(1, "failed"), run(20, "success"))
     night.channels.plan["web (json)"] = [Temporary("busy")]
     assert await wake_up(night) == []

@@ -9,7 +9,7 @@ import pytest
 
 from service.model import ExportState, UsageExport, UsageFigure
 from service.store.circleci import usage
-from tests.support.app_fixture import NINE, RED, a_house
+from tests.support.app_fixture import NINE, RED, an_instance
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -32,8 +32,8 @@ FIGURES = [
 
 
 async def test_newer_figures_replace_those_of_their_month_and_old_months_are_forgotten(folder: Path) -> None:
-    async with a_house(folder) as house:
-        store = house.service.context.store
+    async with an_instance(folder) as instance:
+        store = instance.service.context.store
         await store.write(usage.put_figures, replace(EXPORT, month="2024-12"), FIGURES)
         await store.write(usage.put_figures, EXPORT, FIGURES[:1])
         await store.write(usage.put_figures, EXPORT, FIGURES)
@@ -47,10 +47,10 @@ async def test_newer_figures_replace_those_of_their_month_and_old_months_are_for
 
 
 async def test_runs_and_projects_are_known_by_circlecis_ids(folder: Path) -> None:
-    async with a_house(folder) as house:
-        await house.finish(RED)
-        await house.drain()
-        store = house.service.context.store
+    async with an_instance(folder) as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        store = instance.service.context.store
 
         known = await store.snapshot(usage.known_runs, [UUID(RED.workflow_id), UUID(int=1)])
         slugs = await store.snapshot(usage.slugs_of_projects)
@@ -61,8 +61,8 @@ async def test_runs_and_projects_are_known_by_circlecis_ids(folder: Path) -> Non
 
 
 async def test_of_two_claims_one_is_kept_and_what_became_of_another_export_is_not(folder: Path) -> None:
-    async with a_house(folder) as house:
-        store = house.service.context.store
+    async with an_instance(folder) as instance:
+        store = instance.service.context.store
         claim, later = replace(EXPORT, id="", state=ExportState.CREATED), NINE + timedelta(days=1)
         firsts = [await store.write(usage.claim_export, claim, None) for _ in range(2)]
         named = await store.write(usage.put_export, EXPORT)

@@ -10,7 +10,7 @@ from service.operations.forget import find, forget, to_json
 from service.pipeline.upkeep.seal import seal
 from service.store.upkeep.blanking import Blanker, pattern_of
 from service.store.upkeep.forgetting import BLANKED, TABLES
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.cli_runner import Terminal
 from tests.support.sample_history import Past, operator, past
 
@@ -19,70 +19,70 @@ __all__ = ["operator", "past"]  # pytest finds fixtures by name
 ADA = ("ada", "Ada Okafor")
 
 
-async def report_of(house: House) -> dict[str, Any]:
-    return await house.service.context.store.snapshot(verify, {})
+async def report_of(instance: Instance) -> dict[str, Any]:
+    return await instance.service.context.store.snapshot(verify, {})
 
 
-async def who_started(house: House) -> list[str]:
-    [row] = house.rows("SELECT actor_login, actor_name, commit_author_name, commit_author_email FROM events")
+async def who_started(instance: Instance) -> list[str]:
+    [row] = instance.rows("SELECT actor_login, actor_name, commit_author_name, commit_author_email FROM events")
     return [str(value) for value in row if value]
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_person_is_blanked_everywhere_and_the_chain_says_so(house: House) -> None:
-    event_id = await house.finish(RED)
-    await house.drain()
-    await seal(house.service.context)
-    names = [name for name in await who_started(house) if name]
+async def test_person_is_blanked_everywhere_and_the_chain_says_so(instance: Instance) -> None:
+    event_id = await instance.finish(RED)
+    await instance.drain()
+    await seal(instance.service.context)
+    names = [name for name in await who_started(instance) if name]
     assert names
-    store = house.service.context.store
+    store = instance.service.context.store
     looked = await find(store, names)
 
-    done = await forget(store, names, who="an admin", at=house.clock())
+    done = await forget(store, names, who="an admin", at=instance.clock())
 
     assert to_json(done) == to_json(looked)
     assert {"deliveries", "events"} <= to_json(done)["blanked"].keys()
-    assert set(await who_started(house)) == {"forgotten"}
-    report = await report_of(house)
+    assert set(await who_started(instance)) == {"forgotten"}
+    report = await report_of(instance)
     assert (report["ok"], report["findings"], report["rows"]["blanked"] > 0) == (True, [], True)
     assert to_json(await find(store, names))["blanked"] == {}
-    assert (await house.http.get(f"/builds/{event_id}")).status_code == 200
-    found = (await house.http.get("/api/v1/events", params={"q": "forgotten"})).json()["items"]
+    assert (await instance.http.get(f"/builds/{event_id}")).status_code == 200
+    found = (await instance.http.get("/api/v1/events", params={"q": "forgotten"})).json()["items"]
     assert len(found) == 1
-    assert (await house.http.get("/api/v1/events", params={"q": names[0].split()[0]})).json()["items"] == []
+    assert (await instance.http.get("/api/v1/events", params={"q": names[0].split()[0]})).json()["items"] == []
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_row_that_was_changed_by_hand_is_not_blanked(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    await seal(house.service.context)
-    names = await who_started(house)
-    house.change("UPDATE deliveries SET source_event_id = 'another'")
+async def test_row_that_was_changed_by_hand_is_not_blanked(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    await seal(instance.service.context)
+    names = await who_started(instance)
+    instance.change("UPDATE deliveries SET source_event_id = 'another'")
 
-    done = await forget(house.service.context.store, names, who="ada", at=house.clock())
+    done = await forget(instance.service.context.store, names, who="ada", at=instance.clock())
 
     assert [row.partition(" ")[0] for row in done.refused] == ["deliveries"]
-    [finding] = (await report_of(house))["findings"]
+    [finding] = (await report_of(instance))["findings"]
     assert (finding["finding"], finding["table"]) == ("changed", "deliveries")
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_blanked_row_is_forgotten_twice_and_still_proved(house: House) -> None:
-    await house.finish(RED)
-    await seal(house.service.context)
-    store = house.service.context.store
+async def test_blanked_row_is_forgotten_twice_and_still_proved(instance: Instance) -> None:
+    await instance.finish(RED)
+    await seal(instance.service.context)
+    store = instance.service.context.store
 
     for words in (["workflow-completed"], ["forgotten"]):
-        await forget(store, words, who="ada", at=house.clock())
-    await seal(house.service.context)
+        await forget(store, words, who="ada", at=instance.clock())
+    await seal(instance.service.context)
 
-    assert (await report_of(house))["ok"]
-    house.change("UPDATE deliveries SET source_event_id = 'another'")
-    assert not (await report_of(house))["ok"]
+    assert (await report_of(instance))["ok"]
+    instance.change("UPDATE deliveries SET source_event_id = 'another'")
+    assert not (await report_of(instance))["ok"]
 
 
 def test_blanked_columns_are_of_their_tables() -> None:
@@ -92,9 +92,9 @@ def test_blanked_columns_are_of_their_tables() -> None:
     assert [pair for pair in wrong if pair[1]] == []
 
 
-async def test_short_word_names_no_person(house: House) -> None:
+async def test_short_word_names_no_person(instance: Instance) -> None:
     with pytest.raises(BadRequest, match="too short"):
-        await find(house.service.context.store, ["ad"])
+        await find(instance.service.context.store, ["ad"])
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from service.store.events import decisions, event_search, events
 from service.store.events.filters import Search
 from service.store.notifications import notifications
 from service.store.upkeep import retention
-from tests.support.app_fixture import NINE, RED, House, a_house, still_writing
+from tests.support.app_fixture import NINE, RED, Instance, an_instance, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -291,84 +291,84 @@ async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(p
 
 
 @pytest.mark.long
-async def test_the_service_forgets_by_itself_and_says_how_much(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.drain()
-    house.clock.tick(days=401)
+async def test_the_service_forgets_by_itself_and_says_how_much(instance: Instance) -> None:
+    delivery = await instance.finish(RED)
+    await instance.drain()
+    instance.clock.tick(days=401)
 
     with capture_logs() as log:
-        await house.service.pipeline.prune()
+        await instance.service.pipeline.prune()
 
-    gone = await house.http.get(f"/api/v1/events/{delivery}")
+    gone = await instance.http.get(f"/api/v1/events/{delivery}")
     assert gone.status_code == 404
     [said] = [line for line in log if line["event"] == "what is old was forgotten"]
     assert said["deliveries"] == 1
 
 
-async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_takes(house: House) -> None:
+async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_takes(instance: Instance) -> None:
     for number in range(3):
-        await house.send(b'{"type": "new", "id": "%d"}' % number)
-    await house.drain()
-    for waiting in (await house.dead_letters())["deliveries"]:
-        await house.act(f"deliveries/{waiting['id']}/dismiss")
-    house.clock.tick(days=401)
+        await instance.send(b'{"type": "new", "id": "%d"}' % number)
+    await instance.drain()
+    for waiting in (await instance.dead_letters())["deliveries"]:
+        await instance.act(f"deliveries/{waiting['id']}/dismiss")
+    instance.clock.tick(days=401)
 
-    await prune(house.service.context, batch_size=2)
+    await prune(instance.service.context, batch_size=2)
 
-    assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
 
 @pytest.mark.long
-async def test_others_may_write_between_one_little_and_the_next(house: House) -> None:
+async def test_others_may_write_between_one_little_and_the_next(instance: Instance) -> None:
     for number in range(3):
-        await house.finish(replace(RED, number=RED.number + number))
-    await house.drain()
-    house.clock.tick(days=401)
+        await instance.finish(replace(RED, number=RED.number + number))
+    await instance.drain()
+    instance.clock.tick(days=401)
     loop = asyncio.get_running_loop()
     since = loop.time()
 
-    await prune(house.service.context, batch_size=1)
+    await prune(instance.service.context, batch_size=1)
 
-    assert house.rows("SELECT count(*) FROM events") == [(0,)]
+    assert instance.rows("SELECT count(*) FROM events") == [(0,)]
     assert loop.time() - since > 0.29  # a tenth of a second after each of three
 
 
-async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_nothing_is_said_when_nothing_was_old(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
 
     with capture_logs() as log:
-        await house.service.pipeline.prune()
+        await instance.service.pipeline.prune()
 
     assert [line for line in log if "forgotten" in line["event"]] == []
-    assert house.rows("SELECT count(*) FROM events") == [(1,)]
+    assert instance.rows("SELECT count(*) FROM events") == [(1,)]
 
 
 @pytest.mark.long
 async def test_for_how_long_is_a_setting(folder: Path) -> None:
-    async with a_house(folder, ROUNDSMAN_KEEP_DAYS="2") as house:
-        await house.finish(RED)
-        await house.drain()
-        house.clock.tick(days=2, seconds=1)
+    async with an_instance(folder, ROUNDSMAN_KEEP_DAYS="2") as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        instance.clock.tick(days=2, seconds=1)
 
-        await house.service.pipeline.prune()
+        await instance.service.pipeline.prune()
 
-        assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
+        assert instance.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
 
-async def test_a_started_service_looks_for_old_events_at_once(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    house.clock.tick(days=401)
+async def test_a_started_service_looks_for_old_events_at_once(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    instance.clock.tick(days=401)
     gone = asyncio.Event()
 
     def look() -> None:
-        if house.rows("SELECT count(*) FROM events") == [(0,)]:
+        if instance.rows("SELECT count(*) FROM events") == [(0,)]:
             gone.set()
 
-    house.service.context.store.after_commit(look)
-    async with house.running():
+    instance.service.context.store.after_commit(look)
+    async with instance.running():
         await gone.wait()
 
-    if not house.service.context.store.is_shared:  # on Postgres the terms are a column of the event
-        assert house.rows("SELECT count(*) FROM event_terms WHERE event_terms MATCH 'main'") == [(0,)]
+    if not instance.service.context.store.is_shared:  # on Postgres the terms are a column of the event
+        assert instance.rows("SELECT count(*) FROM event_terms WHERE event_terms MATCH 'main'") == [(0,)]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.web.auth.signed_addresses import AddressSigner
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.hostile_words import MARKUP, MENTIONS
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -26,9 +26,9 @@ ADDRESSES = ("/feed.atom", "/cctray.xml", "/badge/acme/web.svg", "/badge/acme/we
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    """A house whose main branch of acme/web is red."""
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN, ROUNDSMAN_PUBLIC_URL=SITE) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    """An instance whose main branch of acme/web is red."""
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN, ROUNDSMAN_PUBLIC_URL=SITE) as opened:
         await opened.finish(RED)
         await opened.drain()
         yield opened
@@ -42,24 +42,24 @@ def parse(document: bytes) -> Element:
     return root
 
 
-async def read(house: House, address: str, **headers: str) -> httpx.Response:
-    async with house.stranger() as client:
+async def read(instance: Instance, address: str, **headers: str) -> httpx.Response:
+    async with instance.stranger() as client:
         return await client.get(address, headers={"Authorization": f"Bearer {READ_TOKEN}", **headers})
 
 
-async def xml(house: House, address: str) -> Element:
-    answer = await read(house, address)
+async def xml(instance: Instance, address: str) -> Element:
+    answer = await read(instance, address)
     assert answer.status_code == 200, answer.text
     return parse(answer.content)
 
 
-async def badge(house: House, address: str) -> Any:
-    return json.loads((await read(house, address)).content)
+async def badge(instance: Instance, address: str) -> Any:
+    return json.loads((await read(instance, address)).content)
 
 
-async def post_hostile(house: House) -> None:
-    await house.finish(replace(RED, branch=HOSTILE, workflow=HOSTILE, subject=HOSTILE, number=1490))
-    await house.drain()
+async def post_hostile(instance: Instance) -> None:
+    await instance.finish(replace(RED, branch=HOSTILE, workflow=HOSTILE, subject=HOSTILE, number=1490))
+    await instance.drain()
 
 
 # Who may read
@@ -67,8 +67,8 @@ async def post_hostile(house: House) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
-async def test_feeds_are_opened_by_session_token_or_key_and_by_nothing_else(house: House, address: str) -> None:
-    async with house.stranger() as client:
+async def test_feeds_are_opened_by_session_token_or_key_and_by_nothing_else(instance: Instance, address: str) -> None:
+    async with instance.stranger() as client:
         bare = await client.get(address)
         signed = await client.get(AddressSigner(READ_TOKEN).sign(address))
         begun = await client.post("/login", data={"token": ADMIN_TOKEN})
@@ -80,8 +80,8 @@ async def test_feeds_are_opened_by_session_token_or_key_and_by_nothing_else(hous
 
 @pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
-async def test_unknown_parameter_is_refused(house: House, address: str) -> None:
-    answer = await read(house, f"{address}?colour=red")
+async def test_unknown_parameter_is_refused(instance: Instance, address: str) -> None:
+    answer = await read(instance, f"{address}?colour=red")
 
     assert answer.status_code == 400
     assert "'colour' means nothing here" in answer.json()["error"]
@@ -92,13 +92,15 @@ async def test_unknown_parameter_is_refused(house: House, address: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("address", ADDRESSES)
-async def test_reader_that_has_it_gets_304_until_something_changes(house: House, address: str) -> None:
-    first = await read(house, address)
+async def test_reader_that_has_it_gets_304_until_something_changes(instance: Instance, address: str) -> None:
+    first = await read(instance, address)
     tag = first.headers["etag"]
-    same = [await read(house, address, **{"If-None-Match": given}) for given in (tag, f"W/{tag}", f'"x", {tag}', "*")]
-    await house.finish(GREEN)
-    await house.drain()
-    changed = await read(house, address, **{"If-None-Match": tag})
+    same = [
+        await read(instance, address, **{"If-None-Match": given}) for given in (tag, f"W/{tag}", f'"x", {tag}', "*")
+    ]
+    await instance.finish(GREEN)
+    await instance.drain()
+    changed = await read(instance, address, **{"If-None-Match": tag})
 
     assert first.headers["cache-control"] == "private, max-age=60"
     assert first.headers["vary"] == "Cookie, Authorization"
@@ -110,8 +112,8 @@ async def test_reader_that_has_it_gets_304_until_something_changes(house: House,
 # Atom
 
 
-async def test_feed_has_an_entry_for_each_build(house: House) -> None:
-    answer = await read(house, "/feed.atom?project=acme/web&branch=main")
+async def test_feed_has_an_entry_for_each_build(instance: Instance) -> None:
+    answer = await read(instance, "/feed.atom?project=acme/web&branch=main")
     feed = parse(answer.content)
     [entry] = feed.findall(f"{ATOM}entry")
     links = {link.get("rel"): link.get("href") for link in feed.findall(f"{ATOM}link")}
@@ -127,27 +129,27 @@ async def test_feed_has_an_entry_for_each_build(house: House) -> None:
     assert "Apply vouchers before shipping" in (entry.findtext(f"{ATOM}content") or "")
 
 
-async def test_feed_without_builds_is_whole_and_the_same_each_time(house: House) -> None:
-    first, second = [await read(house, "/feed.atom?branch=nowhere") for _ in range(2)]
+async def test_feed_without_builds_is_whole_and_the_same_each_time(instance: Instance) -> None:
+    first, second = [await read(instance, "/feed.atom?branch=nowhere") for _ in range(2)]
 
     assert parse(first.content).findall(f"{ATOM}entry") == []
     assert parse(first.content).findtext(f"{ATOM}updated") == "1970-01-01T00:00:00.000Z"
     assert first.headers["etag"] == second.headers["etag"]
 
 
-async def test_feed_has_the_filters_of_the_builds_page(house: House) -> None:
-    await house.finish(GREEN)
-    await house.drain()
+async def test_feed_has_the_filters_of_the_builds_page(instance: Instance) -> None:
+    await instance.finish(GREEN)
+    await instance.drain()
 
-    red, both = await xml(house, "/feed.atom?status=failed,error"), await xml(house, "/feed.atom")
-    wrong = await read(house, "/feed.atom?since=nonsense")
+    red, both = await xml(instance, "/feed.atom?status=failed,error"), await xml(instance, "/feed.atom")
+    wrong = await read(instance, "/feed.atom?since=nonsense")
 
     assert [len(one.findall(f"{ATOM}entry")) for one in (red, both)] == [1, 2]
     assert wrong.status_code == 400
 
 
-async def test_builds_page_shows_the_signed_address_of_its_feed(house: House) -> None:
-    async with house.stranger() as client:
+async def test_builds_page_shows_the_signed_address_of_its_feed(instance: Instance) -> None:
+    async with instance.stranger() as client:
         begun = await client.post("/login", data={"token": ADMIN_TOKEN})
         cookie = begun.headers["set-cookie"].partition(";")[0]
         page = await client.get("/builds?branch=main", headers={"Cookie": cookie})
@@ -162,15 +164,15 @@ async def test_builds_page_shows_the_signed_address_of_its_feed(house: House) ->
 
 
 @pytest.mark.long
-async def test_cctray_lists_the_workflows_of_default_branches(house: House) -> None:
-    await house.finish(replace(RED, branch="feature/x", number=1488))
-    await house.drain()
+async def test_cctray_lists_the_workflows_of_default_branches(instance: Instance) -> None:
+    await instance.finish(replace(RED, branch="feature/x", number=1488))
+    await instance.drain()
 
-    [main] = await xml(house, "/cctray.xml")
-    [feature] = await xml(house, "/cctray.xml?project=acme/web&branch=feature/x")
-    await house.finish(GREEN)
-    await house.drain()
-    [green] = await xml(house, "/cctray.xml")
+    [main] = await xml(instance, "/cctray.xml")
+    [feature] = await xml(instance, "/cctray.xml?project=acme/web&branch=feature/x")
+    await instance.finish(GREEN)
+    await instance.drain()
+    [green] = await xml(instance, "/cctray.xml")
 
     assert main.tag == "Project"
     assert {name: main.get(name) for name in ("name", "activity", "lastBuildStatus", "lastBuildLabel")} == {
@@ -190,11 +192,11 @@ async def test_cctray_lists_the_workflows_of_default_branches(house: House) -> N
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["acme/web", "web", "gh/acme/web", "github/acme/web", "acme/web/build-and-test"])
-async def test_badge_tells_the_state_of_a_project_or_workflow(house: House, name: str) -> None:
-    red = await badge(house, f"/badge/{name}.json?branch=main")
-    await house.finish(GREEN)
-    await house.drain()
-    green = await badge(house, f"/badge/{name}.json")
+async def test_badge_tells_the_state_of_a_project_or_workflow(instance: Instance, name: str) -> None:
+    red = await badge(instance, f"/badge/{name}.json?branch=main")
+    await instance.finish(GREEN)
+    await instance.drain()
+    green = await badge(instance, f"/badge/{name}.json")
 
     label = "build-and-test" if name.endswith("test") else name
     assert red == {"schemaVersion": 1, "label": f"{label} main", "message": "failing", "color": "critical"}
@@ -203,16 +205,16 @@ async def test_badge_tells_the_state_of_a_project_or_workflow(house: House, name
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["acme/nowhere", "acme/web/nowhere", "x", "a/b/c/d/e/f/g/h/i/j/k/l", "//", "%00"])
-async def test_badge_of_an_unknown_name_is_unknown(house: House, name: str) -> None:
-    picture = await read(house, f"/badge/{name}.svg")
+async def test_badge_of_an_unknown_name_is_unknown(instance: Instance, name: str) -> None:
+    picture = await read(instance, f"/badge/{name}.svg")
 
     assert picture.status_code == 200
-    assert (await badge(house, f"/badge/{name}.json"))["message"] == "unknown"
+    assert (await badge(instance, f"/badge/{name}.json"))["message"] == "unknown"
     assert (parse(picture.content).findtext(f"{SVG}title") or "").endswith(": unknown")
 
 
-async def test_picture_is_named_for_those_who_cannot_see_it(house: House) -> None:
-    answer = await read(house, "/badge/acme/web.svg")
+async def test_picture_is_named_for_those_who_cannot_see_it(instance: Instance) -> None:
+    answer = await read(instance, "/badge/acme/web.svg")
     picture = parse(answer.content)
 
     assert answer.headers["content-type"] == "image/svg+xml"
@@ -225,12 +227,14 @@ async def test_picture_is_named_for_those_who_cannot_see_it(house: House) -> Non
 
 
 @pytest.mark.long
-async def test_hostile_names_stay_text(house: House) -> None:
-    await post_hostile(house)
+async def test_hostile_names_stay_text(instance: Instance) -> None:
+    await post_hostile(instance)
 
-    feed = await xml(house, "/feed.atom")
-    tray = [await read(house, "/cctray.xml"), await read(house, f"/feed.atom?q={'x' * 300}")]
-    picture = await read(house, "/badge/acme%2Fweb%2F%3Cscript%3Ealert(1)%3C%2Fscript%3E%0B.svg?branch=%22%3E%3Cb%3E")
+    feed = await xml(instance, "/feed.atom")
+    tray = [await read(instance, "/cctray.xml"), await read(instance, f"/feed.atom?q={'x' * 300}")]
+    picture = await read(
+        instance, "/badge/acme%2Fweb%2F%3Cscript%3Ealert(1)%3C%2Fscript%3E%0B.svg?branch=%22%3E%3Cb%3E"
+    )
 
     tags = {element.tag.removeprefix(ATOM) for element in feed.iter()}
     assert tags == {"feed", "id", "title", "updated", "author", "name", "link", "entry", "category", "content"}

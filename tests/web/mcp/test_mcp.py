@@ -11,7 +11,7 @@ import pytest
 
 from service.config.env import load_settings
 from service.errors import BadConfig
-from tests.support.app_fixture import RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance, environ
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.processes import ROUNDSMAN, serve, surroundings
 from tests.support.sample_history import ROUTES, Past, past
@@ -28,81 +28,85 @@ BEARER = {"Authorization": f"Bearer {READ_TOKEN}"}
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN, ROUNDSMAN_MCP="true") as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN, ROUNDSMAN_MCP="true") as opened:
         yield opened
 
 
-async def post(house: House, body: Any = CALL, **headers: str) -> httpx.Response:
-    parts = house.service.assistants
-    async with parts.running() if parts else nullcontext(), house.stranger() as client:
+async def post(instance: Instance, body: Any = CALL, **headers: str) -> httpx.Response:
+    parts = instance.service.assistants
+    async with parts.running() if parts else nullcontext(), instance.stranger() as client:
         return await client.post("/mcp", json=body, headers={**HEADERS, **headers})
 
 
-async def test_read_token_opens_it_and_the_answer_is_json(house: House) -> None:
-    answer = await post(house, **BEARER)
+async def test_read_token_opens_it_and_the_answer_is_json(instance: Instance) -> None:
+    answer = await post(instance, **BEARER)
 
     assert answer.status_code == 200
     assert answer.json()["result"]["structuredContent"]["data"]["red"] == 0
     assert answer.headers["cache-control"] == "no-store"
-    assert (await post(house, Authorization=f"Bearer {ADMIN_TOKEN}")).status_code == 200
+    assert (await post(instance, Authorization=f"Bearer {ADMIN_TOKEN}")).status_code == 200
 
 
-async def test_without_a_token_it_is_closed_and_a_session_is_none(house: House) -> None:
-    async with house.stranger() as client:
+async def test_without_a_token_it_is_closed_and_a_session_is_none(instance: Instance) -> None:
+    async with instance.stranger() as client:
         begun = await client.post("/login", data={"token": ADMIN_TOKEN})
     cookie = begun.headers["set-cookie"].partition(";")[0]
 
-    answers = [await post(house), await post(house, Cookie=cookie), await post(house, Authorization="Bearer wrong")]
+    answers = [
+        await post(instance),
+        await post(instance, Cookie=cookie),
+        await post(instance, Authorization="Bearer wrong"),
+    ]
 
     assert [one.status_code for one in answers] == [401, 401, 401]
     assert "error" in answers[0].json()
 
 
 @pytest.mark.parametrize("header", [{"Origin": "https://evil.example.com"}, {"Sec-Fetch-Site": "cross-site"}])
-async def test_page_of_another_origin_is_refused(house: House, header: dict[str, str]) -> None:
-    assert (await post(house, **BEARER, **header)).status_code == 403
+async def test_page_of_another_origin_is_refused(instance: Instance, header: dict[str, str]) -> None:
+    assert (await post(instance, **BEARER, **header)).status_code == 403
 
 
-async def test_read_token_still_changes_nothing_elsewhere(house: House) -> None:
-    async with house.stranger() as client:
+async def test_read_token_still_changes_nothing_elsewhere(instance: Instance) -> None:
+    async with instance.stranger() as client:
         answer = await client.post("/api/v1/silences", json={}, headers=BEARER)
 
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
-async def test_only_posts_are_taken(house: House, method: str) -> None:
-    async with house.stranger() as client:
+async def test_only_posts_are_taken(instance: Instance, method: str) -> None:
+    async with instance.stranger() as client:
         answer = await client.request(method, "/mcp", headers={**HEADERS, **BEARER})
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-async def test_too_large_a_question_is_refused(house: House) -> None:
+async def test_too_large_a_question_is_refused(instance: Instance) -> None:
     large = {**CALL, "params": {"name": "what_is_red", "arguments": {"project": "x" * 70_000}}}
 
-    assert (await post(house, large, **BEARER)).status_code == 413
+    assert (await post(instance, large, **BEARER)).status_code == 413
 
 
 @pytest.mark.parametrize("body", [[], "x", {}, {"jsonrpc": "2.0"}, {"jsonrpc": "2.0", "id": 1, "method": "no/such"}])
-async def test_what_is_no_question_is_an_error_and_no_crash(house: House, body: Any) -> None:
-    answer = await post(house, body, **BEARER)
+async def test_what_is_no_question_is_an_error_and_no_crash(instance: Instance, body: Any) -> None:
+    answer = await post(instance, body, **BEARER)
 
     assert answer.status_code in {200, 400, 404}
     assert "error" in answer.json()
 
 
-async def test_one_too_many_at_once_is_asked_to_come_again(house: House) -> None:
-    vars(house.service.assistants)["max_at_once"] = 0
+async def test_one_too_many_at_once_is_asked_to_come_again(instance: Instance) -> None:
+    vars(instance.service.assistants)["max_at_once"] = 0
 
-    answer = await post(house, **BEARER)
+    answer = await post(instance, **BEARER)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 async def test_it_is_not_there_unless_it_is_switched_on(folder: Path) -> None:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as quiet:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as quiet:
         assert (await post(quiet, **BEARER)).status_code == 404
 
 
@@ -110,7 +114,7 @@ async def test_without_the_extra_it_says_what_to_install(folder: Path, monkeypat
     monkeypatch.setitem(sys.modules, "mcp", None)
 
     with pytest.raises(BadConfig, match=r"pip install 'roundsman\[mcp\]'"):
-        async with a_house(folder, RED_TO_WEB, ROUNDSMAN_MCP="true"):
+        async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_MCP="true"):
             pass
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.app_fixture import GREEN, RED, House, a_house
+from tests.support.app_fixture import GREEN, RED, Instance, an_instance
 from tests.support.circleci_fixture import with_log
 from tests.support.hostile_words import MARKUP
 
@@ -29,9 +29,9 @@ routes:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    """A house whose main branch was green, and is red by hostile words."""
-    async with a_house(folder, WITH_LOG, ROUNDSMAN_CIRCLECI_API="v3") as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    """An instance whose main branch was green, and is red by hostile words."""
+    async with an_instance(folder, WITH_LOG, ROUNDSMAN_CIRCLECI_API="v3") as opened:
         for run in (replace(GREEN, number=1400), replace(RED, subject=HOSTILE)):
             await opened.finish(run)
             await opened.drain()
@@ -39,15 +39,15 @@ async def house(folder: Path) -> AsyncIterator[House]:
 
 
 @asynccontextmanager
-async def client_of(house: House, timeout_s: float = 60) -> AsyncIterator[Any]:
-    made = server.make_server(house.service.context.store, house.clock, timeout_s=timeout_s)
+async def client_of(instance: Instance, timeout_s: float = 60) -> AsyncIterator[Any]:
+    made = server.make_server(instance.service.context.store, instance.clock, timeout_s=timeout_s)
     async with mcp.Client(made) as client:
         yield client
 
 
-async def ask(house: House, tool: str, **arguments: Any) -> Any:
+async def ask(instance: Instance, tool: str, **arguments: Any) -> Any:
     """The data of an answer, which must be one; it is the same in both of its forms."""
-    async with client_of(house) as client:
+    async with client_of(instance) as client:
         answer = await client.call_tool(tool, arguments)
     assert not answer.is_error, answer.content
     note, text = (part.text for part in answer.content)
@@ -56,20 +56,20 @@ async def ask(house: House, tool: str, **arguments: Any) -> Any:
     return answer.structured_content["data"]
 
 
-async def refused(house: House, tool: str, **arguments: Any) -> str:
-    async with client_of(house) as client:
+async def refused(instance: Instance, tool: str, **arguments: Any) -> str:
+    async with client_of(instance) as client:
         answer = await client.call_tool(tool, arguments)
     assert answer.is_error
     return "".join(part.text for part in answer.content)
 
 
-async def red_build(house: House) -> str:
-    [red] = (await ask(house, "what_is_red"))["items"]
+async def red_build(instance: Instance) -> str:
+    [red] = (await ask(instance, "what_is_red"))["items"]
     return str(red["build"])
 
 
-async def test_every_tool_is_described_as_one_that_only_reads(house: House) -> None:
-    async with client_of(house) as client:
+async def test_every_tool_is_described_as_one_that_only_reads(instance: Instance) -> None:
+    async with client_of(instance) as client:
         listed = (await client.list_tools()).tools
 
     assert [one.name for one in listed] == list(TOOLS)
@@ -79,8 +79,8 @@ async def test_every_tool_is_described_as_one_that_only_reads(house: House) -> N
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_what_is_red_names_what_fails_and_who_was_told(house: House) -> None:
-    found = await ask(house, "what_is_red")
+async def test_what_is_red_names_what_fails_and_who_was_told(instance: Instance) -> None:
+    found = await ask(instance, "what_is_red")
     [red] = found["items"]
 
     assert (found["red"], found["workflows"]) == (1, 1)
@@ -89,16 +89,16 @@ async def test_what_is_red_names_what_fails_and_who_was_told(house: House) -> No
     assert red["told"] == [{"channel": "web (json)", "state": "sent", "receiver": "web"}]
 
 
-async def test_what_is_red_of_a_project_is_its_state(house: House) -> None:
-    found = await ask(house, "what_is_red", project="acme/web")
+async def test_what_is_red_of_a_project_is_its_state(instance: Instance) -> None:
+    found = await ask(instance, "what_is_red", project="acme/web")
 
     assert (found["state"], found["green"]) == ("red", 0)
-    assert "did you mean" in await refused(house, "what_is_red", project="acme/wep")
+    assert "did you mean" in await refused(instance, "what_is_red", project="acme/wep")
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_why_it_failed_names_jobs_tests_and_claims(house: House) -> None:
-    found = await ask(house, "why_did_it_fail", build=await red_build(house))
+async def test_why_it_failed_names_jobs_tests_and_claims(instance: Instance) -> None:
+    found = await ask(instance, "why_did_it_fail", build=await red_build(instance))
 
     assert found["headline"] == "broke"
     assert found["failed_jobs"]
@@ -107,12 +107,12 @@ async def test_why_it_failed_names_jobs_tests_and_claims(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_a_build_is_found_by_its_run_and_by_an_address_too(house: House) -> None:
-    build = await red_build(house)
-    run = (await house.show(build))["workflow"]
+async def test_a_build_is_found_by_its_run_and_by_an_address_too(instance: Instance) -> None:
+    build = await red_build(instance)
+    run = (await instance.show(build))["workflow"]
 
     by_run, by_address, by_page = [
-        await ask(house, "why_did_it_fail", build=text)
+        await ask(instance, "why_did_it_fail", build=text)
         for text in (run["id"], run["url"], f"https://ci.example.com/builds/{build}")
     ]
 
@@ -120,61 +120,61 @@ async def test_a_build_is_found_by_its_run_and_by_an_address_too(house: House) -
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_build_is_found_by_what_a_person_knows_of_it(house: House) -> None:
-    build = await red_build(house)
-    number = (await house.show(build))["pipeline"]["number"]
+async def test_a_build_is_found_by_what_a_person_knows_of_it(instance: Instance) -> None:
+    build = await red_build(instance)
+    number = (await instance.show(build))["pipeline"]["number"]
     known = (
         f"acme/web#{number}",
         f"https://app.circleci.com/pipelines/github/acme/web/{number}",
         "project:acme/web branch:main status:failed",
     )
 
-    found = [(await ask(house, "who_was_told", build=text))["build"] for text in known]
+    found = [(await ask(instance, "who_was_told", build=text))["build"] for text in known]
 
     assert found == [build] * 3
-    assert "in pipeline 9" in await refused(house, "who_was_told", build="acme/web#9")
-    assert "no build on record fits" in await refused(house, "who_was_told", build="branch:nowhere")
+    assert "in pipeline 9" in await refused(instance, "who_was_told", build="acme/web#9")
+    assert "no build on record fits" in await refused(instance, "who_was_told", build="branch:nowhere")
 
 
 @pytest.mark.long
-async def test_is_it_flaky_has_the_results_of_the_test(house: House) -> None:
-    found = await ask(house, "why_did_it_fail", build=await red_build(house))
+async def test_is_it_flaky_has_the_results_of_the_test(instance: Instance) -> None:
+    found = await ask(instance, "why_did_it_fail", build=await red_build(instance))
     name = found["failing_tests"][0]["failures"][0]["tests"][0]["name"]
 
-    [test, *_] = (await ask(house, "is_it_flaky", test=name))["items"]
+    [test, *_] = (await ask(instance, "is_it_flaky", test=name))["items"]
 
     assert test["name"] == name
     assert test["results"][0]["result"] == "failed"
-    assert "no test of the name" in await refused(house, "is_it_flaky", test="test_of_nothing")
+    assert "no test of the name" in await refused(instance, "is_it_flaky", test="test_of_nothing")
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_who_was_told_has_channels_and_the_reason_of_each_route(house: House) -> None:
-    found = await ask(house, "who_was_told", build=await red_build(house))
+async def test_who_was_told_has_channels_and_the_reason_of_each_route(instance: Instance) -> None:
+    found = await ask(instance, "who_was_told", build=await red_build(instance))
 
     assert [(one["receiver"], one["state"]) for one in found["notifications"]] == [("web", "sent")]
     assert [(one["route"], bool(one["reason"])) for one in found["decisions"]] == [("red", True)]
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_what_changed_names_the_range_since_the_last_green_run(house: House) -> None:
-    found = await ask(house, "what_changed", build=await red_build(house))
+async def test_what_changed_names_the_range_since_the_last_green_run(instance: Instance) -> None:
+    found = await ask(instance, "what_changed", build=await red_build(instance))
 
     assert {one["claim"] for one in found["claims"]} >= {"culprits"}
     assert any(one["runs"] for one in found["claims"])
 
 
-async def test_log_tail_is_of_the_failed_step(house: House) -> None:
-    house.pretend.jobs.storage_url = "http://storage.example.com/storage"
-    await house.finish(replace(with_log(RED, log="the whole log\n", condensed="what matters\n"), number=1500))
-    await house.drain()
-    await house.drain(minutes=5)
-    build = await red_build(house)
+async def test_log_tail_is_of_the_failed_step(instance: Instance) -> None:
+    instance.pretend.jobs.storage_url = "http://storage.example.com/storage"
+    await instance.finish(replace(with_log(RED, log="the whole log\n", condensed="what matters\n"), number=1500))
+    await instance.drain()
+    await instance.drain(minutes=5)
+    build = await red_build(instance)
 
-    [step, *_] = (await ask(house, "log_tail", build=build))["steps"]
+    [step, *_] = (await ask(instance, "log_tail", build=build))["steps"]
 
     assert "what matters" in step["lines"]
-    assert "no log is on record" in await refused(house, "log_tail", build=build, job="no-such-job")
+    assert "no log is on record" in await refused(instance, "log_tail", build=build, job="no-such-job")
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -188,13 +188,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-async def test_wrong_calls_are_answered_with_a_sentence(house: House) -> None:
+async def test_wrong_calls_are_answered_with_a_sentence(instance: Instance) -> None:
     for tool, arguments, sentence in WRONG:
-        assert sentence in await refused(house, tool, **arguments)
+        assert sentence in await refused(instance, tool, **arguments)
 
 
-async def test_answer_that_takes_too_long_is_an_error(house: House) -> None:
-    async with client_of(house, timeout_s=0) as client:
+async def test_answer_that_takes_too_long_is_an_error(instance: Instance) -> None:
+    async with client_of(instance, timeout_s=0) as client:
         answer = await client.call_tool("what_is_red", {})
 
     assert answer.is_error
@@ -202,11 +202,11 @@ async def test_answer_that_takes_too_long_is_an_error(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_answers_are_of_limited_size(house: House) -> None:
-    await house.finish(replace(RED, subject="x" * 50_000, number=1500))
-    await house.drain()
+async def test_answers_are_of_limited_size(instance: Instance) -> None:
+    await instance.finish(replace(RED, subject="x" * 50_000, number=1500))
+    await instance.drain()
 
-    found = await ask(house, "why_did_it_fail", build=await red_build(house))
+    found = await ask(instance, "why_did_it_fail", build=await red_build(instance))
 
     assert len(json.dumps(found)) < server.MAX_ANSWER_CHARACTERS
     assert len(found["commit"]["subject"]) <= 600

@@ -13,7 +13,7 @@ from service.circleci.otlp.raw_span import MAX_ATTRIBUTES, SpanLimits
 from service.circleci.otlp.wire import write_bytes
 from service.errors import BadRequest
 from service.web.otlp.body import Export, decode
-from tests.support.app_fixture import NINE, RED, a_house
+from tests.support.app_fixture import NINE, RED, an_instance
 from tests.support.otlp_exports import TOKEN, Json, export, value, workflow_span
 
 
@@ -132,11 +132,11 @@ def test_attributes_of_a_wrong_type_are_skipped(attributes: object) -> None:
 async def test_hostile_texts_are_stored_short_and_clean(folder: Path) -> None:
     hostile = "\x00<script>\ud800\u202e" + "x" * 100_000
     one = changed(vcs__change__title=hostile, cicd__pipeline__name=hostile, com__circleci__org__id=hostile)
-    async with a_house(folder, ROUNDSMAN_OTLP_TOKEN=TOKEN) as house, house.stranger() as exporter:
+    async with an_instance(folder, ROUNDSMAN_OTLP_TOKEN=TOKEN) as instance, instance.stranger() as exporter:
         answer = await send(exporter, export(one))
 
         assert answer == {}
-        [(name, org)] = house.rows("SELECT name, org_id FROM spans")
+        [(name, org)] = instance.rows("SELECT name, org_id FROM spans")
     assert name.startswith("\ufffd<script>\ufffd")
     assert max(len(name), len(org)) <= MAX_TEXT_CHARACTERS
 

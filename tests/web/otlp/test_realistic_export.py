@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.operator_client import Operator
 from tests.support.otlp_exports import TOKEN, Json, nanoseconds, span, spans_of, value, workflow_span
 from tests.web.otlp.encoding import read_fields, request
@@ -35,8 +35,8 @@ RESOURCE: Json = {
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=TOKEN) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=TOKEN) as opened:
         opened.http.auth = Operator()
         yield opened
 
@@ -74,31 +74,31 @@ def _set(one: Json, name: str, given: object) -> None:
     ]
 
 
-async def post(house: House, body: bytes, kind: str, **headers: str) -> httpx.Response:
+async def post(instance: Instance, body: bytes, kind: str, **headers: str) -> httpx.Response:
     named = {"content-type": kind, "authorization": f"Bearer {TOKEN}", **headers}
-    async with house.stranger() as exporter:
+    async with instance.stranger() as exporter:
         return await exporter.post("/otlp/v1/traces", content=body, headers=named)
 
 
-def rows(house: House) -> list[Any]:
-    return house.rows(
+def rows(instance: Instance) -> list[Any]:
+    return instance.rows(
         "SELECT level, name, status, result, task_index, started_at, ended_at, facts FROM spans ORDER BY id"
     )
 
 
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("is_gzip", [False, True])
-async def test_bytes_made_by_hand_and_json_make_equal_rows(house: House, is_gzip: bool) -> None:
+async def test_bytes_made_by_hand_and_json_make_equal_rows(instance: Instance, is_gzip: bool) -> None:
     some, others = realistic(RED), realistic(replace(GREEN, number=GREEN.number + 50))
     binary = request([(RESOURCE, list(reversed(some))), ({}, others)])
     written = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [*others, *some]}]}]}).encode()
     seen = []
     for body, kind in ((binary, PROTOBUF), (written, f"{JSON}; charset=utf-8")):
         packed = {"content-encoding": "gzip"} if is_gzip else {}
-        answer = await post(house, gzip.compress(body) if is_gzip else body, kind, **packed)
+        answer = await post(instance, gzip.compress(body) if is_gzip else body, kind, **packed)
         assert (answer.status_code, answer.content) == (200, b"" if kind == PROTOBUF else b"{}")
-        seen.append(rows(house))
-        house.change("DELETE FROM spans")
+        seen.append(rows(instance))
+        instance.change("DELETE FROM spans")
 
     assert len(seen[0]) == len(some) + len(others)
     assert seen[0] == seen[1]
@@ -107,27 +107,27 @@ async def test_bytes_made_by_hand_and_json_make_equal_rows(house: House, is_gzip
     assert {one["cpu_mean"] for one in facts if "cpu_mean" in one} == {0.41, 0.25}
 
 
-async def test_the_facts_join_the_run_that_a_webhook_told_of(house: House) -> None:
-    event_id = await house.finish(RED)
-    await house.drain()
-    await post(house, request([(RESOURCE, realistic(RED))]), PROTOBUF)
+async def test_the_facts_join_the_run_that_a_webhook_told_of(instance: Instance) -> None:
+    event_id = await instance.finish(RED)
+    await instance.drain()
+    await post(instance, request([(RESOURCE, realistic(RED))]), PROTOBUF)
 
-    shown = (await house.show(event_id))["spans"]
+    shown = (await instance.show(event_id))["spans"]
 
     assert shown["pull_request"] == {"number": 42, "title": "Fix the cart"}
     assert (shown["is_rerun"], shown["rerun_type"]) == (True, "auto-rerun")
     assert {job["name"] for job in shown["jobs"]} >= {"hold"}
     assert max(len(job["executions"]) for job in shown["jobs"]) == 2
-    assert len(house.channels.took) == 1  # of the webhook alone
+    assert len(instance.channels.took) == 1  # of the webhook alone
 
 
-async def test_a_part_that_is_refused_is_told_in_both_forms_and_the_rest_is_kept(house: House) -> None:
+async def test_a_part_that_is_refused_is_told_in_both_forms_and_the_rest_is_kept(instance: Instance) -> None:
     foreign = span("GET /", "some", {"http.method": "GET"}, RED.pushed_at, RED.stopped_at)
     late = {**workflow_span(GREEN), "endTimeUnixNano": nanoseconds(RED.stopped_at.replace(year=2190))}
     some = [foreign, late, *realistic(RED)]
 
-    binary = await post(house, request([(RESOURCE, some)]), PROTOBUF)
-    written = await post(house, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": some}]}]}).encode(), JSON)
+    binary = await post(instance, request([(RESOURCE, some)]), PROTOBUF)
+    written = await post(instance, json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": some}]}]}).encode(), JSON)
 
     told = read_fields(read_fields(binary.content)[1])
     part = written.json()["partialSuccess"]
@@ -136,15 +136,15 @@ async def test_a_part_that_is_refused_is_told_in_both_forms_and_the_rest_is_kept
     assert told[2].decode() == part["errorMessage"]
     assert "1 span is none of a CircleCI pipeline" in part["errorMessage"]
     assert "1 span has a time before CircleCI's first year or after tomorrow" in part["errorMessage"]
-    assert len(rows(house)) == len(some) - 2
+    assert len(rows(instance)) == len(some) - 2
 
 
 @pytest.mark.parametrize("cut", [1, 7, 40, 400])
-async def test_bytes_that_end_early_are_refused_whole(house: House, cut: int) -> None:
+async def test_bytes_that_end_early_are_refused_whole(instance: Instance, cut: int) -> None:
     body = request([(RESOURCE, realistic(RED))])
 
-    answer = await post(house, body[:-cut], PROTOBUF)
+    answer = await post(instance, body[:-cut], PROTOBUF)
 
     assert answer.status_code == 400
     assert read_fields(answer.content)[2]
-    assert rows(house) == []
+    assert rows(instance) == []

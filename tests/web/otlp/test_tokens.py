@@ -8,32 +8,32 @@ import pytest
 from service.config.configuration import load
 from service.config.env import load_settings
 from service.errors import BadConfig
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance, environ
 from tests.support.otlp_exports import TOKEN, export, workflow_span
 
 NEW = "another-invented-token-of-the-exporter-9876543210"
 
 
-async def status_with(house: House, token: str) -> int:
+async def status_with(instance: Instance, token: str) -> int:
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-    async with house.stranger() as exporter:
+    async with instance.stranger() as exporter:
         body = json.dumps(export(workflow_span(RED))).encode()
         return (await exporter.post("/otlp/v1/traces", content=body, headers=headers)).status_code
 
 
 async def test_both_tokens_are_accepted_and_counted_while_one_replaces_the_other(folder: Path) -> None:
-    async with a_house(folder, ROUNDSMAN_OTLP_TOKEN=f"{NEW}\n{TOKEN}\n") as house:
-        statuses = [await status_with(house, token) for token in (TOKEN, NEW, NEW, f"{NEW},{TOKEN}", "")]
+    async with an_instance(folder, ROUNDSMAN_OTLP_TOKEN=f"{NEW}\n{TOKEN}\n") as instance:
+        statuses = [await status_with(instance, token) for token in (TOKEN, NEW, NEW, f"{NEW},{TOKEN}", "")]
 
         assert statuses == [200, 200, 200, 401, 401]
-        assert [house.counted("span_exports", token=number) for number in ("1", "2")] == [2, 1]
+        assert [instance.counted("span_exports", token=number) for number in ("1", "2")] == [2, 1]
 
 
 async def test_a_token_is_replaced_while_the_process_runs(folder: Path) -> None:
-    async with a_house(folder, ROUNDSMAN_OTLP_TOKEN=TOKEN) as house:
-        house.service.reload(load(environ(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=NEW)))
+    async with an_instance(folder, ROUNDSMAN_OTLP_TOKEN=TOKEN) as instance:
+        instance.service.reload(load(environ(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=NEW)))
 
-        assert [await status_with(house, token) for token in (TOKEN, NEW)] == [401, 200]
+        assert [await status_with(instance, token) for token in (TOKEN, NEW)] == [401, 200]
 
 
 @pytest.mark.parametrize(

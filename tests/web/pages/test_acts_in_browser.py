@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from service.testing.fake_circleci.organization import ADA, PROJECTS, JobRun
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import GREEN, RED, TOKEN, House
+from tests.support.app_fixture import GREEN, RED, TOKEN, Instance
 from tests.support.browser_fixture import browser, tab
 from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
@@ -48,7 +48,7 @@ class Site:
     """
 
     address: str
-    house: House
+    instance: Instance
     fresh: tuple[str, ...]
     used: str
     pages: tuple[str, ...]
@@ -64,14 +64,14 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("acts")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(linking(folder, fake=fake)))
-        links, results = loop.run(fill(house))
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        instance = stack.enter_context(loop.within(linking(folder, fake=fake)))
+        links, results = loop.run(fill(instance))
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         acts = [f"/builds/{NAMED.workflow_id}/act/{verb}" for verb in ("rerun", "rerun-failed", "cancel")]
         acts += [f"/builds/{HELD.workflow_id}/act/{verb}" for verb in ("approve", "cancel-job")]
         yield Site(
             address=address,
-            house=house,
+            instance=instance,
             fresh=tuple(links[1:]),
             used=links[0],
             pages=(
@@ -95,24 +95,24 @@ def address(site: Site) -> str:
     return site.address
 
 
-async def fill(house: House) -> tuple[list[str], list[str]]:
+async def fill(instance: Instance) -> tuple[list[str], list[str]]:
     """End builds, use the first link, and start a pipeline and none; return links and pages of results."""
     for number, run in enumerate((RED, NAMED, *(replace(NAMED, number=2010 + more) for more in range(2)))):
-        await house.finish(run)
-        await house.drain(seconds=number)
-    await house.finish(GREEN)
-    await house.drain()
-    house.pretend.run_finished(HELD)
-    links = [LINK.findall(message.text)[0] for _, message in house.channels.took if "/link/" in message.text]
-    await house.http.post(links[0])
-    house.http.auth = Operator()
-    await house.http.get("/builds")
+        await instance.finish(run)
+        await instance.drain(seconds=number)
+    await instance.finish(GREEN)
+    await instance.drain()
+    instance.pretend.run_finished(HELD)
+    links = [LINK.findall(message.text)[0] for _, message in instance.channels.took if "/link/" in message.text]
+    await instance.http.post(links[0])
+    instance.http.auth = Operator()
+    await instance.http.get("/builds")
     results = []
     for skips in (None, HOSTILE):
-        house.pretend.actions.skips = skips
-        done = await house.http.post("/trigger", data={**FORM, "once": str(uuid4())})
+        instance.pretend.actions.skips = skips
+        done = await instance.http.post("/trigger", data={**FORM, "once": str(uuid4())})
         results.append(done.headers["location"])
-    house.pretend.actions.skips = None
+    instance.pretend.actions.skips = None
     return links, results
 
 
@@ -152,13 +152,13 @@ def test_pipeline_is_started_by_the_form_and_a_question(tab: Tab, site: Site) ->
 
 def test_one_job_is_canceled_from_the_page_of_the_build(tab: Tab, site: Site) -> None:
     running = replace(HELD, number=2030, status="running", workflow="build")
-    site.house.pretend.run_finished(running)
+    site.instance.pretend.run_finished(running)
 
     tab.go(f"/builds/{running.workflow_id}/act/cancel-job")
     tab.page.check(f"input[value^='{UNBROKEN[:100]}']")
     tab.page.click("button:has-text('Cancel job')")
 
-    assert site.house.pretend.calls[-2].path.endswith("/cancel")
+    assert site.instance.pretend.calls[-2].path.endswith("/cancel")
 
 
 @pytest.mark.parametrize("has_script", [True, False])

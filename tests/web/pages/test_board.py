@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.web.auth.signed_addresses import AddressSigner
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.pages_fixture import text
 
@@ -18,20 +18,20 @@ BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 
 
 @pytest.fixture
-async def readable(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as house:
-        yield house
+async def readable(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as instance:
+        yield instance
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_project_is_a_tile_with_its_state(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    red = await house.http.get("/board?project=ACME/*")
-    await house.finish(GREEN)
-    await house.drain()
-    green = await house.http.get("/board")
+async def test_a_project_is_a_tile_with_its_state(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    red = await instance.http.get("/board?project=ACME/*")
+    await instance.finish(GREEN)
+    await instance.drain()
+    green = await instance.http.get("/board")
 
     assert "✕ 1 of 1 workflow red" in text(red)
     assert "acme/web ✕ 1 of 1 red" in text(red)
@@ -42,19 +42,19 @@ async def test_a_project_is_a_tile_with_its_state(house: House) -> None:
     assert ("<nav" in red.text, 'data-live="/live?since=' in red.text) == (False, True)
 
 
-async def test_projects_that_do_not_fit_are_left_out(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_projects_that_do_not_fit_are_left_out(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
 
     found = [
-        len((await house.http.get(f"/board.json?{query}", headers=BEARER)).json()["projects"])
+        len((await instance.http.get(f"/board.json?{query}", headers=BEARER)).json()["projects"])
         for query in ("project=gh/acme/*", "project=web", "project=other/*", "organization=acme", "team=web", "team=no")
     ]
 
     assert found == [1, 1, 0, 1, 1, 0]
 
 
-async def test_its_own_address_opens_it_and_no_other(readable: House) -> None:
+async def test_its_own_address_opens_it_and_no_other(readable: Instance) -> None:
     address = "/board?project=acme/*"
     access = httpx.ASGITransport(readable.service.asgi, client=("127.0.0.1", 4711))
     async with httpx.AsyncClient(transport=access, base_url="http://127.0.0.1:8000") as stranger:
@@ -65,7 +65,7 @@ async def test_its_own_address_opens_it_and_no_other(readable: House) -> None:
     assert (bare.status_code, opened.status_code, other.status_code) == (303, 200, 303)
 
 
-async def test_a_board_by_its_own_address_follows_what_happens(readable: House) -> None:
+async def test_a_board_by_its_own_address_follows_what_happens(readable: Instance) -> None:
     access = httpx.ASGITransport(readable.service.asgi, client=("127.0.0.1", 4711))
     async with httpx.AsyncClient(transport=access, base_url="http://127.0.0.1:8000") as stranger:
         board = await stranger.get(AddressSigner(READ_TOKEN).sign("/board"))
@@ -80,5 +80,5 @@ async def test_a_board_by_its_own_address_follows_what_happens(readable: House) 
     assert ("data-version" in still.text, "<script" in still.text) == (False, False)
 
 
-async def test_what_means_nothing_is_refused(house: House) -> None:
-    assert (await house.http.get("/board?mine=ada")).status_code == 400
+async def test_what_means_nothing_is_refused(instance: Instance) -> None:
+    assert (await instance.http.get("/board?mine=ada")).status_code == 400

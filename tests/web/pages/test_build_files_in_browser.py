@@ -12,7 +12,7 @@ from service.testing.fake_circleci.insights_routes import flaky_row
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, an_instance
 from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
@@ -37,12 +37,14 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         folder = tmp_path_factory.mktemp("files")
         shutil.copy(migrated, folder / "roundsman.db")
         ci = stack.enter_context(loop.within(serving(fake.app, listen("127.0.0.1", 0))))
-        house = stack.enter_context(loop.within(a_house(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=ci)))
-        event_id = loop.run(house.finish(RED))
-        loop.run(house.drain())
-        house.pretend.insights.flaky = [flaky_row(RED, RED.jobs[0], test=one, times=3) for one in (UNBROKEN, HOSTILE)]
-        loop.run(ask_insights(house.service.context))
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        instance = stack.enter_context(loop.within(an_instance(folder, RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=ci)))
+        event_id = loop.run(instance.finish(RED))
+        loop.run(instance.drain())
+        instance.pretend.insights.flaky = [
+            flaky_row(RED, RED.jobs[0], test=one, times=3) for one in (UNBROKEN, HOSTILE)
+        ]
+        loop.run(ask_insights(instance.service.context))
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
         shown = Tab.open(stack.enter_context(browser.new_context()), address)
         shown.log_in()

@@ -16,7 +16,7 @@ from service.operations.builds.build_story import group_failures
 from service.store.events import events
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.operator_client import Operator
 from tests.support.pages_fixture import text
 
@@ -29,27 +29,27 @@ def run(number: int, status: str = "failed", *, attempt: int = 1) -> Run:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as opened:
         opened.clock.tick(hours=12)
         opened.http.auth = Operator()
         yield opened
 
 
-async def finish(house: House, *runs: Run) -> list[str]:
+async def finish(instance: Instance, *runs: Run) -> list[str]:
     ids = []
     for one in runs:
-        ids.append(await house.finish(one))
-        await house.drain()
+        ids.append(await instance.finish(one))
+        await instance.drain()
     return ids
 
 
 @pytest.mark.long
-async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(house: House) -> None:
+async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(instance: Instance) -> None:
     greens = [run(number, "success") for number in range(890, 900)]
-    *_, green, broke, again, fixed = await finish(house, *greens, run(901), run(902), run(903, "success"))
+    *_, green, broke, again, fixed = await finish(instance, *greens, run(901), run(902), run(903, "success"))
 
-    pages = [(await house.http.get(f"/builds/{one}")).text for one in (green, broke, again, fixed)]
+    pages = [(await instance.http.get(f"/builds/{one}")).text for one in (green, broke, again, fixed)]
 
     headings = [page.partition("<h1>")[2].partition("</h1>")[0] for page in pages]
     words = ["passed", "broke", "still red, 2 in a row", "fixed"]
@@ -61,10 +61,10 @@ async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(hous
 
 
 @pytest.mark.long
-async def test_a_rerun_and_its_first_run_stand_together(house: House) -> None:
-    first, second = await finish(house, run(901), run(901, "success", attempt=2))
+async def test_a_rerun_and_its_first_run_stand_together(instance: Instance) -> None:
+    first, second = await finish(instance, run(901), run(901, "success", attempt=2))
 
-    pages = [(await house.http.get(f"/builds/{one}")).text for one in (first, second)]
+    pages = [(await instance.http.get(f"/builds/{one}")).text for one in (first, second)]
 
     for page in pages:
         assert "Pipeline 901</h2>" in page
@@ -73,19 +73,19 @@ async def test_a_rerun_and_its_first_run_stand_together(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_the_last_runs_with_the_same_failure_are_named(house: House) -> None:
-    first, second = await finish(house, run(901), run(910))
+async def test_the_last_runs_with_the_same_failure_are_named(instance: Instance) -> None:
+    first, second = await finish(instance, run(901), run(910))
 
-    before, after = [(await house.http.get(f"/builds/{one}")).text for one in (first, second)]
+    before, after = [(await instance.http.get(f"/builds/{one}")).text for one in (first, second)]
 
     assert "Seen before" not in before
     assert "The last runs with a failure of the same text." in after
 
 
-async def test_jobs_have_bars_in_time_and_failed_ones_come_first(house: House) -> None:
-    [build] = await finish(house, run(901))
+async def test_jobs_have_bars_in_time_and_failed_ones_come_first(instance: Instance) -> None:
+    [build] = await finish(instance, run(901))
 
-    page = (await house.http.get(f"/builds/{build}")).text
+    page = (await instance.http.get(f"/builds/{build}")).text
 
     assert page.index("Jobs that failed") < page.index("Other jobs")
     assert '<rect x="' in page
@@ -93,11 +93,11 @@ async def test_jobs_have_bars_in_time_and_failed_ones_come_first(house: House) -
 
 
 @pytest.mark.long
-async def test_a_job_says_which_jobs_it_waited_for(house: House) -> None:
-    [build] = await finish(house, run(901))
+async def test_a_job_says_which_jobs_it_waited_for(instance: Instance) -> None:
+    [build] = await finish(instance, run(901))
 
-    page = (await house.http.get(f"/builds/{build}")).text
-    twin: Any = (await house.http.get(f"/builds/{build}.json")).json()
+    page = (await instance.http.get(f"/builds/{build}")).text
+    twin: Any = (await instance.http.get(f"/builds/{build}.json")).json()
 
     found = dict(re.findall(r"<bdi>([^<]*)</bdi>(?:</a>)? <span class=\"line\">after <bdi>([^<]*)</bdi></span>", page))
     names = [job.name for job in RED.jobs]
@@ -109,13 +109,13 @@ async def test_a_job_says_which_jobs_it_waited_for(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_the_jobs_that_one_waited_for_are_counted_from_the_fifth_on(house: House) -> None:
+async def test_the_jobs_that_one_waited_for_are_counted_from_the_fifth_on(instance: Instance) -> None:
     waiting = JobReport(name="deploy", status="failed", needs=("<b>", *(f"shard {n}" for n in range(5))))
-    [build] = await finish(house, run(901))
-    details = Details(wanted=frozenset({DetailKind.JOBS}), jobs=(waiting,), rounds=1, asked_at=house.clock())
-    await house.service.context.store.write(events.put_details, {UUID(build): details})
+    [build] = await finish(instance, run(901))
+    details = Details(wanted=frozenset({DetailKind.JOBS}), jobs=(waiting,), rounds=1, asked_at=instance.clock())
+    await instance.service.context.store.write(events.put_details, {UUID(build): details})
 
-    page = (await house.http.get(f"/builds/{build}")).text
+    page = (await instance.http.get(f"/builds/{build}")).text
 
     shards = ", ".join(f"<bdi>shard {n}</bdi>" for n in range(3))
     assert f'<span class="line">after <bdi>&lt;b&gt;</bdi>, {shards} and 2 more</span>' in page
@@ -132,10 +132,10 @@ def test_failures_with_one_text_are_one() -> None:
 
 
 @pytest.mark.long
-async def test_a_build_and_its_beginning_lead_to_one_page(house: House) -> None:
-    [build] = await finish(house, run(901))
-    workflow = house.rows("SELECT workflow_id FROM events")[0][0]
+async def test_a_build_and_its_beginning_lead_to_one_page(instance: Instance) -> None:
+    [build] = await finish(instance, run(901))
+    workflow = instance.rows("SELECT workflow_id FROM events")[0][0]
 
-    by_run = await house.http.get(f"/builds/{workflow}")
+    by_run = await instance.http.get(f"/builds/{workflow}")
 
-    assert text(by_run) == text(await house.http.get(f"/builds/{build}"))
+    assert text(by_run) == text(await instance.http.get(f"/builds/{build}"))

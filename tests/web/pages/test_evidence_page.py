@@ -12,7 +12,7 @@ import pytest
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import HOSTILE_SUBJECT, VOUCHERS, suite
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, a_house
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, an_instance
 from tests.support.chromium import Loop, Tab, chromium
 
 WIDTHS = (320, 641, 1100)
@@ -48,14 +48,14 @@ def build(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     shutil.copy(migrated, folder / "roundsman.db")
     with ExitStack() as stack:
         stack.callback(loop.close)
-        house = stack.enter_context(loop.within(a_house(folder, RED_TO_WEB)))
-        house.clock.tick(hours=12)
+        instance = stack.enter_context(loop.within(an_instance(folder, RED_TO_WEB)))
+        instance.clock.tick(hours=12)
         greens = [run(number, "success") for number in range(880, 892)]
         ids = []
         for one in (*greens, run(901), run(901, "success", attempt=2), run(910)):
-            ids.append(loop.run(house.finish(one)))
-            loop.run(house.drain())
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+            ids.append(loop.run(instance.finish(one)))
+            loop.run(instance.drain())
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         context = stack.enter_context(stack.enter_context(chromium()).new_context())
         tab = Tab.open(context, address)
         tab.log_in()

@@ -20,9 +20,9 @@ from service.store.reports.health_rows import route_counts
 from service.store.upkeep import alarms
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.pages.health_facts import HealthFacts, HealthParts
-from tests.support.app_fixture import NINE, RED, House, a_house
+from tests.support.app_fixture import NINE, RED, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
-from tests.support.pages_fixture import House as Pages
+from tests.support.pages_fixture import Instance as Pages
 from tests.support.pages_fixture import text
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -42,19 +42,19 @@ DANGEROUS = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, YAML) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, YAML) as instance:
+        yield instance
 
 
-async def rows(house: House) -> Any:
-    response = await house.http.get("/health.json", headers=BEARER)
+async def rows(instance: Instance) -> Any:
+    response = await instance.http.get("/health.json", headers=BEARER)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def page(house: House) -> httpx.Response:
-    response = await house.http.get("/health")
+async def page(instance: Instance) -> httpx.Response:
+    response = await instance.http.get("/health")
     assert response.status_code == 200, response.text
     return response
 
@@ -63,20 +63,20 @@ def by(items: list[dict[str, Any]], name: str) -> Mapping[str, dict[str, Any]]:
     return {item[name]: item for item in items}
 
 
-async def test_before_the_first_post_it_is_the_checklist_of_the_first_run(house: House) -> None:
-    words = text(await page(house))
+async def test_before_the_first_post_it_is_the_checklist_of_the_first_run(instance: Instance) -> None:
+    words = text(await page(instance))
 
     assert "No webhook received yet: the first run, step by step" in words
     assert "None was accepted yet." in words
-    assert (await rows(house))["webhooks"]["last_accepted_at"] is None
+    assert (await rows(instance))["webhooks"]["last_accepted_at"] is None
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_it_shows_what_arrives_and_what_is_told(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_it_shows_what_arrives_and_what_is_told(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
 
-    found, words = await rows(house), text(await page(house))
+    found, words = await rows(instance), text(await page(instance))
 
     assert found["webhooks"]["last_accepted_at"] is not None
     assert found["service"]["database"]["bytes"] > 100_000
@@ -92,11 +92,11 @@ async def test_it_shows_what_arrives_and_what_is_told(house: House) -> None:
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_routes_say_how_often_they_fitted_and_which_are_never_reached(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_routes_say_how_often_they_fitted_and_which_are_never_reached(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
 
-    found, words = await rows(house), text(await page(house))
+    found, words = await rows(instance), text(await page(instance))
 
     routes = by(found["routes"]["items"], "route")
     assert [(one["matches"], one["told"], one["preceded"]) for one in routes.values()] == [
@@ -111,27 +111,27 @@ async def test_routes_say_how_often_they_fitted_and_which_are_never_reached(hous
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_routes_are_counted_on_the_newest_events_alone(house: House) -> None:
+async def test_routes_are_counted_on_the_newest_events_alone(instance: Instance) -> None:
     for number in (901, 902, 903):
-        await house.finish(replace(RED, number=number))
-    await house.drain()
+        await instance.finish(replace(RED, number=number))
+    await instance.drain()
 
-    counts = await house.service.context.store.snapshot(route_counts, since=NINE.replace(year=2025), limit=2)
+    counts = await instance.service.context.store.snapshot(route_counts, since=NINE.replace(year=2025), limit=2)
 
     assert (counts.events, counts.is_partial) == (2, True)
 
 
 @pytest.mark.long
-async def test_an_unsigned_post_of_a_stranger_is_shown_with_its_remedy_and_is_no_alarm(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_an_unsigned_post_of_a_stranger_is_shown_with_its_remedy_and_is_no_alarm(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
     agent = f"curl/8 {DANGEROUS}"
-    async with house.running():
-        await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": agent})
-        await house.send(as_bytes(workflow_completed(RED)), secret="another")
-        while len((found := await rows(house))["webhooks"]["refusals"]) < 2:
-            house.clock.tick(seconds=1)
-        shown = await page(house)
+    async with instance.running():
+        await instance.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": agent})
+        await instance.send(as_bytes(workflow_completed(RED)), secret="another")
+        while len((found := await rows(instance))["webhooks"]["refusals"]) < 2:
+            instance.clock.tick(seconds=1)
+        shown = await page(instance)
 
     reasons = {one["reason"]: one["next_step"] for one in found["webhooks"]["refusals"]}
     assert len(reasons) == 2
@@ -142,13 +142,13 @@ async def test_an_unsigned_post_of_a_stranger_is_shown_with_its_remedy_and_is_no
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_hooks_are_told_by_what_is_known_of_them(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    silent = KnownHook(id="hook-1", project="gh/acme/old", name="Roundsman", seen_at=house.clock())
-    await house.service.context.store.write(hooks.record, [silent], [])
+async def test_hooks_are_told_by_what_is_known_of_them(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    silent = KnownHook(id="hook-1", project="gh/acme/old", name="Roundsman", seen_at=instance.clock())
+    await instance.service.context.store.write(hooks.record, [silent], [])
 
-    found, words = await rows(house), text(await page(house))
+    found, words = await rows(instance), text(await page(instance))
 
     assert {one["project"]: one["state"] for one in found["hooks"]["items"]} == {
         "gh/acme/lost": "missing",
@@ -156,18 +156,18 @@ async def test_hooks_are_told_by_what_is_known_of_them(house: House) -> None:
         "gh/acme/web": "by_hand",
     }
     assert "1 of the projects' hooks ask for a person: see Hooks" in found["hints"]
-    assert ": asks for a person</span>" in (await house.http.get("/builds")).text
+    assert ": asks for a person</span>" in (await instance.http.get("/builds")).text
     assert "gh/acme/lost ✕ missing: roundsman.yaml wants a hook here, and none is known." in words
 
 
 @pytest.mark.databases("sqlite", "postgres")
 async def test_every_page_says_of_dead_letters_what_the_page_of_health_says(folder: Path) -> None:
-    async with a_house(folder, YAML.partition("hooks:")[0]) as house:
-        await house.finish(RED)
-        await house.drain()
-        before, well = (await rows(house))["hints"], await house.http.get("/builds")
-        await house.service.context.store.write(_let_die)
-        after, asking = (await rows(house))["hints"], await house.http.get("/builds")
+    async with an_instance(folder, YAML.partition("hooks:")[0]) as instance:
+        await instance.finish(RED)
+        await instance.drain()
+        before, well = (await rows(instance))["hints"], await instance.http.get("/builds")
+        await instance.service.context.store.write(_let_die)
+        after, asking = (await rows(instance))["hints"], await instance.http.get("/builds")
 
     assert "all is well</span>" in well.text
     assert ": asks for a person</span>" in asking.text
@@ -178,14 +178,14 @@ def _let_die(transaction: Transaction) -> None:
     transaction.execute(update(notifications).values(state=NotificationState.DEAD))
 
 
-async def test_an_alarm_turns_the_state_of_every_page(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    before = await house.http.get("/builds")
+async def test_an_alarm_turns_the_state_of_every_page(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    before = await instance.http.get("/builds")
     alarm = Alarm(key="token", kind=AlarmKind.TOKEN, sentence=DANGEROUS, begun_at=NINE, seen_at=NINE)
-    await house.service.context.store.write(alarms.begin, alarm)
+    await instance.service.context.store.write(alarms.begin, alarm)
 
-    after, words = await house.http.get("/builds"), await page(house)
+    after, words = await instance.http.get("/builds"), await page(instance)
 
     assert ": asks for a person</span>" in before.text
     assert ": trouble</span>" in after.text
@@ -193,8 +193,8 @@ async def test_an_alarm_turns_the_state_of_every_page(house: House) -> None:
     assert DANGEROUS not in words.text
 
 
-async def test_a_stranger_sees_neither_page_nor_rows_nor_sends(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_a_stranger_sees_neither_page_nor_rows_nor_sends(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         answers = [await stranger.get(path) for path in ("/health", "/health/test?receiver=web", "/health.json")]
         sent = await stranger.post("/health/test", data={"receiver": "web"})
 
@@ -217,7 +217,7 @@ class Answers(AppriseChannels):
 
 
 def with_tests(pages: Pages, answers: Answers) -> Pages:
-    """A house with pages that can send test messages."""
+    """An instance with pages that can send test messages."""
     channels = tuple(
         Channel(key=kind, label=f"a/b & c ({kind})", kind=kind, url=f"{kind}://x.example.com")
         for kind in ("json", "ntfy")
@@ -230,8 +230,8 @@ def with_tests(pages: Pages, answers: Answers) -> Pages:
     return pages
 
 
-async def test_a_test_message_is_asked_for_and_its_answers_are_shown(house: House) -> None:
-    pages, answers = Pages(store=house.service.context.store, jobs=house.service.context.jobs), Answers()
+async def test_a_test_message_is_asked_for_and_its_answers_are_shown(instance: Instance) -> None:
+    pages, answers = Pages(store=instance.service.context.store, jobs=instance.service.context.jobs), Answers()
     async with with_tests(pages, answers).browser() as browser:
         asked = await browser.get("/health/test", params={"receiver": "a/b & c"})
         before = list(answers.sent)

@@ -9,9 +9,9 @@ import pytest
 
 from service.model import KnownProblem
 from service.store.incidents import known_problems
-from tests.support.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 FORM = {
     "title": "DNS <b>of</b> the runner",
@@ -25,7 +25,7 @@ async def shown(browser: httpx.AsyncClient) -> str:
     return text(await browser.get("/known-problems"))
 
 
-async def test_one_is_added_and_closed(house: House, browser: httpx.AsyncClient) -> None:
+async def test_one_is_added_and_closed(instance: Instance, browser: httpx.AsyncClient) -> None:
     assert "No known problem is open." in await shown(browser)
 
     done = await browser.post("/known-problems", data={**FORM, "until": "30d", "mute": "yes"})
@@ -42,20 +42,27 @@ async def test_one_is_added_and_closed(house: House, browser: httpx.AsyncClient)
     assert "closed by " in await shown(browser)
 
 
-async def test_one_that_a_failure_reopened_says_so(house: House, browser: httpx.AsyncClient) -> None:
+async def test_one_that_a_failure_reopened_says_so(instance: Instance, browser: httpx.AsyncClient) -> None:
     back = KnownProblem(
-        id=uuid4(), title="DNS", added_by="Linh", created_at=house.now, pattern="host", reopened_at=house.now
+        id=uuid4(), title="DNS", added_by="Linh", created_at=instance.now, pattern="host", reopened_at=instance.now
     )
-    await house.store.write(known_problems.put, back)
+    await instance.store.write(known_problems.put, back)
 
     assert re.search(r"reopened .* by a failure after it was closed", await shown(browser))
 
 
-async def test_one_whose_time_is_over_stands_with_the_closed_ones(house: House, browser: httpx.AsyncClient) -> None:
+async def test_one_whose_time_is_over_stands_with_the_closed_ones(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
     over = KnownProblem(
-        id=uuid4(), title="DNS", added_by="Linh", created_at=house.now, pattern="x", until=house.now - timedelta(days=1)
+        id=uuid4(),
+        title="DNS",
+        added_by="Linh",
+        created_at=instance.now,
+        pattern="x",
+        until=instance.now - timedelta(days=1),
     )
-    await house.store.write(known_problems.put, over)
+    await instance.store.write(known_problems.put, over)
 
     assert "No known problem is open." in await shown(browser)
     assert "Closed DNS: found by x" in await shown(browser)
@@ -72,7 +79,7 @@ async def test_one_whose_time_is_over_stands_with_the_closed_ones(house: House, 
     ],
 )
 async def test_a_mistake_is_named_and_the_entries_stay(
-    house: House, browser: httpx.AsyncClient, changed: dict[str, str], problem: str
+    instance: Instance, browser: httpx.AsyncClient, changed: dict[str, str], problem: str
 ) -> None:
     page = await browser.post("/known-problems", data={**FORM, **changed})
 
@@ -82,21 +89,21 @@ async def test_a_mistake_is_named_and_the_entries_stay(
     assert "No known problem is open." in await shown(browser)
 
 
-async def test_a_link_that_is_none_of_the_web_is_not_a_link(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_link_that_is_none_of_the_web_is_not_a_link(instance: Instance, browser: httpx.AsyncClient) -> None:
     bad = KnownProblem(
-        id=uuid4(), title="x", added_by="Linh", created_at=house.now, pattern="x", link="javascript:alert(1)"
+        id=uuid4(), title="x", added_by="Linh", created_at=instance.now, pattern="x", link="javascript:alert(1)"
     )
-    await house.store.write(known_problems.put, bad)
+    await instance.store.write(known_problems.put, bad)
 
     assert "javascript:" not in (await browser.get("/known-problems")).text
 
 
-async def test_closing_one_twice_or_none_is_refused(house: House, browser: httpx.AsyncClient) -> None:
+async def test_closing_one_twice_or_none_is_refused(instance: Instance, browser: httpx.AsyncClient) -> None:
     assert (await browser.post(f"/known-problems/{uuid4()}/close")).status_code == 404
 
 
-async def test_strangers_are_led_to_the_login(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_strangers_are_led_to_the_login(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         answers = [await stranger.get("/known-problems"), await stranger.post("/known-problems", data=FORM)]
 
     assert [answer.headers["location"][:6] for answer in answers] == ["/login"] * 2

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from service.app.limits import Limits
 from service.web.live.changes import LiveLimits
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.browser_fixture import browser
 from tests.support.chromium import Loop, Tab
 
@@ -30,14 +30,14 @@ class Site:
     """A service at work, and a tab of an operator."""
 
     loop: Loop
-    house: House
+    instance: Instance
     tab: Tab
     stack: ExitStack
 
     def finish(self, number: int, status: str) -> None:
         """End a run."""
         run = replace(RED, number=number, status=status, subject=f"Change {number}")
-        self.loop.run(self.house.finish(run))
+        self.loop.run(self.instance.finish(run))
 
     @property
     def page(self) -> Page:
@@ -55,14 +55,14 @@ def site(browser: Browser, migrated: Path, tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as stack:
         stack.callback(loop.close)
         live = LiveLimits(pause_s=0.1)
-        house = stack.enter_context(loop.within(a_house(tmp_path, limits=Limits(live=live))))
-        stack.enter_context(loop.within(house.service.running()))
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
-        stack.callback(house.service.stop)
+        instance = stack.enter_context(loop.within(an_instance(tmp_path, limits=Limits(live=live))))
+        stack.enter_context(loop.within(instance.service.running()))
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
+        stack.callback(instance.service.stop)
         context = stack.enter_context(browser.new_context(timezone_id="America/New_York"))
         tab = Tab.open(context, address)
         tab.log_in()
-        yield Site(loop=loop, house=house, tab=tab, stack=stack)
+        yield Site(loop=loop, instance=instance, tab=tab, stack=stack)
         assert tab.complaints == []
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.operator_client import Operator
 from tests.support.pages_fixture import text
 
@@ -20,8 +20,10 @@ AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=
         ("/deliveries/1/replay", 405, "'/deliveries/1/replay' is what a button of a page leads to"),
     ],
 )
-async def test_a_browser_gets_a_page_with_the_way_back(house: House, path: str, status: int, sentence: str) -> None:
-    page = await house.http.get(path, headers=AS_BROWSERS_ASK)
+async def test_a_browser_gets_a_page_with_the_way_back(
+    instance: Instance, path: str, status: int, sentence: str
+) -> None:
+    page = await instance.http.get(path, headers=AS_BROWSERS_ASK)
 
     assert page.status_code == status
     heading = {404: "There is no such page", 405: "This cannot be done here"}[status]
@@ -31,13 +33,15 @@ async def test_a_browser_gets_a_page_with_the_way_back(house: House, path: str, 
     assert page.headers.get("allow") == ("POST" if status == 405 else None)
 
 
-async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(house: House) -> None:
-    await house.http.get("/builds")
-    nowhere = await house.http.get("/nowhere", headers=AS_BROWSERS_ASK)
-    unknown = await house.http.get(f"/builds/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
-    house.database.change("ALTER TABLE sessions RENAME TO away")
-    broken = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
-    async with httpx.AsyncClient(transport=broken, base_url=house.http.base_url, cookies=house.http.cookies) as http:
+async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(instance: Instance) -> None:
+    await instance.http.get("/builds")
+    nowhere = await instance.http.get("/nowhere", headers=AS_BROWSERS_ASK)
+    unknown = await instance.http.get(f"/builds/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
+    instance.database.change("ALTER TABLE sessions RENAME TO away")
+    broken = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(
+        transport=broken, base_url=instance.http.base_url, cookies=instance.http.cookies
+    ) as http:
         failed = await http.get("/builds", headers=AS_BROWSERS_ASK)
 
     assert [page.status_code for page in (nowhere, unknown, failed)] == [404, 404, 500]
@@ -48,26 +52,26 @@ async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(house: Ho
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/events/what", "/hooks/circleci", "/hooks/other"])
-async def test_api_and_hook_answer_a_browser_in_json_too(house: House, path: str) -> None:
-    answer = await house.http.get(path, headers=AS_BROWSERS_ASK)
+async def test_api_and_hook_answer_a_browser_in_json_too(instance: Instance, path: str) -> None:
+    answer = await instance.http.get(path, headers=AS_BROWSERS_ASK)
 
     assert answer.status_code in {400, 404, 405}
     assert list(answer.json()) == ["error"]
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json"])
-async def test_whoever_asks_for_no_page_gets_none(house: House, accept: str) -> None:
-    answer = await house.http.get("/events", headers={"Accept": accept})
+async def test_whoever_asks_for_no_page_gets_none(instance: Instance, accept: str) -> None:
+    answer = await instance.http.get("/events", headers={"Accept": accept})
 
     assert answer.status_code == 404
     assert answer.json() == {"error": "there is nothing at '/events'; docs/http.md lists what there is"}
 
 
-async def test_what_nobody_foresaw_is_told_people_as_a_page_too(house: House) -> None:
-    event = await house.finish(RED)
-    await house.drain()
-    house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
-    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+async def test_what_nobody_foresaw_is_told_people_as_a_page_too(instance: Instance) -> None:
+    event = await instance.finish(RED)
+    await instance.drain()
+    instance.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
+    transport = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()) as http:
         page = await http.get(f"/builds/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})

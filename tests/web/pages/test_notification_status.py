@@ -4,19 +4,19 @@ import httpx
 
 from service.model import DeliveryState
 from service.store.deliveries import deliveries
-from tests.support.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 NINE = "today 09:12"
 
 
-async def test_who_was_told_and_then_told_again_has_both_times(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.send(notification)
-    await house.ask_again(notification)
-    await house.send(notification)
+async def test_who_was_told_and_then_told_again_has_both_times(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.send(notification)
+    await instance.ask_again(notification)
+    await instance.send(notification)
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -24,13 +24,13 @@ async def test_who_was_told_and_then_told_again_has_both_times(house: House, bro
 
 
 async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.send(notification)
-    await house.ask_again(notification)
-    await house.give_up(notification, "Slack answered 410: the channel is gone")
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.send(notification)
+    await instance.ask_again(notification)
+    await instance.give_up(notification, "Slack answered 410: the channel is gone")
 
     page, waiting = text(await browser.get(f"/builds/{event.id}")), text(await browser.get("/dead-letters"))
 
@@ -39,14 +39,14 @@ async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
     assert f"acme/web main: build-and-test failed told {NINE} a resend was not delivered Resend to web-team" in waiting
 
 
-async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    asked, going, put_off = [await house.owe(event, f"{label} (json)") for label in ("asked", "going", "put off")]
+async def test_a_resend_on_its_way_says_how_far_it_is(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    asked, going, put_off = [await instance.owe(event, f"{label} (json)") for label in ("asked", "going", "put off")]
     for notification in (asked, going, put_off):
-        await house.send(notification)
-        await house.ask_again(notification)
-    await house.try_to_send(going)
-    await house.put_off(put_off, "it answered 503")
+        await instance.send(notification)
+        await instance.ask_again(notification)
+    await instance.try_to_send(going)
+    await instance.put_off(put_off, "it answered 503")
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -55,14 +55,14 @@ async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: htt
     assert "put off (json) told today 09:14 a resend was put off, next attempt today 09:17" in page
 
 
-async def test_attempts_of_a_resend_differ_from_our_own_retries(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.put_off(notification, "Slack answered 503")
-    await house.give_up(notification, "Slack answered 410")
-    await house.ask_again(notification)
-    await house.put_off(notification, "Slack answered 503")
-    await house.send(notification)
+async def test_attempts_of_a_resend_differ_from_our_own_retries(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.put_off(notification, "Slack answered 503")
+    await instance.give_up(notification, "Slack answered 410")
+    await instance.ask_again(notification)
+    await instance.put_off(notification, "Slack answered 503")
+    await instance.send(notification)
 
     page = await browser.get(f"/builds/{event.id}")
 
@@ -73,13 +73,13 @@ async def test_attempts_of_a_resend_differ_from_our_own_retries(house: House, br
     assert "today 09:13 resend of web-team (slack) by command line, ada" in text(page)
 
 
-async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.send(notification)
+async def test_every_wording_is_shown_with_its_time(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.send(notification)
     for title in ("acme/web main: failed", "acme/web main: failed, 2 tests", "acme/web main: failed, 3 tests"):
-        await house.ask_again(notification)
-        await house.send(notification, title=title)
+        await instance.ask_again(notification)
+        await instance.send(notification, title=title)
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -89,12 +89,12 @@ async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx
     assert page.count("Message sent") == 3
 
 
-async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.send(notification)
-    await house.ask_again(notification)
-    await house.send(notification)
+async def test_what_was_said_once_is_shown_once(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.send(notification)
+    await instance.ask_again(notification)
+    await instance.send(notification)
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -103,12 +103,12 @@ async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.Asy
 
 
 async def test_each_kind_of_dead_letter_can_be_dismissed_where_it_is_shown(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    event = await house.build()
-    notification = await house.owe(event)
-    await house.give_up(notification, "gone")
-    came = await house.deliver(state=DeliveryState.DEAD)
+    event = await instance.build()
+    notification = await instance.owe(event)
+    await instance.give_up(notification, "gone")
+    came = await instance.deliver(state=DeliveryState.DEAD)
 
     waiting = (await browser.get("/dead-letters")).text
     pages = [(await browser.get(f"/builds/{one}")).text for one in (event.id, came.id)]
@@ -119,12 +119,12 @@ async def test_each_kind_of_dead_letter_can_be_dismissed_where_it_is_shown(
 
 
 async def test_an_event_whose_delivery_was_dismissed_says_why_it_was_never_judged(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    event = await house.build()
-    await house.store.write(deliveries.mark_kept, event.id)
-    await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
-    await house.store.write(deliveries.dismiss, event.id)
+    event = await instance.build()
+    await instance.store.write(deliveries.mark_kept, event.id)
+    await instance.store.write(deliveries.mark_dead, event.id, "the disk was full")
+    await instance.store.write(deliveries.dismiss, event.id)
 
     page = text(await browser.get(f"/builds/{event.id}"))
 

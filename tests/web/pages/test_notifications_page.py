@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.errors import Permanent
-from tests.support.app_fixture import RED, House, a_house
+from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.cli_runner import Terminal
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.pages_fixture import text
@@ -26,14 +26,14 @@ routes:
 """
 
 
-async def page(house: House, address: str = "/notifications") -> httpx.Response:
-    response = await house.http.get(address)
+async def page(instance: Instance, address: str = "/notifications") -> httpx.Response:
+    response = await instance.http.get(address)
     assert response.status_code == 200, response.text
     return response
 
 
-async def rows(house: House, query: str = "") -> Any:
-    response = await house.http.get(f"/notifications.json{query}", headers=BEARER)
+async def rows(instance: Instance, query: str = "") -> Any:
+    response = await instance.http.get(f"/notifications.json{query}", headers=BEARER)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -41,19 +41,19 @@ async def rows(house: House, query: str = "") -> Any:
 @pytest.fixture
 async def day(folder: Path) -> Any:
     """A red build of which one channel was told, and another could not be."""
-    async with a_house(folder, DAY_RATE) as house:
-        house.channels.plan["phones (json)"] = [Permanent(f"the channel is gone {HOSTILE}")]
-        await house.finish(replace(RED, subject=HOSTILE))
-        await house.drain()
-        yield house
+    async with an_instance(folder, DAY_RATE) as instance:
+        instance.channels.plan["phones (json)"] = [Permanent(f"the channel is gone {HOSTILE}")]
+        await instance.finish(replace(RED, subject=HOSTILE))
+        await instance.drain()
+        yield instance
 
 
-async def test_an_empty_page_says_where_to_look(house: House) -> None:
-    assert "No one was told of anything yet." in text(await page(house))
+async def test_an_empty_page_says_where_to_look(instance: Instance) -> None:
+    assert "No one was told of anything yet." in text(await page(instance))
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_each_stands_with_what_was_said_to_whom_and_why(day: House) -> None:
+async def test_each_stands_with_what_was_said_to_whom_and_why(day: Instance) -> None:
     shown, found = await page(day), await rows(day)
 
     words = text(shown)
@@ -71,7 +71,7 @@ async def test_each_stands_with_what_was_said_to_whom_and_why(day: House) -> Non
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_filters_keep_their_part(day: House) -> None:
+async def test_filters_keep_their_part(day: Instance) -> None:
     kept = {
         query: [one["channel_label"] for one in (await rows(day, query))["items"]]
         for query in (
@@ -98,7 +98,7 @@ async def test_filters_keep_their_part(day: House) -> None:
 
 
 @pytest.mark.databases("sqlite")
-async def test_a_wrong_name_is_named_with_one_like_it(day: House, terminal: Terminal) -> None:
+async def test_a_wrong_name_is_named_with_one_like_it(day: Instance, terminal: Terminal) -> None:
     words = text(await page(day, "/notifications?receiver=phone&project=acme/wep"))
     terminal.configure(DAY_RATE)
     said = await asyncio.to_thread(
@@ -113,16 +113,16 @@ async def test_a_wrong_name_is_named_with_one_like_it(day: House, terminal: Term
 @pytest.mark.parametrize(
     ("query", "words"), [("state=lost", "'lost' is not a state"), ("color=red", "means nothing here")]
 )
-async def test_a_wrong_parameter_is_named(house: House, query: str, words: str) -> None:
-    answers = [await house.http.get(f"/notifications{twin}?{query}", headers=BEARER) for twin in ("", ".json")]
+async def test_a_wrong_parameter_is_named(instance: Instance, query: str, words: str) -> None:
+    answers = [await instance.http.get(f"/notifications{twin}?{query}", headers=BEARER) for twin in ("", ".json")]
 
     assert [answer.status_code for answer in answers] == [400, 400]
     assert all(words in answer.text.replace("&#39;", "'") for answer in answers)
 
 
-async def test_empty_fields_are_dropped_and_strangers_are_led_to_the_login(house: House) -> None:
-    short = await house.http.get("/notifications?receiver=&state=dead")
-    async with house.stranger() as stranger:
+async def test_empty_fields_are_dropped_and_strangers_are_led_to_the_login(instance: Instance) -> None:
+    short = await instance.http.get("/notifications?receiver=&state=dead")
+    async with instance.stranger() as stranger:
         answers = [(await stranger.get(path)).status_code for path in ("/notifications", "/notifications.json")]
 
     assert (short.status_code, short.headers["location"]) == (303, "/notifications?state=dead")

@@ -14,7 +14,7 @@ from service.operations.overviews.now import Asked, Setting, read_now
 from service.operations.overviews.week_figures import WeeksCache
 from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import GREEN, NINE, RED, House, a_house
+from tests.support.app_fixture import GREEN, NINE, RED, Instance, an_instance
 from tests.support.databases import Database
 from tests.support.fleet import Size, fill
 from tests.support.operator_client import ADMIN_TOKEN
@@ -33,49 +33,49 @@ routes:
 """
 
 
-async def page(house: House, address: str = "/") -> httpx.Response:
-    response = await house.http.get(address, headers=BEARER if ".json" in address else None)
+async def page(instance: Instance, address: str = "/") -> httpx.Response:
+    response = await instance.http.get(address, headers=BEARER if ".json" in address else None)
     assert response.status_code == 200, response.text
     return response
 
 
-async def rows(house: House, query: str = "") -> Any:
+async def rows(instance: Instance, query: str = "") -> Any:
     """The rows of the page as JSON, and never from a cache: a minute has passed."""
-    house.clock.tick(minutes=1)
-    return (await page(house, f"/now.json{query}")).json()
+    instance.clock.tick(minutes=1)
+    return (await page(instance, f"/now.json{query}")).json()
 
 
-async def finish(house: House, run: Run) -> None:
-    await house.finish(run)
-    await house.drain()
+async def finish(instance: Instance, run: Run) -> None:
+    await instance.finish(run)
+    await instance.drain()
 
 
 @pytest.fixture
-async def teams(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, TWO_TEAMS) as house:
-        yield house
+async def teams(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, TWO_TEAMS) as instance:
+        yield instance
 
 
-async def test_before_the_first_post_there_are_the_steps_of_the_first_run(house: House) -> None:
-    shown = await page(house)
+async def test_before_the_first_post_there_are_the_steps_of_the_first_run(instance: Instance) -> None:
+    shown = await page(instance)
 
     assert "No webhook received yet: the first run, step by step" in text(shown)
     assert "<title>Now · Roundsman</title>" in shown.text
     assert '/static/favicon.svg"' in shown.text
 
 
-async def test_a_post_that_is_not_judged_yet_is_said(house: House) -> None:
-    await house.finish(RED)
+async def test_a_post_that_is_not_judged_yet_is_said(instance: Instance) -> None:
+    await instance.finish(RED)
 
-    assert "A webhook was received and is not judged yet." in text(await page(house))
+    assert "A webhook was received and is not judged yet." in text(await page(instance))
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_red_workflow_stands_with_what_fails_and_who_was_told(house: House) -> None:
-    await finish(house, RED)
+async def test_a_red_workflow_stands_with_what_fails_and_who_was_told(instance: Instance) -> None:
+    await finish(instance, RED)
 
-    shown = await page(house)
+    shown = await page(instance)
     words = text(shown)
 
     assert words.startswith("1 of 1 workflow is red on its default branch")
@@ -90,11 +90,11 @@ async def test_a_red_workflow_stands_with_what_fails_and_who_was_told(house: Hou
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_its_twin_has_the_shape_of_the_incident_and_more(house: House) -> None:
-    await finish(house, RED)
-    [incident] = (await page(house, "/api/v1/incidents")).json()["items"]
+async def test_its_twin_has_the_shape_of_the_incident_and_more(instance: Instance) -> None:
+    await finish(instance, RED)
+    [incident] = (await page(instance, "/api/v1/incidents")).json()["items"]
 
-    found = await rows(house)
+    found = await rows(instance)
     [red] = found["items"]
 
     assert (found["red"], found["workflows"], found["next"]) == (1, 1, None)
@@ -109,32 +109,32 @@ async def test_its_twin_has_the_shape_of_the_incident_and_more(house: House) -> 
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_tests_of_a_run_whose_rerun_is_green_flaked(house: House) -> None:
-    await finish(house, RED)
-    before = (await rows(house))["figures"]["flaked_tests"]
-    await finish(house, replace(RED, attempt=2, status="success", jobs=GREEN.jobs, waited_s=RED.waited_s + 1_200))
-    house.clock.tick(minutes=2)
+async def test_tests_of_a_run_whose_rerun_is_green_flaked(instance: Instance) -> None:
+    await finish(instance, RED)
+    before = (await rows(instance))["figures"]["flaked_tests"]
+    await finish(instance, replace(RED, attempt=2, status="success", jobs=GREEN.jobs, waited_s=RED.waited_s + 1_200))
+    instance.clock.tick(minutes=2)
 
-    assert (before, (await rows(house))["figures"]["flaked_tests"]) == (0, 3)
+    assert (before, (await rows(instance))["figures"]["flaked_tests"]) == (0, 3)
 
 
-async def test_workflow_whose_state_is_not_known_counts_in_no_share(house: House) -> None:
-    await finish(house, RED)
-    await finish(house, replace(RED, number=RED.number + 1, workflow="deploy", status="unauthorized"))
+async def test_workflow_whose_state_is_not_known_counts_in_no_share(instance: Instance) -> None:
+    await finish(instance, RED)
+    await finish(instance, replace(RED, number=RED.number + 1, workflow="deploy", status="unauthorized"))
 
-    words = text(await page(house))
+    words = text(await page(instance))
 
     assert words.startswith("1 of 1 workflow is red on its default branch")
     assert "✕ 1 of 1 red" in words
 
 
 @pytest.mark.long
-async def test_it_is_green_again_after_the_fix(house: House) -> None:
-    await finish(house, RED)
-    await finish(house, GREEN)
+async def test_it_is_green_again_after_the_fix(instance: Instance) -> None:
+    await finish(instance, RED)
+    await finish(instance, GREEN)
 
-    words = text(await page(house))
-    found = await rows(house)
+    words = text(await page(instance))
+    found = await rows(instance)
 
     assert words.startswith("The workflow is green on its default branch")
     assert "Nothing is red now." in words
@@ -143,39 +143,39 @@ async def test_it_is_green_again_after_the_fix(house: House) -> None:
     assert found["figures"]["last_week"]["green_share"] == 0.5
 
 
-async def test_a_taken_and_muted_incident_says_so(house: House) -> None:
-    await finish(house, RED)
-    [incident] = (await page(house, "/api/v1/incidents")).json()["items"]
-    await house.http.post(f"/api/v1/incidents/{incident['id']}/take", json={"by": "<b>Linh</b>", "until": "2h"})
-    await house.http.post(f"/api/v1/incidents/{incident['id']}/mute")
+async def test_a_taken_and_muted_incident_says_so(instance: Instance) -> None:
+    await finish(instance, RED)
+    [incident] = (await page(instance, "/api/v1/incidents")).json()["items"]
+    await instance.http.post(f"/api/v1/incidents/{incident['id']}/take", json={"by": "<b>Linh</b>", "until": "2h"})
+    await instance.http.post(f"/api/v1/incidents/{incident['id']}/mute")
 
-    shown = await page(house)
+    shown = await page(instance)
 
     assert "<b>Linh</b> has it until today" in text(shown)
     assert "&lt;b&gt;Linh&lt;/b&gt;" in shown.text
     assert "muted" in text(shown)
 
 
-async def test_a_red_without_a_run_for_long_is_no_longer_counted(house: House) -> None:
-    await finish(house, RED)
-    house.clock.tick(days=31)
+async def test_a_red_without_a_run_for_long_is_no_longer_counted(instance: Instance) -> None:
+    await finish(instance, RED)
+    instance.clock.tick(days=31)
 
-    found = await rows(house)
+    found = await rows(instance)
 
     assert (found["red"], found["workflows"], found["items"]) == (0, 0, [])
     assert [one["workflow"] for one in found["stale"]] == ["build-and-test"]
     assert found["projects"][0]["state"] == "stale"
-    assert ">Now</a>" in (await page(house)).text
+    assert ">Now</a>" in (await page(instance)).text
 
 
-async def test_branches_other_than_the_default_are_left_out(house: House) -> None:
-    await finish(house, replace(RED, branch="topic"))
+async def test_branches_other_than_the_default_are_left_out(instance: Instance) -> None:
+    await finish(instance, replace(RED, branch="topic"))
 
-    assert (await rows(house))["projects"] == []
+    assert (await rows(instance))["projects"] == []
 
 
 @pytest.mark.long
-async def test_teams_and_people_choose_their_part(teams: House) -> None:
+async def test_teams_and_people_choose_their_part(teams: Instance) -> None:
     await finish(teams, RED)
     author = (await rows(teams))["items"][0]["broke_with"]["author"]
 
@@ -197,22 +197,22 @@ async def test_teams_and_people_choose_their_part(teams: House) -> None:
         ("/?mine=&team=web", "/?team=web"),
     ],
 )
-async def test_filters_of_builds_lead_to_the_builds(house: House, asked: str, leads_to: str) -> None:
-    response = await house.http.get(asked)
+async def test_filters_of_builds_lead_to_the_builds(instance: Instance, asked: str, leads_to: str) -> None:
+    response = await instance.http.get(asked)
 
     assert (response.status_code, response.headers["location"]) == (303, leads_to)
 
 
 @pytest.mark.parametrize("query", ["?page=0", "?page=x", "?page=²", "?nonsense=1", "?team=a&team=b"])
-async def test_what_means_nothing_is_refused_with_a_sentence(house: House, query: str) -> None:
-    shown, twin = await house.http.get(f"/{query}"), await house.http.get(f"/now.json{query}", headers=BEARER)
+async def test_what_means_nothing_is_refused_with_a_sentence(instance: Instance, query: str) -> None:
+    shown, twin = await instance.http.get(f"/{query}"), await instance.http.get(f"/now.json{query}", headers=BEARER)
 
     assert (shown.status_code, twin.status_code) == (400, 400)
     assert set(twin.json()) == {"error"}
 
 
-async def test_strangers_see_neither_the_page_nor_its_twin(house: House) -> None:
-    stranger = httpx.AsyncClient(transport=house.http._transport, base_url=house.http.base_url)
+async def test_strangers_see_neither_the_page_nor_its_twin(instance: Instance) -> None:
+    stranger = httpx.AsyncClient(transport=instance.http._transport, base_url=instance.http.base_url)
 
     async with stranger:
         shown, twin = await stranger.get("/"), await stranger.get("/now.json")
@@ -221,10 +221,10 @@ async def test_strangers_see_neither_the_page_nor_its_twin(house: House) -> None
     assert twin.status_code == 401
 
 
-async def test_it_reloads_itself_unless_that_is_stopped(house: House) -> None:
-    await finish(house, RED)
+async def test_it_reloads_itself_unless_that_is_stopped(instance: Instance) -> None:
+    await finish(instance, RED)
 
-    live, still = await page(house), await page(house, "/?still=1")
+    live, still = await page(instance), await page(instance, "/?still=1")
 
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in live.text
     assert "http-equiv" not in still.text
@@ -232,14 +232,14 @@ async def test_it_reloads_itself_unless_that_is_stopped(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_hostile_words_stay_words(house: House) -> None:
+async def test_hostile_words_stay_words(instance: Instance) -> None:
     words = "<script>alert(1)</script>"
-    await finish(house, replace(RED, workflow=words))
+    await finish(instance, replace(RED, workflow=words))
 
-    shown = await page(house, "/?mine=%3Cscript%3E")
+    shown = await page(instance, "/?mine=%3Cscript%3E")
 
     assert "<script>" not in shown.text
-    assert words in text(await page(house))
+    assert words in text(await page(instance))
 
 
 @pytest.mark.long
@@ -267,11 +267,11 @@ async def test_forty_projects_fit_on_a_page_in_both_databases(database: Database
 
 
 @pytest.mark.long
-async def test_red_ones_beyond_a_page_are_on_the_next(house: House) -> None:
-    await fill(house.service.context.store, Size(projects=60, days=8, workflows=4), NINE)
+async def test_red_ones_beyond_a_page_are_on_the_next(instance: Instance) -> None:
+    await fill(instance.service.context.store, Size(projects=60, days=8, workflows=4), NINE)
 
-    first, second = await rows(house), await rows(house, "?page=2")
-    shown = await page(house)
+    first, second = await rows(instance), await rows(instance, "?page=2")
+    shown = await page(instance)
 
     assert first["next"] == 2
     assert len(first["items"]) == 25

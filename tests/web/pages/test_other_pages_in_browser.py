@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from service.testing.sample_runs import VOUCHERS
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
 from tests.support.browser_fixture import browser, tab
 from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
@@ -42,23 +42,23 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("others")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(a_house(folder, RED_TO_WEB, **PROVIDER)))
-        loop.run(fill(house))
-        yield stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        instance = stack.enter_context(loop.within(an_instance(folder, RED_TO_WEB, **PROVIDER)))
+        loop.run(fill(instance))
+        yield stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
 
 
-async def fill(house: House) -> None:
-    house.clock.tick(hours=12)
+async def fill(instance: Instance) -> None:
+    instance.clock.tick(hours=12)
     failing = [replace(VOUCHERS[0], name=words, message=words) for words in WORDS]
-    await post(house, run(900), *(run(number, *failing, attempt=1) for number in (901, 902)))
-    await post(house, run(902, attempt=2), run(903, *failing))
+    await post(instance, run(900), *(run(number, *failing, attempt=1) for number in (901, 902)))
+    await post(instance, run(902, attempt=2), run(903, *failing))
     for name in ("Ada", "Linh", UNBROKEN, HOSTILE):
         for _ in range(2):
-            await log_in(house, name)
+            await log_in(instance, name)
 
 
-async def log_in(house: House, name: str) -> None:
-    async with house.stranger() as stranger:
+async def log_in(instance: Instance, name: str) -> None:
+    async with instance.stranger() as stranger:
         await stranger.post("/login", data={"token": ADMIN_TOKEN, "name": name[:100]})
 
 

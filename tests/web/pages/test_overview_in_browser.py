@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import NINE, RED, House, a_house
+from tests.support.app_fixture import NINE, RED, Instance, an_instance
 from tests.support.browser_fixture import browser, tab
 from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.support.fleet import Size, fill
@@ -38,18 +38,18 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("fleet")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(a_house(folder)))
-        loop.run(fill(house.service.context.store, Size(days=20), NINE))
+        instance = stack.enter_context(loop.within(an_instance(folder)))
+        loop.run(fill(instance.service.context.store, Size(days=20), NINE))
         for nth, words in enumerate((UNBROKEN, HOSTILE, WIDE)):
-            loop.run(_break(house, nth, words))
-        yield stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+            loop.run(_break(instance, nth, words))
+        yield stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
 
 
-async def _break(house: House, nth: int, words: str) -> None:
-    await house.finish(replace(RED, number=90_000 + nth, workflow=words[:400], subject=words[:400]))
-    await house.drain()
-    [incident, *_] = (await house.http.get("/api/v1/incidents")).json()["items"]
-    await house.act(f"incidents/{incident['id']}/take")
+async def _break(instance: Instance, nth: int, words: str) -> None:
+    await instance.finish(replace(RED, number=90_000 + nth, workflow=words[:400], subject=words[:400]))
+    await instance.drain()
+    [incident, *_] = (await instance.http.get("/api/v1/incidents")).json()["items"]
+    await instance.act(f"incidents/{incident['id']}/take")
 
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:

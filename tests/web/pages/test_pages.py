@@ -13,16 +13,16 @@ from service.store.deliveries import deliveries
 from service.web.pages.context import PageLimits
 from tests.generate_docs import ROOT
 from tests.support.log_capture import logged
-from tests.support.pages_fixture import JOB, House, browser, house, text
+from tests.support.pages_fixture import JOB, Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 
 # Builds
 
 
-async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_a_build_is_one_line_with_its_story(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
 
     page = await browser.get("/builds")
 
@@ -34,11 +34,11 @@ async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.A
 
 @pytest.mark.long
 async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
     for n in range(51):
-        await house.build(commit=Commit(subject=f"Part {n}."), branch="main" if n else "elsewhere")
-        await house.build(commit=Commit(subject=f"Other {n}."), branch="other")
+        await instance.build(commit=Commit(subject=f"Part {n}."), branch="main" if n else "elsewhere")
+        await instance.build(commit=Commit(subject=f"Other {n}."), branch="other")
 
     first = await browser.get("/builds?branch=main&q=part")
     everything = await browser.get("/builds?q=part")
@@ -54,11 +54,11 @@ async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
 
 
 async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    await house.build(workflow=Workflow(name="the-workflow"))
-    await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, workflow=Workflow(name="its-job"))
-    await house.build(kind=EventKind.PING, workflow=Workflow(), status=None, project=Project(), org=None)
+    await instance.build(workflow=Workflow(name="the-workflow"))
+    await instance.build(kind=EventKind.JOB_COMPLETED, job=JOB, workflow=Workflow(name="its-job"))
+    await instance.build(kind=EventKind.PING, workflow=Workflow(), status=None, project=Project(), org=None)
 
     def seen(page: httpx.Response) -> list[str]:
         return [word for word in ("the-workflow", "its-job / unit-tests", "– ping ping") if word in text(page)]
@@ -70,8 +70,8 @@ async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
     assert seen(await browser.get("/builds?event=any")) == ["the-workflow", "its-job / unit-tests", "– ping ping"]
 
 
-async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build()
+async def test_the_form_keeps_what_was_put_in(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build()
 
     page = await browser.get("/builds", params={"branch": ' "main" ', "event": "any", "since": "2026-11-01"})
 
@@ -99,9 +99,9 @@ async def test_fields_left_empty_leave_the_address(browser: httpx.AsyncClient) -
     ],
 )
 async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form(
-    house: House, browser: httpx.AsyncClient, query: str, sentence: str
+    instance: Instance, browser: httpx.AsyncClient, query: str, sentence: str
 ) -> None:
-    await house.build()
+    await instance.build()
 
     page = await browser.get(f"/builds?branch=main&{query}")
 
@@ -111,10 +111,10 @@ async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form
 
 
 async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
     for status in ("failed", "error", "success"):
-        await house.build(status=status)
+        await instance.build(status=status)
 
     page = await browser.get("/builds?status=failed&status=error&branch=main")
     twice = await browser.get("/builds?since=7d&since=8d")
@@ -124,8 +124,8 @@ async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
     assert (twice.status_code, "'since' stands twice; give it once" in text(twice)) == (400, True)
 
 
-async def test_a_page_by_actor_says_that_builds_may_be_missing(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build(actor=Actor())
+async def test_a_page_by_actor_says_that_builds_may_be_missing(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build(actor=Actor())
 
     page = await browser.get("/builds?actor=ada")
 
@@ -136,18 +136,18 @@ async def test_a_page_by_actor_says_that_builds_may_be_missing(house: House, bro
 
 
 async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    await house.build()
+    await instance.build()
 
     page = await browser.get("/builds?branch=nowhere")
 
     assert "No build fits these filters. No branch on record fits nowhere. Clear the search" in text(page)
 
 
-async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build(branch="main")
-    await house.build(branch="a,b", status="success")
+async def test_a_filter_to_blame_is_named_with_names_near_it(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build(branch="main")
+    await instance.build(branch="a,b", status="success")
 
     mistyped = await browser.get("/builds?branch=mian&status=Failed")
     odd = await browser.get("/builds?branch=a,c")
@@ -163,9 +163,9 @@ async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, brows
 
 
 async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_away(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    await house.build(branch="release/2*", commit=Commit(author_name="Ada Example"))
+    await instance.build(branch="release/2*", commit=Commit(author_name="Ada Example"))
 
     page = await browser.get("/builds?status=failed,error&status=")
     page = await browser.get(str(page.headers["location"]))
@@ -179,12 +179,12 @@ async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_aw
     assert page.text.count('<td class="c-what"') == 1
 
 
-async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) -> None:
-    house.limits = PageLimits(scan_limits=(2,))
+async def test_a_search_that_was_cut_short_says_how_far_it_looked(instance: Instance) -> None:
+    instance.limits = PageLimits(scan_limits=(2,))
     for n in range(9):  # the newest two builds do not fit
-        await house.build(trigger="schedule" if n > 3 else "webhook")
+        await instance.build(trigger="schedule" if n > 3 else "webhook")
 
-    async with house.browser() as browser:
+    async with instance.browser() as browser:
         page = await browser.get("/builds?trigger=schedule")
 
     assert "Searched back to today 09:10" in text(page)
@@ -192,34 +192,38 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) 
     assert ">Older<" in page.text
 
 
-async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build(kind=EventKind.PING)
+async def test_after_a_ping_the_page_says_that_circleci_reaches_us(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    await instance.build(kind=EventKind.PING)
 
     page = await browser.get("/builds")
 
     assert "CircleCI reaches this service: the latest event is a ping, 1 minute ago" in text(page)
 
 
-async def test_a_row_shows_sent_and_failed_channels(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    await house.give_up(await house.owe(event, "ops (telegram)"), "Telegram answered 403")
-    await house.owe(event, "web-team (mailto)")
+async def test_a_row_shows_sent_and_failed_channels(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    await instance.give_up(await instance.owe(event, "ops (telegram)"), "Telegram answered 403")
+    await instance.owe(event, "web-team (mailto)")
     for label in ("a (slack)", "b (slack)", "c (slack)", "d (slack)"):
-        await house.send(await house.owe(event, label))
+        await instance.send(await instance.owe(event, label))
 
     page = await browser.get("/builds")
 
     assert "not delivered: ops (telegram) on the way: web-team (mailto) a (slack), b (slack) and 2 more" in text(page)
 
 
-async def test_a_sent_notification_stays_sent_after_a_failed_resend(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_a_sent_notification_stays_sent_after_a_failed_resend(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    event = await instance.build()
     for label in ("a (slack)", "b (slack)"):
-        await house.send(await house.owe(event, label))
-    dead, going = await house.told(event)
-    await house.ask_again(dead)
-    await house.give_up(dead, "Slack answered 410")
-    await house.ask_again(going)
+        await instance.send(await instance.owe(event, label))
+    dead, going = await instance.told(event)
+    await instance.ask_again(dead)
+    await instance.give_up(dead, "Slack answered 410")
+    await instance.ask_again(going)
 
     page = await browser.get("/builds")
 
@@ -227,11 +231,11 @@ async def test_a_sent_notification_stays_sent_after_a_failed_resend(house: House
 
 
 async def test_a_row_shows_channels_that_another_event_of_the_same_news_notified(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    first = await house.build(workflow=Workflow(id="w1", name="the-first", status="canceled"))
-    await house.build(workflow=Workflow(id="w1", name="the-second", status="canceled"))
-    await house.send(await house.owe(first))
+    first = await instance.build(workflow=Workflow(id="w1", name="the-first", status="canceled"))
+    await instance.build(workflow=Workflow(id="w1", name="the-second", status="canceled"))
+    await instance.send(await instance.owe(first))
 
     told, by_another = text(await browser.get("/builds")).split("the-second")
 
@@ -253,12 +257,12 @@ def test_the_style_sheet_says_nothing() -> None:
 # Dead letters
 
 
-async def test_every_page_says_how_much_waits(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_every_page_says_how_much_waits(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
     before = (await browser.get("/builds")).text
 
-    await house.give_up(await house.owe(event), "Slack answered 410")
-    await house.deliver(state=DeliveryState.DEAD)
+    await instance.give_up(await instance.owe(event), "Slack answered 410")
+    await instance.deliver(state=DeliveryState.DEAD)
 
     assert ">Dead letters</a>" in before
     for path in ("/builds", f"/builds/{event.id}", "/dead-letters"):
@@ -269,9 +273,9 @@ async def test_every_page_says_how_much_waits(house: House, browser: httpx.Async
     ("path", "status"), [(f"/builds/{UUID(int=1)}", 404), ("/builds/x", 400), ("/builds?since=x", 400)]
 )
 async def test_error_page_says_how_much_waits_too(
-    house: House, browser: httpx.AsyncClient, path: str, status: int
+    instance: Instance, browser: httpx.AsyncClient, path: str, status: int
 ) -> None:
-    await house.deliver(state=DeliveryState.DEAD)
+    await instance.deliver(state=DeliveryState.DEAD)
 
     page = await browser.get(path, headers={"accept": "text/html"})
 
@@ -279,12 +283,12 @@ async def test_error_page_says_how_much_waits_too(
     assert ">Dead letters (1)</a>" in page.text
 
 
-async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(house: House) -> None:
-    await house.deliver(state=DeliveryState.DEAD)
-    house.limits = PageLimits(count_timeout_s=0)
+async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(instance: Instance) -> None:
+    await instance.deliver(state=DeliveryState.DEAD)
+    instance.limits = PageLimits(count_timeout_s=0)
 
     with logged() as talk:
-        async with house.browser() as browser:
+        async with instance.browser() as browser:
             page = await browser.get("/builds/x", headers={"accept": "text/html"})
 
     assert page.status_code == 400
@@ -307,10 +311,10 @@ async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
 
 
 async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    event = await house.build()
-    await house.give_up(await house.owe(event), "Slack answered 410: the channel is gone")
+    event = await instance.build()
+    await instance.give_up(await instance.owe(event), "Slack answered 410: the channel is gone")
 
     page = await browser.get("/dead-letters")
 
@@ -321,11 +325,13 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
     assert "Nothing waits" not in page.text
 
 
-async def test_what_one_dead_address_keeps_waiting_stands_together(house: House, browser: httpx.AsyncClient) -> None:
+async def test_what_one_dead_address_keeps_waiting_stands_together(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
     for branch in ("main", "release/1", "release/2"):
-        await house.give_up(await house.owe(await house.build(branch=branch)), "Slack answered 410")
-    await house.give_up(await house.owe(await house.build(branch="main")), "Slack answered 404")
-    await house.give_up(await house.owe(await house.build(branch="main"), "ops (json)"), "Slack answered 410")
+        await instance.give_up(await instance.owe(await instance.build(branch=branch)), "Slack answered 410")
+    await instance.give_up(await instance.owe(await instance.build(branch="main")), "Slack answered 404")
+    await instance.give_up(await instance.owe(await instance.build(branch="main"), "ops (json)"), "Slack answered 410")
 
     page = await browser.get("/dead-letters")
 
@@ -337,10 +343,10 @@ async def test_what_one_dead_address_keeps_waiting_stands_together(house: House,
 
 
 async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    came = await house.deliver(state=DeliveryState.DEAD, reason="the type is not known", body=b"<what>")
-    await house.store.write(deliveries.count_failure, came.id, "the type is not known")
+    came = await instance.deliver(state=DeliveryState.DEAD, reason="the type is not known", body=b"<what>")
+    await instance.store.write(deliveries.count_failure, came.id, "the type is not known")
 
     page = await browser.get("/dead-letters")
 
@@ -349,11 +355,13 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
 
 
 @pytest.mark.long
-async def test_when_more_waits_than_a_page_shows_it_leads_to_the_rest(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_when_more_waits_than_a_page_shows_it_leads_to_the_rest(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    event = await instance.build()
     for n in range(51):
-        await house.deliver(state=DeliveryState.DEAD)
-        await house.give_up(await house.owe(event, f"team {n}: json"), "gone")
+        await instance.deliver(state=DeliveryState.DEAD)
+        await instance.give_up(await instance.owe(event, f"team {n}: json"), "gone")
 
     page = await browser.get("/dead-letters")
 

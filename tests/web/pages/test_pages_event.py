@@ -25,16 +25,16 @@ from service.model import (
     Workflow,
 )
 from service.store.deliveries import deliveries
-from tests.support.pages_fixture import JOB, House, browser, house, text
+from tests.support.pages_fixture import JOB, Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 SILENT = (Verdict.NOT_MATCHED, "branch main is not release/*")
 
 
-async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncClient) -> None:
+async def test_the_story_stands_at_the_top(instance: Instance, browser: httpx.AsyncClient) -> None:
     commit = Commit(subject="Apply vouchers", author_name="Grace Example", url="https://github.example.com/c/1")
-    event = await house.build(commit=commit)
+    event = await instance.build(commit=commit)
 
     page = await browser.get(f"/builds/{event.id}")
 
@@ -51,16 +51,16 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
 
 
 async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    event = await house.build(trigger="robot", actor=Actor())
+    event = await instance.build(trigger="robot", actor=Actor())
 
     assert "Started trigger robot" in text(await browser.get(f"/builds/{event.id}"))
 
 
-async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClient) -> None:
+async def test_unknown_facts_are_left_out(instance: Instance, browser: httpx.AsyncClient) -> None:
     bare = {"commit": Commit(), "actor": Actor(), "revision": None, "branch": None, "trigger": None}
-    event = await house.build(
+    event = await instance.build(
         **bare, project=Project(), workflow=Workflow(), pipeline=Pipeline(), status=None, duration_ms=None
     )
 
@@ -69,8 +69,8 @@ async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClie
     assert "– no project: a workflow ended Project no project When today 09:11:03, 1 minute ago" in text(page)
 
 
-async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, branch=None, tag="v2.14.0")
+async def test_a_job_and_a_tag_are_named(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build(kind=EventKind.JOB_COMPLETED, job=JOB, branch=None, tag="v2.14.0")
 
     page, line = await browser.get(f"/builds/{event.id}"), await browser.get("/builds?tag=v2.14.0&event=any")
 
@@ -79,18 +79,20 @@ async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClien
     assert "tag v2.14.0" in text(line)
 
 
-async def test_a_ping_is_called_one(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build(kind=EventKind.PING)
+async def test_a_ping_is_called_one(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build(kind=EventKind.PING)
 
     page = await browser.get(f"/builds/{event.id}")
 
     assert "A ping: CircleCI tried whether it reaches us" in text(page)
 
 
-async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    await house.judge(event, (Verdict.MATCHED, "branch main matches main"), SILENT)
-    await house.judge(event, (Verdict.ALREADY_TOLD, "web-team (slack) already hears of this"), judged=2)
+async def test_every_route_says_why_and_earlier_rounds_are_folded(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    event = await instance.build()
+    await instance.judge(event, (Verdict.MATCHED, "branch main matches main"), SILENT)
+    await instance.judge(event, (Verdict.ALREADY_TOLD, "web-team (slack) already hears of this"), judged=2)
 
     page = await browser.get(f"/builds/{event.id}")
 
@@ -110,29 +112,29 @@ async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, 
     ],
 )
 async def test_without_any_decision_the_page_says_why_there_is_none(
-    house: House, browser: httpx.AsyncClient, state: DeliveryState, sentence: str
+    instance: Instance, browser: httpx.AsyncClient, state: DeliveryState, sentence: str
 ) -> None:
-    event = await house.build()
+    event = await instance.build()
     if state is DeliveryState.KEPT:
-        await house.store.write(deliveries.mark_kept, event.id)
+        await instance.store.write(deliveries.mark_kept, event.id)
     if state is DeliveryState.DEAD:
-        await house.store.write(deliveries.mark_kept, event.id)
-        await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
+        await instance.store.write(deliveries.mark_kept, event.id)
+        await instance.store.write(deliveries.mark_dead, event.id, "the disk was full")
 
     page = await browser.get(f"/builds/{event.id}")
 
     assert sentence in text(page)
 
 
-async def test_each_attempt_is_told_with_its_outcome(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    sent = await house.owe(event, "web-team (slack)")
-    await house.put_off(sent, "Slack answered 503")
-    await house.send(sent)
-    await house.put_off(await house.owe(event, "put off (mailto)"), "the mail server hung up")
-    await house.give_up(await house.owe(event, "dead (json)"), "it answered 410")
-    await house.try_to_send(await house.owe(event, "going (json)"))
-    await house.owe(event, "waiting (json)")
+async def test_each_attempt_is_told_with_its_outcome(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    sent = await instance.owe(event, "web-team (slack)")
+    await instance.put_off(sent, "Slack answered 503")
+    await instance.send(sent)
+    await instance.put_off(await instance.owe(event, "put off (mailto)"), "the mail server hung up")
+    await instance.give_up(await instance.owe(event, "dead (json)"), "it answered 410")
+    await instance.try_to_send(await instance.owe(event, "going (json)"))
+    await instance.owe(event, "waiting (json)")
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -145,18 +147,20 @@ async def test_each_attempt_is_told_with_its_outcome(house: House, browser: http
     assert "waiting (json) to be sent Resend to waiting (json) by route 'main is red' No attempt yet." in page
 
 
-async def test_news_that_another_report_brought_is_linked_to_it(house: House, browser: httpx.AsyncClient) -> None:
-    first = await house.build(workflow=Workflow(id="w1", name="build"))
-    again = await house.build(workflow=Workflow(id="w1", name="build"))
-    await house.owe(first)
+async def test_news_that_another_report_brought_is_linked_to_it(instance: Instance, browser: httpx.AsyncClient) -> None:
+    first = await instance.build(workflow=Workflow(id="w1", name="build"))
+    again = await instance.build(workflow=Workflow(id="w1", name="build"))
+    await instance.owe(first)
 
     page = await browser.get(f"/builds/{again.id}")
 
     assert f'<a href="/builds/{first.id}">another report of the same news</a>' in page.text
 
 
-async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_what_circleci_told_us_is_shown_and_what_it_would_not(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    event = await instance.build()
     failures = tuple(TestFailure(name=f"test_{n}.", file="test_a.py", message=f"assert {n}") for n in range(500))
     report = TestReport(failures=failures, counts={"failure": 500, "success": 7}, is_complete=False)
     jobs = (
@@ -168,7 +172,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
         MissingDetail(want=DetailKind.ACTOR, reason="CircleCI answered 404", is_final=True),
         MissingDetail(want=DetailKind.VCS, reason="CircleCI answered 503", is_final=False),
     )
-    await house.learn(event, Details(jobs=jobs, missing=missing, rounds=2, asked_at=house.now))
+    await instance.learn(event, Details(jobs=jobs, missing=missing, rounds=2, asked_at=instance.now))
 
     page = await browser.get(f"/builds/{event.id}")
 
@@ -193,12 +197,12 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     ],
 )
 async def test_failed_tests_that_are_not_on_record_are_counted(
-    house: House, browser: httpx.AsyncClient, named: int, is_complete: bool, sentence: str | None
+    instance: Instance, browser: httpx.AsyncClient, named: int, is_complete: bool, sentence: str | None
 ) -> None:
-    event = await house.build()
+    event = await instance.build()
     failures = tuple(TestFailure(name=f"test_{n}") for n in range(named))
     report = TestReport(failures=failures, counts={"failure": 1_000}, is_complete=is_complete)
-    await house.learn(event, Details(jobs=(JobReport(name="unit", status="failed", tests=report),)))
+    await instance.learn(event, Details(jobs=(JobReport(name="unit", status="failed", tests=report),)))
 
     page = text(await browser.get(f"/builds/{event.id}"))
 
@@ -206,16 +210,16 @@ async def test_failed_tests_that_are_not_on_record_are_counted(
     assert ("only the number is on record" in page) == (sentence is not None)
 
 
-async def test_details_without_a_time_say_nothing_of_one(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
-    await house.learn(event, Details())
+async def test_details_without_a_time_say_nothing_of_one(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
+    await instance.learn(event, Details())
 
     assert "Asked" not in text(await browser.get(f"/builds/{event.id}"))
 
 
-async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, browser: httpx.AsyncClient) -> None:
+async def test_what_came_is_shown_and_can_be_had_byte_for_byte(instance: Instance, browser: httpx.AsyncClient) -> None:
     body = b'{"b":"\xff<b>","a":[1]}'
-    came = await house.deliver(state=DeliveryState.DEAD, body=body)
+    came = await instance.deliver(state=DeliveryState.DEAD, body=body)
 
     page, download = await browser.get(f"/builds/{came.id}"), await browser.get(f"/deliveries/{came.id}/body")
 
@@ -237,20 +241,20 @@ async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, bro
     ],
 )
 async def test_a_body_is_laid_out_to_be_read_as_far_as_that_goes(
-    house: House, browser: httpx.AsyncClient, body: bytes, shown: str
+    instance: Instance, browser: httpx.AsyncClient, body: bytes, shown: str
 ) -> None:
-    came = await house.deliver(state=DeliveryState.DEAD, body=body)
+    came = await instance.deliver(state=DeliveryState.DEAD, body=body)
 
     assert shown in (await browser.get(f"/builds/{came.id}")).text
 
 
 async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    came = await house.deliver(via=Via.RECONCILE, signed=None, headers=(), source_event_id="e1")
+    came = await instance.deliver(via=Via.RECONCILE, signed=None, headers=(), source_event_id="e1")
     for _ in range(2):
-        await house.deliver(source_event_id="e1")
-    await house.store.write(deliveries.count_failure, came.id, "nobody foresaw this")
+        await instance.deliver(source_event_id="e1")
+    await instance.store.write(deliveries.count_failure, came.id, "nobody foresaw this")
 
     page = text(await browser.get(f"/builds/{came.id}"))
 
@@ -260,8 +264,8 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
     assert "Headers" not in page
 
 
-async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: httpx.AsyncClient) -> None:
-    came = await house.deliver()
+async def test_a_delivery_not_judged_yet_has_a_page_too(instance: Instance, browser: httpx.AsyncClient) -> None:
+    came = await instance.deliver()
 
     page = await browser.get(f"/builds/{came.id}")
 
@@ -269,8 +273,10 @@ async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: h
     assert "– not judged yet This usually takes less than a second." in text(page)
 
 
-async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build(branch="\x1b[31m", workflow=Workflow(id="w1", name="\x1b]0;title\x07", status="failed"))
+async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build(
+        branch="\x1b[31m", workflow=Workflow(id="w1", name="\x1b]0;title\x07", status="failed")
+    )
 
     line, page = await browser.get("/builds"), await browser.get(f"/builds/{event.id}")
 
@@ -280,18 +286,18 @@ async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, brows
 
 
 async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    waiting, event = await house.deliver(), await house.build()
-    notification = await house.owe(event)
+    waiting, event = await instance.deliver(), await instance.build()
+    notification = await instance.owe(event)
 
     unjudged, pending = await browser.get(f"/builds/{waiting.id}"), await browser.get(f"/builds/{event.id}")
     stopped = await browser.get(f"/builds/{event.id}?still=1")
-    await house.put_off(notification, "Slack answered 503")  # for two minutes
+    await instance.put_off(notification, "Slack answered 503")  # for two minutes
     put_off = await browser.get(f"/builds/{event.id}")
-    house.now += timedelta(minutes=3)
+    instance.now += timedelta(minutes=3)
     due = await browser.get(f"/builds/{event.id}")
-    await house.send(notification)
+    await instance.send(notification)
     sent = await browser.get(f"/builds/{event.id}")
 
     reload = '<noscript><meta http-equiv="refresh" content="3"></noscript>'  # its script knows better when
@@ -303,16 +309,16 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
     assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
 
 
-async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.AsyncClient) -> None:
-    came = await house.deliver(state=DeliveryState.DEAD, reason="type approval-requested is not known")
+async def test_a_delivery_not_understood_says_why(instance: Instance, browser: httpx.AsyncClient) -> None:
+    came = await instance.deliver(state=DeliveryState.DEAD, reason="type approval-requested is not known")
 
     page = text(await browser.get(f"/builds/{came.id}"))
 
     assert "✕ not understood type approval-requested is not known It is stored unchanged" in page
 
 
-async def test_the_beginning_of_an_id_leads_to_the_page(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build()
+async def test_the_beginning_of_an_id_leads_to_the_page(instance: Instance, browser: httpx.AsyncClient) -> None:
+    event = await instance.build()
 
     short = await browser.get(f"/builds/{str(event.id)[:8]}", follow_redirects=False)
 
@@ -342,9 +348,9 @@ async def test_what_is_not_there_is_a_page_with_a_sentence(
     assert text(page).startswith(heading)
 
 
-async def test_text_from_outside_is_shown_and_never_acted_on(house: House, browser: httpx.AsyncClient) -> None:
+async def test_text_from_outside_is_shown_and_never_acted_on(instance: Instance, browser: httpx.AsyncClient) -> None:
     evil = "<script>alert(1)</script>\N{RIGHT-TO-LEFT OVERRIDE}"
-    event = await house.build(
+    event = await instance.build(
         commit=Commit(subject=evil, author_name=evil, url="javascript:alert(1)"),
         workflow=Workflow(id="w1", name=evil, url="javascript:alert(1)"),
         project=Project(slug=evil, name=evil),
@@ -355,11 +361,11 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
     failure = TestFailure(name=evil, file=evil, message=evil)
     report = TestReport(failures=(failure,), counts={evil: 1})
     job = JobReport(name=evil, status=evil, url="javascript:alert(1)", messages=(evil,), tests=report)
-    await house.learn(
+    await instance.learn(
         event, Details(jobs=(job,), missing=(MissingDetail(want=DetailKind.VCS, reason=evil, is_final=True),))
     )
-    await house.judge(event, (Verdict.NOT_MATCHED, evil))
-    await house.put_off(await house.owe(event, evil), evil)
+    await instance.judge(event, (Verdict.NOT_MATCHED, evil))
+    await instance.put_off(await instance.owe(event, evil), evil)
 
     pages = [
         await browser.get(path)
@@ -372,8 +378,10 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
         assert "&lt;script&gt;alert(1)" in page.text
 
 
-async def test_endless_words_are_cut_where_a_line_must_hold_them(house: House, browser: httpx.AsyncClient) -> None:
-    event = await house.build(commit=Commit(subject="s" * 5000), branch="b" * 300)
+async def test_endless_words_are_cut_where_a_line_must_hold_them(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    event = await instance.build(commit=Commit(subject="s" * 5000), branch="b" * 300)
 
     line, page = await browser.get("/builds"), await browser.get(f"/builds/{event.id}")
 

@@ -13,12 +13,12 @@ from playwright.sync_api import Browser
 
 from service.operations.queries import SEARCHABLE
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import NINE, a_house
+from tests.support.app_fixture import NINE, an_instance
 from tests.support.browser_fixture import browser, tab
 from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.support.long_cases import first_and_long
 from tests.support.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
-from tests.support.pages_fixture import House
+from tests.support.pages_fixture import Instance
 
 __all__ = ["browser", "tab"]  # pytest finds fixtures by name
 
@@ -43,10 +43,10 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         for name in ("full", "empty"):
             folder = tmp_path_factory.mktemp(name)
             shutil.copy(migrated, folder / "roundsman.db")
-            opened = stack.enter_context(loop.within(a_house(folder)))
+            opened = stack.enter_context(loop.within(an_instance(folder)))
             services.append(opened.service.context)
             addresses.append(stack.enter_context(loop.within(serving(opened.service.asgi, listen("127.0.0.1", 0)))))
-        history = loop.run(fill(House(store=services[0].store, jobs=services[0].jobs, now=NINE)))
+        history = loop.run(fill(Instance(store=services[0].store, jobs=services[0].jobs, now=NINE)))
         for context in services:
             loop.run(refuse(context.store))
         yield Site(full=addresses[0], empty=addresses[1], history=history)

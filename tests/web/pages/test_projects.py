@@ -13,7 +13,7 @@ from service.operations.overviews.projects import Asked, read_projects
 from service.operations.overviews.workflow_filter import WorkflowFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import GREEN, NINE, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.databases import Database
 from tests.support.fleet import Size, fill
 from tests.support.long_cases import first_and_long
@@ -23,35 +23,35 @@ from tests.support.pages_fixture import text
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 
 
-async def page(house: House, address: str, *, status: int = 200) -> httpx.Response:
-    response = await house.http.get(address)
+async def page(instance: Instance, address: str, *, status: int = 200) -> httpx.Response:
+    response = await instance.http.get(address)
     assert response.status_code == status, response.text
     return response
 
 
-async def rows(house: House, address: str) -> Any:
+async def rows(instance: Instance, address: str) -> Any:
     """The JSON at an address, and never from a cache: a minute has passed."""
-    house.clock.tick(minutes=1)
-    response = await house.http.get(address, headers=BEARER)
+    instance.clock.tick(minutes=1)
+    response = await instance.http.get(address, headers=BEARER)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def finish(house: House, *runs: Run) -> None:
+async def finish(instance: Instance, *runs: Run) -> None:
     for run in runs:
-        await house.finish(run)
-    await house.drain()
+        await instance.finish(run)
+    await instance.drain()
 
 
-async def finish_as(house: House, run: Run, *, slug: str, name: str) -> None:
+async def finish_as(instance: Instance, run: Run, *, slug: str, name: str) -> None:
     """Post a run as that of another project."""
     payload: Any = workflow_completed(run)
-    await house.post(payload | {"project": {"id": f"id of {slug}", "slug": slug, "name": name}})
-    await house.drain()
+    await instance.post(payload | {"project": {"id": f"id of {slug}", "slug": slug, "name": name}})
+    await instance.drain()
 
 
-async def test_before_the_first_post_there_are_the_steps_of_the_first_run(house: House) -> None:
-    shown = await page(house, "/projects")
+async def test_before_the_first_post_there_are_the_steps_of_the_first_run(instance: Instance) -> None:
+    shown = await page(instance, "/projects")
 
     assert "the first run, step by step" in text(shown)
     assert '<a href="/projects" aria-current="page">Projects</a>' in shown.text
@@ -59,12 +59,12 @@ async def test_before_the_first_post_there_are_the_steps_of_the_first_run(house:
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_project_is_a_row_with_its_state_and_figures(house: House) -> None:
-    await finish(house, RED)
-    red = await rows(house, "/projects.json")
-    words = text(await page(house, "/projects"))
-    await finish(house, GREEN)
-    green = await rows(house, "/projects.json")
+async def test_a_project_is_a_row_with_its_state_and_figures(instance: Instance) -> None:
+    await finish(instance, RED)
+    red = await rows(instance, "/projects.json")
+    words = text(await page(instance, "/projects"))
+    await finish(instance, GREEN)
+    green = await rows(instance, "/projects.json")
 
     [item] = red["items"]
     assert (red["red"], red["all"], item["state"], item["red"], item["workflows"]) == (1, 1, "red", 1, 1)
@@ -78,16 +78,16 @@ async def test_a_project_is_a_row_with_its_state_and_figures(house: House) -> No
     assert item["last_red"]
 
 
-async def test_a_project_without_a_run_of_its_default_branch_is_grey(house: House) -> None:
-    await finish(house, replace(RED, branch="topic"))
+async def test_a_project_without_a_run_of_its_default_branch_is_grey(instance: Instance) -> None:
+    await finish(instance, replace(RED, branch="topic"))
 
-    found = await rows(house, "/projects.json")
+    found = await rows(instance, "/projects.json")
 
     assert [(one["project_name"], one["state"], one["workflows"]) for one in found["items"]] == [
         ("acme/web", "unknown", 0)
     ]
-    assert "no run there" in text(await page(house, "/projects"))
-    assert "acme/web" in text(await page(house, "/projects/acme/web"))
+    assert "no run there" in text(await page(instance, "/projects"))
+    assert "acme/web" in text(await page(instance, "/projects/acme/web"))
 
 
 @pytest.mark.parametrize(
@@ -96,21 +96,21 @@ async def test_a_project_without_a_run_of_its_default_branch_is_grey(house: Hous
         [("organization=corp", 0), ("organization=acme", 1), ("project=web", 1), ("project=ios", 0), ("team=web", 1)]
     ),
 )
-async def test_filters_choose_their_part(house: House, query: str, count: int) -> None:
-    await finish(house, RED)
+async def test_filters_choose_their_part(instance: Instance, query: str, count: int) -> None:
+    await finish(instance, RED)
 
-    found = await rows(house, f"/projects.json?{query}")
-    shown = await page(house, f"/projects?{query}")
+    found = await rows(instance, f"/projects.json?{query}")
+    shown = await page(instance, f"/projects?{query}")
 
     assert len(found["items"]) == count
     assert ("No project with runs on record fits this choice" in text(shown)) == (count == 0)
 
 
 @pytest.mark.parametrize("query", first_and_long(["?page=0", "?nonsense=1", "?project=a&project=b", "?mine=ada"]))
-async def test_what_means_nothing_is_refused_with_a_sentence(house: House, query: str) -> None:
+async def test_what_means_nothing_is_refused_with_a_sentence(instance: Instance, query: str) -> None:
     shown, twin = (
-        await house.http.get(f"/projects{query}"),
-        await house.http.get(f"/projects.json{query}", headers=BEARER),
+        await instance.http.get(f"/projects{query}"),
+        await instance.http.get(f"/projects.json{query}", headers=BEARER),
     )
 
     assert (shown.status_code, twin.status_code) == (400, 400)
@@ -119,11 +119,11 @@ async def test_what_means_nothing_is_refused_with_a_sentence(house: House, query
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_project_shows_workflows_branches_routes_and_hook(house: House) -> None:
-    await finish(house, RED, replace(RED, number=RED.number + 1, branch="topic/<b>"))
+async def test_a_project_shows_workflows_branches_routes_and_hook(instance: Instance) -> None:
+    await finish(instance, RED, replace(RED, number=RED.number + 1, branch="topic/<b>"))
 
-    found = await rows(house, "/projects/acme/web.json")
-    shown = await page(house, "/projects/acme/web")
+    found = await rows(instance, "/projects/acme/web.json")
+    shown = await page(instance, "/projects/acme/web")
     words = text(shown)
 
     assert [(one["workflow"], one["state"]) for one in found["workflows"]] == [("build-and-test", "red")]
@@ -137,78 +137,78 @@ async def test_a_project_shows_workflows_branches_routes_and_hook(house: House) 
     assert 'href="/builds?project=gh%2Facme%2Fweb"' in shown.text
 
 
-async def test_a_hook_without_a_run_for_long_is_called_silent(house: House) -> None:
-    await finish(house, GREEN)
-    house.clock.tick(days=8)
+async def test_a_hook_without_a_run_for_long_is_called_silent(instance: Instance) -> None:
+    await finish(instance, GREEN)
+    instance.clock.tick(days=8)
 
-    found, words = await rows(house, "/projects/acme/web.json"), text(await page(house, "/projects/acme/web"))
+    found, words = await rows(instance, "/projects/acme/web.json"), text(await page(instance, "/projects/acme/web"))
 
     assert found["hook"]["is_silent"]
     assert "Silent: the last run was heard of" in words
 
 
 async def test_a_project_without_a_route_says_so(folder: Any) -> None:
-    async with a_house(folder, RED_TO_WEB.replace("{status", "{project: corp/*, status")) as house:
-        await finish(house, GREEN)
+    async with an_instance(folder, RED_TO_WEB.replace("{status", "{project: corp/*, status")) as instance:
+        await finish(instance, GREEN)
 
-        assert "No route of roundsman.yaml names this project" in text(await page(house, "/projects/acme/web"))
+        assert "No route of roundsman.yaml names this project" in text(await page(instance, "/projects/acme/web"))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     "name", first_and_long(["github/acme/web", "gh/acme/web", "-?project=acme/web", "-?project=gh%2Facme%2Fweb"])
 )
-async def test_slugs_and_names_lead_to_one_page(house: House, name: str) -> None:
-    await finish(house, RED)
+async def test_slugs_and_names_lead_to_one_page(instance: Instance, name: str) -> None:
+    await finish(instance, RED)
     path, _, query = name.partition("?")
 
-    found = await rows(house, f"/projects/{path}.json?{query}")
+    found = await rows(instance, f"/projects/{path}.json?{query}")
 
     assert (found["project"], found["project_name"]) == ("gh/acme/web", "acme/web")
-    assert "acme/web" in text(await page(house, f"/projects/{name}"))
+    assert "acme/web" in text(await page(instance, f"/projects/{name}"))
 
 
 @pytest.mark.long
-async def test_a_slug_of_codes_is_found_by_organization_and_name(house: House) -> None:
-    await finish_as(house, RED, slug="circleci/8Kq/9Zf", name="a.b 100%")
+async def test_a_slug_of_codes_is_found_by_organization_and_name(instance: Instance) -> None:
+    await finish_as(instance, RED, slug="circleci/8Kq/9Zf", name="a.b 100%")
 
-    listed = await page(house, "/projects")
-    shown = await page(house, "/projects/acme/a.b%20100%25")
+    listed = await page(instance, "/projects")
+    shown = await page(instance, "/projects/acme/a.b%20100%25")
 
     assert 'href="/projects/acme/a.b%20100%25"' in listed.text
     assert "acme/a.b 100%" in text(shown)
 
 
 @pytest.mark.parametrize("name", first_and_long(["a.json", "..", "x//y", "-", "b\\c"]))
-async def test_names_that_no_path_may_have_stand_in_the_query(house: House, name: str) -> None:
-    await finish_as(house, RED, slug="circleci/8Kq/9Zf", name=f"o/{name}")
+async def test_names_that_no_path_may_have_stand_in_the_query(instance: Instance, name: str) -> None:
+    await finish_as(instance, RED, slug="circleci/8Kq/9Zf", name=f"o/{name}")
 
-    [link] = [one for one in (await page(house, "/projects")).text.split('"') if one.startswith("/projects/")]
-    shown = await page(house, link.replace("&amp;", "&"))
+    [link] = [one for one in (await page(instance, "/projects")).text.split('"') if one.startswith("/projects/")]
+    shown = await page(instance, link.replace("&amp;", "&"))
 
     assert link.startswith("/projects/-?project=") or name == "-"
     assert f"o/{name}" in text(shown)
 
 
 @pytest.mark.long
-async def test_two_projects_of_one_name_are_told_apart(house: House) -> None:
-    await finish(house, RED)
-    await finish_as(house, replace(GREEN, number=7), slug="bitbucket/acme/web", name="web")
+async def test_two_projects_of_one_name_are_told_apart(instance: Instance) -> None:
+    await finish(instance, RED)
+    await finish_as(instance, replace(GREEN, number=7), slug="bitbucket/acme/web", name="web")
 
-    shown = await page(house, "/projects/acme/web")
-    twin = await house.http.get("/projects/acme/web.json", headers=BEARER)
+    shown = await page(instance, "/projects/acme/web")
+    twin = await instance.http.get("/projects/acme/web.json", headers=BEARER)
 
     assert 'href="/projects/gh/acme/web"' in shown.text
     assert 'href="/projects/bb/acme/web"' in shown.text
     assert twin.status_code == 400
-    assert (await rows(house, "/projects/bb/acme/web.json"))["workflows"][0]["state"] == "green"
+    assert (await rows(instance, "/projects/bb/acme/web.json"))["workflows"][0]["state"] == "green"
 
 
-async def test_unknown_names_are_answered_with_near_ones(house: House) -> None:
-    await finish(house, RED)
+async def test_unknown_names_are_answered_with_near_ones(instance: Instance) -> None:
+    await finish(instance, RED)
 
-    shown = await page(house, "/projects/acme/wbe", status=404)
-    twin = await house.http.get("/projects/acme/web/biuld-and-test.json", headers=BEARER)
+    shown = await page(instance, "/projects/acme/wbe", status=404)
+    twin = await instance.http.get("/projects/acme/web/biuld-and-test.json", headers=BEARER)
 
     assert "acme/web" in text(shown)
     assert twin.status_code == 404
@@ -216,8 +216,8 @@ async def test_unknown_names_are_answered_with_near_ones(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_strangers_see_neither_the_pages_nor_their_twins(house: House) -> None:
-    async with httpx.AsyncClient(transport=house.http._transport, base_url=house.http.base_url) as stranger:
+async def test_strangers_see_neither_the_pages_nor_their_twins(instance: Instance) -> None:
+    async with httpx.AsyncClient(transport=instance.http._transport, base_url=instance.http.base_url) as stranger:
         answers = [await stranger.get(path) for path in ("/projects", "/projects/acme/web")]
         twins = [await stranger.get(path) for path in ("/projects.json", "/projects/acme/web.json")]
 
@@ -225,13 +225,13 @@ async def test_strangers_see_neither_the_pages_nor_their_twins(house: House) -> 
     assert [one.status_code for one in twins] == [401, 401]
 
 
-async def test_hostile_words_stay_words(house: House) -> None:
+async def test_hostile_words_stay_words(instance: Instance) -> None:
     words = "<script>alert(1)</script>"
-    await finish_as(house, replace(RED, workflow=words), slug=f"circleci/1/{words}", name=words)
+    await finish_as(instance, replace(RED, workflow=words), slug=f"circleci/1/{words}", name=words)
 
-    listed = await page(house, "/projects")
+    listed = await page(instance, "/projects")
     [link] = [one for one in listed.text.split('"') if one.startswith("/projects/")]
-    shown = await page(house, link)
+    shown = await page(instance, link)
 
     assert "<script>alert" not in listed.text + shown.text
     assert words in text(listed)
@@ -261,11 +261,11 @@ async def test_red_projects_stand_first_in_both_databases(database: Database) ->
 
 
 @pytest.mark.long
-async def test_a_thousand_workflows_are_on_pages_of_a_size(house: House) -> None:
-    await fill(house.service.context.store, Size(projects=200, days=4, workflows=6), NINE)
+async def test_a_thousand_workflows_are_on_pages_of_a_size(instance: Instance) -> None:
+    await fill(instance.service.context.store, Size(projects=200, days=4, workflows=6), NINE)
 
-    first, second = await rows(house, "/projects.json"), await rows(house, "/projects.json?page=2")
-    shown = await page(house, "/projects")
+    first, second = await rows(instance, "/projects.json"), await rows(instance, "/projects.json?page=2")
+    shown = await page(instance, "/projects")
 
     assert len(first["items"]) == 50
     assert not {one["project"] for one in first["items"]} & {one["project"] for one in second["items"]}

@@ -10,7 +10,7 @@ import pytest
 
 from service.web.pages.addresses import workflow_address
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import NINE, RED, a_house
+from tests.support.app_fixture import NINE, RED, an_instance
 from tests.support.browser_fixture import browser, tab
 from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.support.fleet import Size, fill
@@ -42,15 +42,17 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("projects")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(a_house(folder)))
-        loop.run(fill(house.service.context.store, Size(days=8, has_jobs=True, runs_a_day=3), NINE))
+        instance = stack.enter_context(loop.within(an_instance(folder)))
+        loop.run(fill(instance.service.context.store, Size(days=8, has_jobs=True, runs_a_day=3), NINE))
         for nth, words in enumerate(LONG_WORDS):
             for branch in ("main", f"topic/{words}"):
                 loop.run(
-                    house.finish(replace(RED, number=90_000 + nth, workflow=words, branch=branch, attempt=len(branch)))
+                    instance.finish(
+                        replace(RED, number=90_000 + nth, workflow=words, branch=branch, attempt=len(branch))
+                    )
                 )
-        loop.run(house.drain())
-        yield stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        loop.run(instance.drain())
+        yield stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
 
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:

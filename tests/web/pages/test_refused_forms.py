@@ -7,7 +7,7 @@ from itertools import product
 import httpx
 import pytest
 
-from tests.support.app_fixture import RED, House
+from tests.support.app_fixture import RED, Instance
 from tests.support.pages_fixture import text
 
 FORM = re.compile(r'<form[^>]*method="get"[^>]*action="([^"?]*)[^>]*>(.*?)</form>', re.DOTALL)
@@ -32,16 +32,16 @@ def form_of(page: httpx.Response, action: str) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", PAGES)
-async def test_what_is_typed_into_a_search_that_is_refused_stays(house: House, path: str) -> None:
+async def test_what_is_typed_into_a_search_that_is_refused_stays(instance: Instance, path: str) -> None:
     """Every form that searches, with each of its fields: no page is left out that is added later."""
-    await house.finish(RED)
-    await house.drain()
-    shown = await house.http.get(path)
+    await instance.finish(RED)
+    await instance.drain()
+    shown = await instance.http.get(path)
 
     forms = FORM.findall(shown.text.partition("<main")[2])
     fields = [(action, name) for action, form in forms for name in TYPED.findall(form)]
     for (action, name), wrong in product(fields, WRONG):
-        refused = await house.http.get(action, params={name: wrong})
+        refused = await instance.http.get(action, params={name: wrong})
         assert refused.status_code in {200, 303, 400}, (action, name, wrong)
         if refused.status_code == 400:
             assert value_of(form_of(refused, action), name) == wrong, (action, name)
@@ -57,8 +57,8 @@ async def test_what_is_typed_into_a_search_that_is_refused_stays(house: House, p
         ("/builds?q=branch:main+since:2x", "'2x' is not a time"),
     ],
 )
-async def test_the_other_fields_stay_too(house: House, address: str, problem: str) -> None:
-    refused = await house.http.get(address)
+async def test_the_other_fields_stay_too(instance: Instance, address: str, problem: str) -> None:
+    refused = await instance.http.get(address)
 
     assert (refused.status_code, problem in text(refused)) == (400, True)
     form = form_of(refused, address.partition("?")[0])
@@ -66,8 +66,8 @@ async def test_the_other_fields_stay_too(house: House, address: str, problem: st
         assert value_of(form, name) == value
 
 
-async def test_an_address_that_no_form_sends_is_refused_without_a_form(house: House) -> None:
-    answers = [await house.http.get(f"{path}?nosuch=1") for path in ("/notifications", "/settings", "/usage")]
+async def test_an_address_that_no_form_sends_is_refused_without_a_form(instance: Instance) -> None:
+    answers = [await instance.http.get(f"{path}?nosuch=1") for path in ("/notifications", "/settings", "/usage")]
 
     assert [answer.status_code for answer in answers] == [400] * 3
     assert all("means nothing here" in text(answer) for answer in answers)

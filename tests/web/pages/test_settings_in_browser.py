@@ -11,7 +11,7 @@ import pytest
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
@@ -26,34 +26,34 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("settings")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(a_house(folder, RED_TO_WEB)))
-        event_id = loop.run(fill(house))
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        instance = stack.enter_context(loop.within(an_instance(folder, RED_TO_WEB)))
+        event_id = loop.run(fill(instance))
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
         shown = Tab.open(stack.enter_context(browser.new_context()), address)
         shown.log_in()
         yield shown, event_id
 
 
-async def fill(house: House) -> str:
-    await house.finish(replace(RED, number=1))
-    await house.drain()
-    await look(house)
-    fake = house.pretend.settings
+async def fill(instance: Instance) -> str:
+    await instance.finish(replace(RED, number=1))
+    await instance.drain()
+    await look(instance)
+    fake = instance.pretend.settings
     fake.env_vars[WEB.slug] = [UNBROKEN, HOSTILE, WIDE, *(f"TOKEN_{number}" for number in range(60))]
     fake.checkout_keys[WEB.slug] = {"deploy-2": "deploy-key"}
     fake.contexts[HOSTILE] = [UNBROKEN]
     fake.switches["build_fork_prs"] = True
-    house.pretend.faults.next("*/schedule", broken(403), times=9)
-    await look(house)
-    found = (await house.http.get("/api/v1/events?event=settings-changed")).json()["items"]
+    instance.pretend.faults.next("*/schedule", broken(403), times=9)
+    await look(instance)
+    found = (await instance.http.get("/api/v1/events?event=settings-changed")).json()["items"]
     return next(str(one["id"]) for one in found if one["project"]["slug"])
 
 
-async def look(house: House) -> None:
-    house.clock.tick(days=1)
-    await house.service.pipeline.look_at_guards()
-    await house.drain()
+async def look(instance: Instance) -> None:
+    instance.clock.tick(days=1)
+    await instance.service.pipeline.look_at_guards()
+    await instance.drain()
 
 
 def test_pages_fit_all_widths_and_axe_finds_nothing(tab: tuple[Tab, str]) -> None:

@@ -5,19 +5,19 @@ import re
 import httpx
 import pytest
 
-from tests.support.pages_fixture import House, browser, house, text
+from tests.support.pages_fixture import Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 FORM = {"branch": "main, release/*", "until": "2h", "comment": "a <b>new</b> runner"}
 
 
-async def rows(house: House, browser: httpx.AsyncClient) -> str:
+async def rows(instance: Instance, browser: httpx.AsyncClient) -> str:
     return text(await browser.get("/silences"))
 
 
-async def test_a_silence_is_previewed_before_it_can_be_set(house: House, browser: httpx.AsyncClient) -> None:
-    await house.owe(await house.build(branch="release/2"))
+async def test_a_silence_is_previewed_before_it_can_be_set(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.owe(await instance.build(branch="release/2"))
 
     first = await browser.get("/silences")
     previewed = await browser.post("/silences", data={**FORM, "act": "preview"})
@@ -26,10 +26,10 @@ async def test_a_silence_is_previewed_before_it_can_be_set(house: House, browser
     assert "It would have silenced 1 message in 30 days. It is not set yet." in text(previewed)
     assert 'value="set"' in previewed.text
     assert 'value="main, release/*"' in previewed.text
-    assert "Nothing is silenced." in await rows(house, browser)
+    assert "Nothing is silenced." in await rows(instance, browser)
 
 
-async def test_a_silence_is_set_and_ended(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_silence_is_set_and_ended(instance: Instance, browser: httpx.AsyncClient) -> None:
     done = await browser.post("/silences", data={**FORM, "act": "set"})
     page = await browser.get("/silences")
     [silence] = re.findall(r'action="/silences/([0-9a-f-]{36})/expire"', page.text)
@@ -39,12 +39,14 @@ async def test_a_silence_is_set_and_ended(house: House, browser: httpx.AsyncClie
     assert "branch main, release/*" in text(page)
     assert "a &lt;b&gt;new&lt;/b&gt; runner" in page.text
     assert (ended.status_code, ended.headers["location"]) == (303, "/silences")
-    assert "Nothing is silenced." in await rows(house, browser)
-    assert "Ended lately" in await rows(house, browser)
+    assert "Nothing is silenced." in await rows(instance, browser)
+    assert "Ended lately" in await rows(instance, browser)
 
 
 @pytest.mark.parametrize("act", ["preview", "set"])
-async def test_a_mistake_is_named_and_the_entries_stay(house: House, browser: httpx.AsyncClient, act: str) -> None:
+async def test_a_mistake_is_named_and_the_entries_stay(
+    instance: Instance, browser: httpx.AsyncClient, act: str
+) -> None:
     page = await browser.post("/silences", data={**FORM, "until": "99d", "act": act})
 
     assert page.status_code == 400
@@ -52,8 +54,8 @@ async def test_a_mistake_is_named_and_the_entries_stay(house: House, browser: ht
     assert 'value="99d"' in page.text
 
 
-async def test_strangers_are_led_to_the_login(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_strangers_are_led_to_the_login(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         answers = [await stranger.get("/silences"), await stranger.post("/silences", data=FORM)]
 
     assert [answer.headers["location"][:6] for answer in answers] == ["/login"] * 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 from tests.support.operator_client import Operator
 from tests.support.otlp_exports import COMMAND, TOKEN, export, spans_of, workflow_span
 from tests.support.pages_fixture import text
@@ -16,14 +16,14 @@ LOST = replace(RED, number=RED.number + 1, subject="lost")
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=TOKEN) as opened:
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=TOKEN) as opened:
         opened.http.auth = Operator()
         yield opened
 
 
-async def receive(house: House, *runs: Run) -> None:
-    async with house.stranger() as exporter:
+async def receive(instance: Instance, *runs: Run) -> None:
+    async with instance.stranger() as exporter:
         for run in runs:
             answer = await exporter.post(
                 "/otlp/v1/traces",
@@ -34,14 +34,14 @@ async def receive(house: House, *runs: Run) -> None:
 
 
 @pytest.mark.long
-async def test_spans_join_the_record_of_their_run(house: House) -> None:
-    event_id = await house.finish(RED)
-    await house.drain()
-    assert (await house.show(event_id))["spans"] is None
+async def test_spans_join_the_record_of_their_run(instance: Instance) -> None:
+    event_id = await instance.finish(RED)
+    await instance.drain()
+    assert (await instance.show(event_id))["spans"] is None
 
-    await receive(house, RED)
-    shown = (await house.show(event_id))["spans"]
-    page = await house.http.get(f"/builds/{event_id}")
+    await receive(instance, RED)
+    shown = (await instance.show(event_id))["spans"]
+    page = await instance.http.get(f"/builds/{event_id}")
 
     assert shown["pull_request"] == {"number": 7, "title": "Fix the cart"}
     assert (shown["is_rerun"], shown["is_cut"]) == (False, False)
@@ -61,18 +61,18 @@ async def test_spans_join_the_record_of_their_run(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_run_without_a_webhook_is_shown_grey_and_told_to_no_channel(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    told = list(house.channels.told)
-    await receive(house, LOST)
-    early = (await house.http.get("/builds")).text
-    house.clock.tick(minutes=11)
-    await house.drain()
+async def test_run_without_a_webhook_is_shown_grey_and_told_to_no_channel(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    told = list(instance.channels.told)
+    await receive(instance, LOST)
+    early = (await instance.http.get("/builds")).text
+    instance.clock.tick(minutes=11)
+    await instance.drain()
 
-    builds = (await house.http.get("/builds")).text
-    page = await house.http.get(f"/builds/{LOST.workflow_id}")
-    filtered = (await house.http.get("/builds", params={"q": "status:failed"})).text
+    builds = (await instance.http.get("/builds")).text
+    page = await instance.http.get(f"/builds/{LOST.workflow_id}")
+    filtered = (await instance.http.get("/builds", params={"q": "status:failed"})).text
 
     assert "No webhook yet" not in early
     assert f"/builds/{LOST.workflow_id}" in builds
@@ -81,27 +81,27 @@ async def test_run_without_a_webhook_is_shown_grey_and_told_to_no_channel(house:
     assert page.status_code == 200
     assert "no webhook yet" in text(page)
     assert "is-failure" not in page.text.partition("</h1>")[0]
-    assert house.channels.told == told
-    [missing] = (await house.http.get("/api/v1/unexplained-runs")).json()["items"]
+    assert instance.channels.told == told
+    [missing] = (await instance.http.get("/api/v1/unexplained-runs")).json()["items"]
     assert (missing["run"], missing["status"], missing["dead_letter"]) == (LOST.workflow_id, "failed", False)
-    assert "roundsman_unexplained_runs 1.0" in (await house.http.get("/metrics")).text
+    assert "roundsman_unexplained_runs 1.0" in (await instance.http.get("/metrics")).text
 
-    await house.finish(LOST)
-    await house.drain()
+    await instance.finish(LOST)
+    await instance.drain()
 
-    assert "No webhook yet" not in (await house.http.get("/builds")).text
-    assert "Steps and resources" in (await house.http.get(f"/builds/{LOST.workflow_id}")).text
+    assert "No webhook yet" not in (await instance.http.get("/builds")).text
+    assert "Steps and resources" in (await instance.http.get(f"/builds/{LOST.workflow_id}")).text
 
 
-async def test_hostile_words_of_a_run_without_a_webhook_are_escaped(house: House) -> None:
+async def test_hostile_words_of_a_run_without_a_webhook_are_escaped(instance: Instance) -> None:
     one = workflow_span(RED, status="<script>alert(1)</script>\u202e")
     for attribute in one["attributes"]:
         if attribute["key"] in {"cicd.pipeline.name", "vcs.ref.head.name", "vcs.repository.name"}:
             attribute["value"] = {"stringValue": "<img src=x onerror=alert(1)>\u202e\x1b[31m" + "y" * 900}
-    async with house.stranger() as exporter:
+    async with instance.stranger() as exporter:
         await exporter.post("/v1/traces", json=export(one), headers={"authorization": f"Bearer {TOKEN}"})
 
-    page = (await house.http.get(f"/builds/{RED.workflow_id}")).text
+    page = (await instance.http.get(f"/builds/{RED.workflow_id}")).text
 
     assert "<img src" not in page
     assert "<script>alert" not in page
@@ -110,17 +110,17 @@ async def test_hostile_words_of_a_run_without_a_webhook_are_escaped(house: House
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_run_whose_webhook_is_a_dead_letter_is_listed_and_not_counted(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-    await receive(house, LOST)
-    await house.send(f'{{"type": "something-new", "workflow": {{"id": "{LOST.workflow_id}"}}}}'.encode())
-    house.clock.tick(minutes=11)
-    await house.drain()
+async def test_run_whose_webhook_is_a_dead_letter_is_listed_and_not_counted(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    await receive(instance, LOST)
+    await instance.send(f'{{"type": "something-new", "workflow": {{"id": "{LOST.workflow_id}"}}}}'.encode())
+    instance.clock.tick(minutes=11)
+    await instance.drain()
 
-    [missing] = (await house.http.get("/api/v1/unexplained-runs")).json()["items"]
+    [missing] = (await instance.http.get("/api/v1/unexplained-runs")).json()["items"]
 
     assert (missing["run"], missing["dead_letter"]) == (LOST.workflow_id, True)
-    assert "its webhook came, and waits as a" in (await house.http.get("/builds")).text
-    assert "roundsman_unexplained_runs 0.0" in (await house.http.get("/metrics")).text
-    assert (await house.http.get("/api/v1/unexplained-runs?limit=1")).status_code == 400
+    assert "its webhook came, and waits as a" in (await instance.http.get("/builds")).text
+    assert "roundsman_unexplained_runs 0.0" in (await instance.http.get("/metrics")).text
+    assert (await instance.http.get("/api/v1/unexplained-runs?limit=1")).status_code == 400

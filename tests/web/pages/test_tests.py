@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.testing.sample_runs import VOUCHERS
-from tests.support.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.pages_fixture import text
 from tests.support.tested_runs import post, run
@@ -21,32 +21,32 @@ HOSTILE = "../../?a=b&c#<script>alert(1)</script> \u202e%2e%2e"
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, KNOWN) as house:
-        house.clock.tick(hours=12)
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, KNOWN) as instance:
+        instance.clock.tick(hours=12)
+        yield instance
 
 
-async def page(house: House, address: str) -> str:
-    response = await house.http.get(address)
+async def page(instance: Instance, address: str) -> str:
+    response = await instance.http.get(address)
     assert response.status_code == 200, response.text
     return text(response)
 
 
-async def rows(house: House, address: str) -> Any:
-    response = await house.http.get(address, headers=BEARER)
+async def rows(instance: Instance, address: str) -> Any:
+    response = await instance.http.get(address, headers=BEARER)
     assert response.status_code == 200, response.text
     return response.json()
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_each_test_stands_under_its_states_with_its_evidence(house: House) -> None:
+async def test_each_test_stands_under_its_states_with_its_evidence(instance: Instance) -> None:
     slow = replace(VOUCHERS[1], name="test_sleeps", run_time_s=30.0)
-    await post(house, run(900), run(901, ADDS), run(901, attempt=2), run(902, slow))
+    await post(instance, run(900), run(901, ADDS), run(901, attempt=2), run(902, slow))
 
-    shown = await page(house, "/tests")
-    found = await rows(house, "/tests.json")
+    shown = await page(instance, "/tests")
+    found = await rows(instance, "/tests.json")
 
     counts = {state: section["count"] for state, section in found["sections"].items()}
     [flaky] = found["sections"]["flaky"]["items"]
@@ -63,29 +63,29 @@ async def test_each_test_stands_under_its_states_with_its_evidence(house: House)
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_a_state_has_a_page_of_its_own(house: House) -> None:
-    await post(house, run(900), run(901, *VOUCHERS[:2]))
+async def test_a_state_has_a_page_of_its_own(instance: Instance) -> None:
+    await post(instance, run(900), run(901, *VOUCHERS[:2]))
 
-    found = await rows(house, "/tests.json?state=new")
-    api = await rows(house, "/api/v1/tests?state=new")
-    shown = await page(house, "/tests?state=new&project=acme/web")
+    found = await rows(instance, "/tests.json?state=new")
+    api = await rows(instance, "/api/v1/tests?state=new")
+    shown = await page(instance, "/tests?state=new&project=acme/web")
 
     assert [{name: one[name] for name in api["items"][0]} for one in found["items"]] == api["items"]
     assert found["next"] is None
     assert ADDS.name in shown
-    assert "No test is in this state: flaky." in await page(house, "/tests?state=flaky")
+    assert "No test is in this state: flaky." in await page(instance, "/tests?state=flaky")
 
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
-async def test_one_test_has_its_results_messages_problem_and_owner(house: House) -> None:
-    await post(house, run(900), run(901, ADDS), run(902, ADDS))
-    [incident] = (await rows(house, "/api/v1/incidents"))["items"]
-    await house.http.post(f"/api/v1/incidents/{incident['id']}/take", json={"by": "Priya"})
-    [listed] = (await rows(house, "/tests.json"))["sections"]["failing"]["items"]
+async def test_one_test_has_its_results_messages_problem_and_owner(instance: Instance) -> None:
+    await post(instance, run(900), run(901, ADDS), run(902, ADDS))
+    [incident] = (await rows(instance, "/api/v1/incidents"))["items"]
+    await instance.http.post(f"/api/v1/incidents/{incident['id']}/take", json={"by": "Priya"})
+    [listed] = (await rows(instance, "/tests.json"))["sections"]["failing"]["items"]
 
-    one = await rows(house, f"/tests/{listed['id']}.json")
-    shown = await page(house, f"/tests/{listed['id']}")
+    one = await rows(instance, f"/tests/{listed['id']}.json")
+    shown = await page(instance, f"/tests/{listed['id']}")
 
     assert {name: one[name] for name in listed if name in one and name != "failing_on"} == {
         name: listed[name] for name in listed if name in one and name != "failing_on"
@@ -102,15 +102,15 @@ async def test_one_test_has_its_results_messages_problem_and_owner(house: House)
     assert "Owner Linh, by its known problem" in shown
     assert "Priya has it" in shown
     build = one["results"][0]["build"]
-    assert (await house.http.get(f"/builds/{build}")).status_code == 200
+    assert (await instance.http.get(f"/builds/{build}")).status_code == 200
 
 
 @pytest.mark.long
-async def test_a_hostile_name_has_a_plain_address_and_stays_literal(house: House) -> None:
-    await post(house, run(900), run(901, replace(ADDS, name=HOSTILE, class_name=HOSTILE)))
-    [listed] = (await rows(house, "/tests.json"))["sections"]["new"]["items"]
+async def test_a_hostile_name_has_a_plain_address_and_stays_literal(instance: Instance) -> None:
+    await post(instance, run(900), run(901, replace(ADDS, name=HOSTILE, class_name=HOSTILE)))
+    [listed] = (await rows(instance, "/tests.json"))["sections"]["new"]["items"]
 
-    response = await house.http.get(f"/tests/{listed['id']}")
+    response = await instance.http.get(f"/tests/{listed['id']}")
 
     assert response.status_code == 200
     assert "<script>alert" not in response.text
@@ -127,48 +127,48 @@ async def test_a_hostile_name_has_a_plain_address_and_stays_literal(house: House
         ("/tests?state=new&cursor=abc", 400, "Cursor is not one of ours"),
     ],
 )
-async def test_a_wrong_address_says_what_is_wrong(house: House, address: str, status: int, words: str) -> None:
-    shown = await house.http.get(address)
+async def test_a_wrong_address_says_what_is_wrong(instance: Instance, address: str, status: int, words: str) -> None:
+    shown = await instance.http.get(address)
     path, _, query = address.partition("?")
-    twin = await house.http.get(f"{path}.json?{query}", headers=BEARER)
+    twin = await instance.http.get(f"{path}.json?{query}", headers=BEARER)
 
     assert (shown.status_code, twin.status_code) == (status, status)
     assert words in text(shown)
     assert words.lower() in twin.json()["error"].lower()
 
 
-async def test_empty_pages_say_why(house: House) -> None:
-    nothing = await page(house, "/tests")
-    await post(house, run(900))
-    unknown = await page(house, "/tests?project=acme/wep")
+async def test_empty_pages_say_why(instance: Instance) -> None:
+    nothing = await page(instance, "/tests")
+    await post(instance, run(900))
+    unknown = await page(instance, "/tests?project=acme/wep")
 
     assert "No test fails, flakes or is slow. No red run of the last 90 days is on record" in nothing
     assert "No run of project 'acme/wep' is on record. Near it" in unknown
     assert "acme/web" in unknown
 
 
-async def test_empty_fields_of_the_form_are_dropped(house: House) -> None:
-    response = await house.http.get("/tests?project=&branch=main")
+async def test_empty_fields_of_the_form_are_dropped(instance: Instance) -> None:
+    response = await instance.http.get("/tests?project=&branch=main")
 
     assert (response.status_code, response.headers["location"]) == (303, "/tests?branch=main")
 
 
 @pytest.mark.long
-async def test_the_page_of_all_states_is_read_again_after_some_seconds(house: House) -> None:
-    await post(house, run(900))
-    before = await rows(house, "/tests.json")
-    await post(house, run(901, ADDS))
+async def test_the_page_of_all_states_is_read_again_after_some_seconds(instance: Instance) -> None:
+    await post(instance, run(900))
+    before = await rows(instance, "/tests.json")
+    await post(instance, run(901, ADDS))
 
-    cached = await rows(house, "/tests.json")
-    house.clock.tick(seconds=20)
-    after = await rows(house, "/tests.json")
+    cached = await rows(instance, "/tests.json")
+    instance.clock.tick(seconds=20)
+    after = await rows(instance, "/tests.json")
 
     assert cached == before
     assert [one["name"] for one in after["sections"]["new"]["items"]] == [ADDS.name]
 
 
-async def test_a_stranger_sees_neither_page_nor_rows(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_a_stranger_sees_neither_page_nor_rows(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         answers = [await stranger.get(path) for path in ("/tests", f"/tests/{NO_TEST}", "/tests.json")]
 
     assert [answer.status_code for answer in answers] == [303, 303, 401]

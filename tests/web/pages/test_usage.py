@@ -13,7 +13,7 @@ from service.model import ExportState, UsageExport, UsageFigure
 from service.operations.figures.kept_usage import MAX_ROWS
 from service.store.circleci import usage
 from service.web.server.server import listen, serving
-from tests.support.app_fixture import RED_TO_WEB, House, a_house
+from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
 from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 from tests.support.operator_client import ADMIN_TOKEN
@@ -40,25 +40,25 @@ FIGURES = [
 ]
 
 
-async def fill(house: House, figures: list[UsageFigure] = FIGURES, export: UsageExport = EXPORT) -> None:
-    store = house.service.context.store
+async def fill(instance: Instance, figures: list[UsageFigure] = FIGURES, export: UsageExport = EXPORT) -> None:
+    store = instance.service.context.store
     assert await store.write(usage.claim_export, export, None)
     await store.write(usage.put_figures, export, figures)
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with a_house(folder, RED_TO_WEB) as house:
-        yield house
+async def instance(folder: Path) -> AsyncIterator[Instance]:
+    async with an_instance(folder, RED_TO_WEB) as instance:
+        yield instance
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_page_twin_and_api_show_what_is_kept_the_dearest_first(house: House) -> None:
-    await fill(house)
+async def test_page_twin_and_api_show_what_is_kept_the_dearest_first(instance: Instance) -> None:
+    await fill(instance)
 
-    page = text(await house.http.get("/usage"))
-    twin = (await house.http.get("/usage.json", headers=BEARER)).json()
-    answer = (await house.http.get("/api/v1/usage", headers=BEARER)).json()
+    page = text(await instance.http.get("/usage"))
+    twin = (await instance.http.get("/usage.json", headers=BEARER)).json()
+    answer = (await instance.http.get("/api/v1/usage", headers=BEARER)).json()
 
     assert twin == answer
     assert [(one["project"], one["workflow"], one["credits"]) for one in answer["items"]] == [
@@ -72,11 +72,11 @@ async def test_page_twin_and_api_show_what_is_kept_the_dearest_first(house: Hous
     assert "gh/acme/web build credits 1,250 for failed jobs 300 for reruns 100 runs 9" in page
 
 
-async def test_rows_are_grouped_and_filtered_as_asked(house: House) -> None:
-    await fill(house)
+async def test_rows_are_grouped_and_filtered_as_asked(instance: Instance) -> None:
+    await fill(instance)
 
     async def rows(query: str) -> list[tuple[object, ...]]:
-        items = (await house.http.get(f"/usage.json?{query}", headers=BEARER)).json()["items"]
+        items = (await instance.http.get(f"/usage.json?{query}", headers=BEARER)).json()["items"]
         return [(one["project"], one.get("workflow"), one.get("branch"), one["credits"]) for one in items]
 
     assert await rows("group_by=project") == [("api", None, None, 2_000), ("gh/acme/web", None, None, 1_250.4)]
@@ -90,36 +90,36 @@ async def test_rows_are_grouped_and_filtered_as_asked(house: House) -> None:
 @pytest.mark.parametrize(
     "query", ["month=03-2026", "group_by=person", "limit=3", "month=2026-03&month=2026-02", "project=" + "x" * 301]
 )
-async def test_what_means_nothing_is_said(house: House, query: str) -> None:
-    answers = [await house.http.get(f"{path}?{query}", headers=BEARER) for path in ("/usage.json", "/api/v1/usage")]
+async def test_what_means_nothing_is_said(instance: Instance, query: str) -> None:
+    answers = [await instance.http.get(f"{path}?{query}", headers=BEARER) for path in ("/usage.json", "/api/v1/usage")]
 
     assert [answer.status_code for answer in answers] == [400, 400]
-    assert (await house.http.get(f"/usage?{query}")).status_code == 400
+    assert (await instance.http.get(f"/usage?{query}")).status_code == 400
 
 
-async def test_without_figures_the_next_step_is_said(house: House) -> None:
-    page = text(await house.http.get("/usage"))
+async def test_without_figures_the_next_step_is_said(instance: Instance) -> None:
+    page = text(await instance.http.get("/usage"))
 
     assert "No usage of 2026-03 is on record" in page
     assert "roundsman usage --month 2026-03" in page
 
 
-async def test_a_month_without_figures_names_those_that_are_kept(house: House) -> None:
-    await fill(house)
+async def test_a_month_without_figures_names_those_that_are_kept(instance: Instance) -> None:
+    await fill(instance)
 
-    assert "There is that of 2026-03." in text(await house.http.get("/usage?month=2026-01"))
+    assert "There is that of 2026-03." in text(await instance.http.get("/usage?month=2026-01"))
 
 
-async def test_long_list_is_cut_and_the_rest_counted(house: House) -> None:
-    await fill(house, [replace(WEB, workflow=f"w-{number}", credits=1) for number in range(MAX_ROWS + 3)])
+async def test_long_list_is_cut_and_the_rest_counted(instance: Instance) -> None:
+    await fill(instance, [replace(WEB, workflow=f"w-{number}", credits=1) for number in range(MAX_ROWS + 3)])
 
-    found = (await house.http.get("/api/v1/usage", headers=BEARER)).json()
+    found = (await instance.http.get("/api/v1/usage", headers=BEARER)).json()
 
     assert (len(found["items"]), found["left_out"], found["total"]["credits"]) == (MAX_ROWS, 3, MAX_ROWS + 3)
 
 
-async def test_strangers_see_nothing(house: House) -> None:
-    async with house.stranger() as stranger:
+async def test_strangers_see_nothing(instance: Instance) -> None:
+    async with instance.stranger() as stranger:
         answers = [await stranger.get(path) for path in ("/usage", "/usage.json", "/api/v1/usage")]
 
     assert [answer.status_code for answer in answers] == [303, 401, 401]
@@ -133,15 +133,15 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ta
         stack.callback(loop.close)
         folder = tmp_path_factory.mktemp("usage")
         shutil.copy(migrated, folder / "roundsman.db")
-        house = stack.enter_context(loop.within(a_house(folder, RED_TO_WEB)))
+        instance = stack.enter_context(loop.within(an_instance(folder, RED_TO_WEB)))
         names = (HOSTILE, UNBROKEN, WIDE, "build")
         figures = [
             UsageFigure(project_name=name[:200], workflow=other[:200], branch=name[:200], workflows=9, credits=1e9)
             for name in names
             for other in names
         ]
-        loop.run(fill(house, figures))
-        address = stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+        loop.run(fill(instance, figures))
+        address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
         shown = Tab.open(stack.enter_context(browser.new_context()), address)
         shown.log_in()

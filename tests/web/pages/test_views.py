@@ -10,9 +10,9 @@ import pytest
 from service.model import Actor, Commit, SavedView
 from service.store.people import saved_views
 from service.web.auth.access import ADMIN
-from tests.support.pages_fixture import NOW, House, browser, house, text
+from tests.support.pages_fixture import NOW, Instance, browser, instance, text
 
-__all__ = ["browser", "house"]  # pytest finds fixtures by name
+__all__ = ["browser", "instance"]  # pytest finds fixtures by name
 
 QUERY = 'status:failed branch:"a b"'
 
@@ -28,8 +28,10 @@ async def save(browser: httpx.AsyncClient, name: str, query: str = QUERY, **more
     return await browser.post("/builds/views", data={"name": name, "query": query, **more}, follow_redirects=True)
 
 
-async def test_a_search_is_saved_as_a_chip_that_leads_back_to_it(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build(branch="a b")
+async def test_a_search_is_saved_as_a_chip_that_leads_back_to_it(
+    instance: Instance, browser: httpx.AsyncClient
+) -> None:
+    await instance.build(branch="a b")
     searched = await browser.get("/builds", params={"status": "failed", "branch": "a b"})
     [offered] = re.findall(r'name="query" value="([^"]*)"', searched.text)
 
@@ -45,13 +47,13 @@ async def test_a_search_is_saved_as_a_chip_that_leads_back_to_it(house: House, b
     assert "Save this search" not in text(shown)
 
 
-async def test_a_view_is_renamed_shared_and_removed(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build()
+async def test_a_view_is_renamed_shared_and_removed(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build()
     saved = await save(browser, "before")
     [form] = re.findall(r'action="(/builds/views/[0-9a-f-]{36})/change"', saved.text)
 
     renamed = await browser.post(f"{form}/change", data={"name": "after", "shared": "yes"}, follow_redirects=True)
-    [stored] = await house.store.read(saved_views.find_all, "another")
+    [stored] = await instance.store.read(saved_views.find_all, "another")
     removed = await browser.post(f"{form}/remove", follow_redirects=True)
 
     assert [name for _, name in views(renamed)] == ["after"]
@@ -60,21 +62,21 @@ async def test_a_view_is_renamed_shared_and_removed(house: House, browser: httpx
     assert "The view is removed." in text(removed)
 
 
-async def test_views_of_others_are_shown_where_they_are_shared(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build()
+async def test_views_of_others_are_shown_where_they_are_shared(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build()
     for name, is_shared in (("theirs", False), ("for all", True)):
         view = SavedView(id=uuid4(), owner="ada", name=name, query="branch:main", created_at=NOW, is_shared=is_shared)
-        await house.store.write(saved_views.put, view)
+        await instance.store.write(saved_views.put, view)
 
     assert [name for _, name in views(await browser.get("/builds"))] == ["for all"]
 
 
 async def test_a_view_of_a_filter_that_is_gone_does_not_break_the_page(
-    house: House, browser: httpx.AsyncClient
+    instance: Instance, browser: httpx.AsyncClient
 ) -> None:
-    await house.build()
+    await instance.build()
     view = SavedView(id=uuid4(), owner=ADMIN.name, name="old", query="colour:red", created_at=NOW)
-    await house.store.write(saved_views.put, view)
+    await instance.store.write(saved_views.put, view)
 
     page = await browser.get("/builds?branch=main")
     [(address, _)] = views(page)
@@ -83,7 +85,7 @@ async def test_a_view_of_a_filter_that_is_gone_does_not_break_the_page(
     assert (await browser.get(address)).status_code == 400
 
 
-async def test_a_mistake_in_a_form_is_told_in_a_sentence(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_mistake_in_a_form_is_told_in_a_sentence(instance: Instance, browser: httpx.AsyncClient) -> None:
     await save(browser, "twice")
     answers = [await save(browser, "TWICE"), await save(browser, " "), await save(browser, "x", "nope:1")]
 
@@ -95,8 +97,8 @@ async def test_a_mistake_in_a_form_is_told_in_a_sentence(house: House, browser: 
     assert 'name="shared" value="yes">' in answers[0].text
 
 
-async def test_a_mistake_in_another_name_keeps_what_was_entered(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build()
+async def test_a_mistake_in_another_name_keeps_what_was_entered(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build()
     await save(browser, "one", "branch:main")
     saved = await save(browser, "two")
     [form] = re.findall(r'action="(/builds/views/[0-9a-f-]{36})/change"', saved.text)
@@ -114,7 +116,7 @@ async def test_a_mistake_in_another_name_keeps_what_was_entered(house: House, br
     assert "Name is empty" in text(empty)
 
 
-async def test_without_a_build_a_mistake_is_told_too(house: House, browser: httpx.AsyncClient) -> None:
+async def test_without_a_build_a_mistake_is_told_too(instance: Instance, browser: httpx.AsyncClient) -> None:
     answer = await save(browser, "x" * 61, "")
 
     assert answer.status_code == 400
@@ -122,9 +124,9 @@ async def test_without_a_build_a_mistake_is_told_too(house: House, browser: http
 
 
 @pytest.mark.long
-async def test_what_is_mine_is_remembered_by_the_browser(house: House, browser: httpx.AsyncClient) -> None:
-    await house.build(commit=Commit(subject="Hers", author_name="Ada Example"))
-    await house.build(commit=Commit(subject="His", author_name="Alan Example"), actor=Actor())
+async def test_what_is_mine_is_remembered_by_the_browser(instance: Instance, browser: httpx.AsyncClient) -> None:
+    await instance.build(commit=Commit(subject="Hers", author_name="Ada Example"))
+    await instance.build(commit=Commit(subject="His", author_name="Alan Example"), actor=Actor())
     before = await browser.get("/builds")
 
     asked = {"name": "Ada Ex", "next": "/builds?branch=main&cursor=x"}
@@ -145,7 +147,7 @@ async def test_what_is_mine_is_remembered_by_the_browser(house: House, browser: 
     assert ">mine</a>" not in forgotten.text
 
 
-async def test_what_is_mine_leads_to_our_own_pages_only(house: House, browser: httpx.AsyncClient) -> None:
+async def test_what_is_mine_leads_to_our_own_pages_only(instance: Instance, browser: httpx.AsyncClient) -> None:
     for page in ("https://evil.example.com/builds", "//evil.example.com", "/\\evil.example.com", "/incidents?x=1"):
         answer = await browser.post("/mine", data={"name": "Ada\r\nSet-Cookie: x=1", "next": page})
         assert answer.headers["location"] == "/?mine=Ada+Set-Cookie%3A+x%3D1"

@@ -10,7 +10,7 @@ from service.operations.overviews.workflow_page import OnBranch, read_workflow
 from service.store.runs.project_tracks import ProjectKey
 from service.testing.fake_circleci.payloads import job_completed
 from service.web.pages import run_charts
-from tests.support.app_fixture import GREEN, NINE, RED, House
+from tests.support.app_fixture import GREEN, NINE, RED, Instance
 from tests.support.databases import Database
 from tests.support.fleet import JOBS, Size, fill
 from tests.support.long_cases import first_and_long
@@ -21,18 +21,18 @@ PATH = "/projects/acme/web/build-and-test"
 
 
 @pytest.fixture
-async def broken(house: House) -> House:
-    await finish(house, RED)
-    return house
+async def broken(instance: Instance) -> Instance:
+    await finish(instance, RED)
+    return instance
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_jobs_are_known_by_their_own_posts_and_by_what_circleci_told(house: House) -> None:
+async def test_jobs_are_known_by_their_own_posts_and_by_what_circleci_told(instance: Instance) -> None:
     for job in GREEN.jobs:
-        await house.post(job_completed(GREEN, job))
-    await finish(house, RED, GREEN)
+        await instance.post(job_completed(GREEN, job))
+    await finish(instance, RED, GREEN)
 
-    found = await rows(house, f"{PATH}.json")
+    found = await rows(instance, f"{PATH}.json")
 
     assert (found["state"], found["branch"], found["runs_with_jobs"]) == ("green", "main", 2)
     assert [run["color"] for run in found["runs"]] == ["red", "green"]
@@ -43,10 +43,10 @@ async def test_jobs_are_known_by_their_own_posts_and_by_what_circleci_told(house
     told, posted = cells["unit-tests"]
     assert told["build"] == found["runs"][0]["id"]
     assert posted["build"] not in {run["id"] for run in found["runs"]}
-    assert "unit-tests" in text(await page(house, f"/builds/{posted['build']}"))
+    assert "unit-tests" in text(await page(instance, f"/builds/{posted['build']}"))
 
 
-async def test_a_red_workflow_shows_its_jobs_days_and_times(broken: House) -> None:
+async def test_a_red_workflow_shows_its_jobs_days_and_times(broken: Instance) -> None:
     shown = await page(broken, PATH)
     words = text(shown)
 
@@ -60,7 +60,7 @@ async def test_a_red_workflow_shows_its_jobs_days_and_times(broken: House) -> No
     assert f'href="{PATH}.json?branch=main"' in shown.text
 
 
-async def test_time_to_green_is_from_the_first_red_to_the_green_run(broken: House) -> None:
+async def test_time_to_green_is_from_the_first_red_to_the_green_run(broken: Instance) -> None:
     await finish(broken, GREEN)
 
     found, shown = await rows(broken, f"{PATH}.json"), await page(broken, PATH)
@@ -72,7 +72,7 @@ async def test_time_to_green_is_from_the_first_red_to_the_green_run(broken: Hous
     assert shown.text.count("<title>") > len(found["dots"]) + len(found["days"])
 
 
-async def test_branches_can_be_chosen(broken: House) -> None:
+async def test_branches_can_be_chosen(broken: Instance) -> None:
     await finish(broken, replace(GREEN, branch="topic/<b>&x", number=91_000))
 
     topic, shown = await rows(broken, f"{PATH}.json?branch=topic/%3Cb%3E%26x"), await page(broken, PATH)
@@ -85,7 +85,7 @@ async def test_branches_can_be_chosen(broken: House) -> None:
     assert "main" in missing.json()["error"]
 
 
-async def test_runs_of_tags_have_a_page(broken: House) -> None:
+async def test_runs_of_tags_have_a_page(broken: Instance) -> None:
     await finish(broken, replace(GREEN, branch=None, tag="v1.0", number=91_000))
 
     tags, main = await rows(broken, f"{PATH}.json?tags=1"), await page(broken, PATH)
@@ -99,7 +99,7 @@ async def test_runs_of_tags_have_a_page(broken: House) -> None:
     "path",
     first_and_long([f"{PATH}?x=1", f"{PATH}?tags=2", f"{PATH}?tags=1&branch=main", "/projects/acme/web?branch=main"]),
 )
-async def test_what_means_nothing_is_refused(broken: House, path: str) -> None:
+async def test_what_means_nothing_is_refused(broken: Instance, path: str) -> None:
     shown = await page(broken, path, status=400)
     twin = await broken.http.get(path.replace("?", ".json?"), headers=BEARER)
 
@@ -110,19 +110,19 @@ async def test_what_means_nothing_is_refused(broken: House, path: str) -> None:
 @pytest.mark.parametrize(
     "name", first_and_long(["a/b 100%?#&", "..", "x.json", "<script>alert(1)</script>", "日本語 🚀"])
 )
-async def test_workflows_of_any_name_have_a_page(house: House, name: str) -> None:
-    await finish_as(house, replace(RED, workflow=name), slug="circleci/8Kq/9Zf", name="a.b")
+async def test_workflows_of_any_name_have_a_page(instance: Instance, name: str) -> None:
+    await finish_as(instance, replace(RED, workflow=name), slug="circleci/8Kq/9Zf", name="a.b")
 
-    project = await page(house, "/projects/acme/a.b")
+    project = await page(instance, "/projects/acme/a.b")
     links = [one for one in project.text.split('"') if one.startswith("/projects/")]
     [link] = [one for one in links if ".json" not in one.partition("?")[0]]
-    shown = await page(house, link.replace("&amp;", "&"))
+    shown = await page(instance, link.replace("&amp;", "&"))
 
     assert name in text(shown)
     assert "<script>alert" not in shown.text
 
 
-async def test_now_and_a_build_lead_to_the_workflow(broken: House) -> None:
+async def test_now_and_a_build_lead_to_the_workflow(broken: Instance) -> None:
     now = await page(broken, "/")
     found = await rows(broken, f"{PATH}.json")
     build = await page(broken, f"/builds/{found['runs'][0]['id']}")
@@ -133,7 +133,7 @@ async def test_now_and_a_build_lead_to_the_workflow(broken: House) -> None:
     assert 'href="/builds?branch=main"' in build.text
 
 
-async def test_builds_of_one_project_lead_to_its_page(broken: House) -> None:
+async def test_builds_of_one_project_lead_to_its_page(broken: Instance) -> None:
     chosen, every = await page(broken, "/builds?project=acme/*"), await page(broken, "/builds")
 
     assert 'href="/projects/acme/web"' in chosen.text
