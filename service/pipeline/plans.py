@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from service.model import Details, Event, Notification, Verdict
+from service.model import Details, Event, Notification, Transition, Verdict
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 
@@ -56,3 +56,8 @@ class Plan:
     def any_matched(self) -> bool:
         """True if a route matched, also if all its channels hear of this already."""
         return not MATCHED.isdisjoint(self.verdicts.values())
+
+    @property
+    def may_end_waits(self) -> bool:
+        """True if news that wait for a rerun may end with the run of the event."""
+        return self.event.run is not None and self.event.run.transition in {Transition.STILL_BROKEN, Transition.FIXED}

@@ -61,7 +61,7 @@ def plan_notifications(
     """Return the verdicts on events, and the new notifications."""
     plans = [Plan(pending=one, verdicts=context.route_index.verdicts(one.event)) for one in pending]
     has_living = has_living_channels(context)
-    concerned = (plan for plan in plans if plan.any_matched or has_living or _goes_on(plan))
+    concerned = (plan for plan in plans if plan.any_matched or has_living or plan.may_end_waits)
     matched = [plan.event.run for plan in concerned if plan.event.run]
     notifications.lock_unfinished(transaction, [run.track_id for run in matched])
     known = ChannelKnowledge(transaction, [run.track_id for run in matched])
@@ -92,11 +92,6 @@ def _revive(transaction: Transaction, context: Context, plans: Sequence[Plan], n
     recolored = {plan.event.run.track_id: plan for plan in plans if plan.event.run and plan.event.run.is_recolored}
     for track_id, plan in sorted(recolored.items()):
         plan.held.extend(revive(transaction, context, [track_id], now))
-
-
-def _goes_on(plan: Plan) -> bool:
-    """Return whether news that wait for a rerun may end with an event's run."""
-    return plan.event.run is not None and plan.event.run.transition in {Transition.STILL_BROKEN, Transition.FIXED}
 
 
 def _plan_replies(transaction: Transaction, planners: Sequence["_Planner"]) -> None:
