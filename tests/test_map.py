@@ -55,6 +55,11 @@ def owner(name: str, modules: set[str]) -> str:
     return name if name in modules else name.rpartition(".")[0]
 
 
+def folder(name: str) -> str:
+    """The package that a dotted name of a module lies in."""
+    return name.rpartition(".")[0]
+
+
 def test_the_map_names_every_module_and_nothing_else() -> None:
     assert {unit(path) for path in MODULES} == set(RANK)
 
@@ -90,3 +95,20 @@ def test_no_import_hides_behind_type_checking() -> None:
     hiding = [str(path) for path in MODULES if "TYPE_CHECKING" in path.read_text()]
 
     assert not hiding
+
+
+def test_no_two_folders_beside_each_other_lead_back_to_each_other() -> None:
+    """Modules beside the folders are exempt: the folders stand on some of them, and others join the folders."""
+    names = {module_name(path) for path in MODULES}
+    needs: dict[str, set[str]] = {}
+    for path in MODULES:
+        own = folder(module_name(path))
+        others = {folder(owner(name, names)) for name in imports(path) if name.startswith(f"service.{unit(path)}.")}
+        needs.setdefault(own, set()).update(other for other in others if not is_within(other, own))
+
+    assert tuple(TopologicalSorter(needs).static_order())  # raises CycleError with the way around
+
+
+def is_within(folder: str, other: str) -> bool:
+    """Whether one of two folders lies in the other."""
+    return f"{folder}.".startswith(f"{other}.") or f"{other}.".startswith(f"{folder}.")
