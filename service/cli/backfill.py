@@ -12,10 +12,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from service.app.build_context import circleci
 from service.cli._database import with_store
-from service.cli._known_names import complete_project
+from service.cli._known_names import complete_project, require_slug
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import load
-from service.config.hooked_projects import project_slug
 from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, BadRequest, Temporary
@@ -29,20 +28,12 @@ from service.pipeline.reconciling.call_budget import PacedBudget
 STOPPED = "what was found is kept, and the same command goes on from there"
 
 
-def _slug(slug: str) -> str:
-    try:
-        return project_slug(slug)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 Slug = Annotated[
     str,
     typer.Option(
         "--project",
         metavar="PROJECT",
-        help="The project's slug, such as gh/acme/web.",
-        callback=_slug,
+        help="The project's slug or name, such as acme/web.",
         autocompletion=complete_project,
     ),
 ]
@@ -55,6 +46,7 @@ def backfill(project: Slug, since: SinceOption = "30d", as_json: AsJson = False)
     It asks for each pipeline, with two thirds of ROUNDSMAN_RECONCILE_CALLS a minute at most; stopped, it goes on at the
     next call. What is added is judged where it stands; what is older than an hour is told to no channel.
     """
+    slug = require_slug(project)
 
     async def run(_settings: Settings, store: Store) -> BackfillState:
         config = load(os.environ, serving=False, sending=False)
@@ -69,7 +61,7 @@ def backfill(project: Slug, since: SinceOption = "30d", as_json: AsJson = False)
         try:
             with _progress(is_shown=not as_json, calls=calls) as progress:
                 work = Backfill(store=store, source=source, budget=budget, clock=store.clock, progress=progress)
-                return await work.run(project, begins)
+                return await work.run(slug, begins)
         except Temporary as error:
             raise Temporary(f"{error}; {STOPPED}") from error
         finally:

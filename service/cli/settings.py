@@ -12,6 +12,7 @@ from service.cli._circleci import managing_config
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
+from service.cli._known_names import slug_on_record
 from service.cli._output import AsJson, print_json, print_table, say, warn
 from service.config.settings import Settings
 from service.db.database import Store
@@ -44,7 +45,8 @@ def show(project: ProjectOption = "", as_json: AsJson = False) -> None:
     async def read(_: Settings, store: Store) -> Sequence[GuardSnapshot]:
         return await store.read(guards.find_snapshots)
 
-    found = [one for one in with_store(read) if not project or f"{one.scope}/".startswith(f"{project}/")]
+    named = slug_on_record(project) if project else ""
+    found = [one for one in with_store(read) if not named or f"{one.scope}/".startswith(f"{named}/")]
     if as_json:
         print_json({"settings": [_snapshot_json(one) for one in found]})
     elif found:
@@ -62,12 +64,13 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
     `event: settings-changed` of changes. Exit code 1 when something could not be read.
     """
     config = managing_config("settings are read with")
+    of = slug_on_record(project) if project else ""
 
     async def look(_: Settings, store: Store) -> GuardLook:
         source, now = circleci(config, metrics=Metrics()), store.clock()
         try:
-            if project:
-                return await compare(store, source, [project], now)
+            if of:
+                return await compare(store, source, [of], now)
             recent = await store.read(find_projects, now - RECENT)
             wanted = await expand(source, config.hooks, recent)
             named = [slug_spellings(spec.project)[0] for spec in wanted.specs]
@@ -97,10 +100,11 @@ def snapshot(project: ProjectOption = "", as_json: AsJson = False) -> None:
 @settings.command("diff")
 def diff(since: Since = "30d", project: ProjectOption = "", as_json: AsJson = False) -> None:
     """Show how the settings changed, newest first."""
+    of = slug_on_record(project) if project else None
 
     async def read(_: Settings, store: Store) -> Sequence[GuardChange]:
         start = to_time(since, store.clock())
-        return await store.read(partial(guards.find_changes, since=start, scope=project or None))
+        return await store.read(partial(guards.find_changes, since=start, scope=of))
 
     found = with_store(read)
     if as_json:

@@ -6,25 +6,18 @@ import typer
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.cli._circleci import Yes, managing_config, with_admin_api
+from service.cli._known_names import require_slug
 from service.cli._output import AsJson
 from service.cli._subjects import confirm
 from service.cli.rerun import finish
-from service.config.hooked_projects import project_slug
 from service.db.database import Store
 from service.model.build_acts import ActResult, Trigger
 from service.operations.builds.build_acts import Recorder
 from service.operations.builds.triggers import VERB, describe, to_parameters, trigger_pipeline
 
 
-def _slug(project: str) -> str:
-    try:
-        return project_slug(project)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 def trigger(  # noqa: PLR0913, PLR0917 - one option each
-    project: Annotated[str, typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slug)],
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="A slug or name, such as acme/web.")],
     branch: Annotated[str, typer.Option(metavar="NAME", help="On this branch; else the default one.")] = "",
     tag: Annotated[str, typer.Option(metavar="NAME", help="On this tag.")] = "",
     parameter: Annotated[
@@ -42,7 +35,7 @@ def trigger(  # noqa: PLR0913, PLR0917 - one option each
     """
     config = managing_config("pipelines are triggered with")
     asked = Trigger(
-        project=project,
+        project=require_slug(project),
         branch=branch or None,
         tag=tag or None,
         parameters=to_parameters(parameter or ()),

@@ -18,9 +18,9 @@ from service.app.build_context import circleci
 from service.cli._circleci import managing_config
 from service.cli._database import with_store
 from service.cli._event_text import format_time
+from service.cli._known_names import complete_project, slug_on_record
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say, warn
 from service.cli._streams import writing
-from service.cli.hooks import PROJECT
 from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
@@ -63,7 +63,10 @@ class Wanted:
 
 
 def usage(  # noqa: PLR0913, PLR0917 - one option each
-    projects: Annotated[list[str] | None, PROJECT] = None,
+    projects: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROJECT", help="A slug or name, such as acme/web.", autocompletion=complete_project),
+    ] = None,
     months: Annotated[
         list[str] | None, typer.Option("--month", metavar="MONTH", help="As 2026-10, once or more; this month if not.")
     ] = None,
@@ -84,7 +87,7 @@ def usage(  # noqa: PLR0913, PLR0917 - one option each
     if as_csv and as_json:
         raise BadConfig("--csv and --json cannot be given together; choose one")
     config = managing_config("usage is asked for with")
-    named = [*dict.fromkeys(projects or [])]
+    named = [*dict.fromkeys(slug_on_record(one) for one in projects or [])]
 
     async def do(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
         now = store.clock()
