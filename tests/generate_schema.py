@@ -1,8 +1,8 @@
 """Write the generated part of the chart's schema anew: ``python -m tests.generate_schema``, or ``make docs``.
 
 helm/values.schema.json is written by hand but for the properties of ``settings`` and ``secrets``: those are the
-settings of the service, each by its name in the chart's manner (``public_url`` is ``publicUrl``). tests/test_chart.py
-fails when the file is behind.
+settings of the service, each by its name in the chart's manner (``public_url`` is ``publicUrl``).
+tests/helm/test_chart.py fails when the file is behind.
 """
 
 import json

@@ -274,7 +274,7 @@ decisions = Table(
     Column("absent_facts", SmallInteger, nullable=False),  # bits: the event has got these facts later, if at all
     Column("notes", JSON(none_as_null=True)),
     Column("decided_at", UtcDateTime, nullable=False),
-    Column("run", String(12)),  # transition and streak as judged: store/run_states.py; NULL: not of a workflow
+    Column("run", String(12)),  # transition and streak as judged: store/events/decisions.py; NULL: not of a workflow
     Index(None, "decided_at"),  # for the seals, which cover the newest
     sqlite_with_rowid=False,
 )

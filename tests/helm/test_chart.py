@@ -1,6 +1,6 @@
 """The Helm chart and the image, read as files: they agree with the settings, the release and each other.
 
-What Helm makes of the chart is in tests/test_chart_rendered.py.
+What Helm makes of the chart is in tests/helm/test_chart_rendered.py.
 """
 
 import json
