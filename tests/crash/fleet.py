@@ -21,6 +21,7 @@ from tests.support.app_fixture import environ
 from tests.support.crash_service import Pace
 from tests.support.processes import surroundings
 
+ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
 # every member is forked from one process that has imported everything: it starts in a moment, and dies like any other
 BREEDER = multiprocessing.get_context("forkserver")
@@ -33,6 +34,12 @@ routes:
   - match: {{status: [failed, canceled]}}
     receiver: web
 """
+
+
+def module_in(tree: Path, package: str, name: str) -> str:
+    """Return the dotted name of a module; another release may have it in another folder."""
+    [file] = (tree / package).rglob(f"{name}.py")
+    return ".".join(file.relative_to(tree).with_suffix("").parts)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -135,16 +142,8 @@ class Fleet:
         if place in self.configs:
             env["ROUNDSMAN_CONFIG"] = str(self.configs[place])
         if skew_s or place in self.trees:  # a fork of ours has neither a turned clock nor another release's code
-            command = [
-                sys.executable,
-                "-m",
-                "tests.support.crash_service",
-                role,
-                when,
-                self.pace,
-                str(log),
-                str(says.fileno()),
-            ]
+            program = module_in(self.trees.get(place, ROOT), "tests", "crash_service")
+            command = [sys.executable, "-m", program, role, when, self.pace, str(log), str(says.fileno())]
             env = environ_with_skew(env, skew_s) if skew_s else env
             return subprocess.Popen(command, cwd=self.trees.get(place), env=env, pass_fds=[says.fileno()])
         given = (role, when, self.pace, env, log, says)

@@ -26,6 +26,7 @@ from rich.console import Console
 from service.db.migrate import migrate
 from tests.crash import configuration
 from tests.crash.count import Count, count
+from tests.crash.fleet import module_in
 from tests.crash.rounds import Plan, a_scene, recover
 from tests.crash.scene import Scene
 from tests.crash.troubles import TROUBLES
@@ -42,7 +43,7 @@ SEAL = """\
 import asyncio, sys, types
 from service.clock import now_utc
 from service.db.database import Store
-from service.pipeline.upkeep.seal import seal
+from {seal} import seal
 
 async def run():
     store = Store(sys.argv[1])
@@ -79,7 +80,7 @@ class Upgrade:
         self.scene.load.stopping = True
         await posting
         await recover(self.scene)
-        await asyncio.to_thread(run_in, ROOT, SEAL, self.url)
+        await asyncio.to_thread(run_in, ROOT, seal_in(ROOT), self.url)
 
     async def _replace_by_this(self) -> None:
         await asyncio.to_thread(migrate, self.url)
@@ -96,7 +97,7 @@ class Upgrade:
             await self._end("before")
 
     async def _stop_and_start(self) -> None:
-        await asyncio.to_thread(run_in, self.tree, SEAL, self.url)
+        await asyncio.to_thread(run_in, self.tree, seal_in(self.tree), self.url)
         await self._end("before")
         await asyncio.to_thread(migrate, self.url)
         await self._start("this")
@@ -143,7 +144,7 @@ class Upgrade:
             while True:
                 for tree in trees:
                     with suppress(subprocess.CalledProcessError):  # Postgres was away
-                        await asyncio.to_thread(run_in, tree, SEAL, self.url)
+                        await asyncio.to_thread(run_in, tree, seal_in(tree), self.url)
                     await asyncio.sleep(0.5)
 
         working = asyncio.create_task(work())
@@ -151,6 +152,11 @@ class Upgrade:
             yield
         finally:
             working.cancel()
+
+
+def seal_in(tree: Path) -> str:
+    """Return the program that seals by the code of a release."""
+    return SEAL.format(seal=module_in(tree, "service", "seal"))
 
 
 def run_in(tree: Path, program: str, url: str) -> None:
