@@ -14,7 +14,7 @@ from service.channels.failures import Recipient, classify_answers, classify_fail
 from service.channels.incident_services import is_needless_incident
 from service.channels.mail import Mail, register_mail_plugin
 from service.channels.plain_text import plain_text_for, replace_html_to_text
-from service.channels.registry import find_service
+from service.channels.registry import OTHER_WORDS, find_service
 from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
 from service.channels.slack import register_slack_plugin
 from service.channels.slack_bot import url as slack_bot_url
@@ -46,9 +46,6 @@ ASSET = apprise.AppriseAsset(
     pgp_autogen=False,
     pem_autogen=False,
 )
-
-OTHER_WORDS = {"http": "json", "https": "jsons", "smtp": "mailto", "smtps": "mailtos", "teams": "workflows"}
-"""The schemes that Apprise has for what people write, where no letters tell."""
 
 install_hooks()  # at import, because a module is imported once
 install_answer_limits()

@@ -55,6 +55,9 @@ BY_NAME = {service.name: service for service in SERVICES}
 BY_SCHEME = {scheme: service for service in SERVICES for scheme in service.schemes}
 BY_ADDRESS = {address: service for service in SERVICES for address in service.addresses}
 
+OTHER_WORDS = {"http": "json", "https": "jsons", "smtp": "mailto", "smtps": "mailtos", "teams": "workflows"}
+"""The schemes that Apprise has for what people write, where no letters tell."""
+
 
 def find_service(name: str) -> ChannelService:
     """Return the service that Apprise calls by this name."""

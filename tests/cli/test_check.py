@@ -43,6 +43,7 @@ def operator(terminal: Terminal, pretend: FakeCircleCI) -> Iterator[Terminal]:
 
 
 def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
+    written = operator.folder / "roundsman.yaml"
     said = operator.run("check")
 
     assert said.code == 0
@@ -53,7 +54,7 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
         f"ok       port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
         f"note     public URL: {check_public_url(None).sentence}",
         "ok       CircleCI token: accepted; it is ada's",
-        "note     channel web (json): understood; example.com is an example's: put your own there",
+        f"note     channel web (json): {written}:3: understood; example.com is an example's: put your own there",
         "0 things wrong, 0 warnings",
     ]
 
