@@ -211,7 +211,9 @@ async def figures(readback: Readback, _day: date) -> str:
     """Check CircleCI's own figures."""
     found = await readback.get("insights", project="gh/acme/web")
     require(bool(found["workflows"]), "no workflow has figures")
-    return f"CircleCI's figures of {len(found['workflows'])} workflows of web: `roundsman insights gh/acme/web`"
+    return (
+        f"CircleCI's figures of {len(found['workflows'])} workflows of web: `roundsman insights --project gh/acme/web`"
+    )
 
 
 CHECKS: Mapping[str, Check] = {
