@@ -43,6 +43,10 @@ test: $(READY)  ## Run the tests, but for the long ones
 test-all: $(READY)  ## Run the tests in their long form, the long ones too
 	$(BIN)/pytest -n auto --long -o faulthandler_timeout=900 $(ARGS)
 
+.PHONY: test-long
+test-long: $(READY)  ## Run what test-all has and test has not: the long tests, and the long form of others
+	$(BIN)/pytest -n auto --long --only-long -o faulthandler_timeout=900 $(ARGS)
+
 .PHONY: crash
 crash: $(READY)  ## Trouble real processes at random under load, and count what is lost (ROUNDS=50 SEED=7 TROUBLES="cut full")
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(TROUBLES),--troubles $(TROUBLES))

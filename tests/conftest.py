@@ -60,15 +60,25 @@ def compile_once(connection: Connection) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also the long tests, and the long form of the others")
+    parser.addoption("--only-long", action="store_true", help="with --long: leave out what is the same without it")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests to ``make test-all``."""
-    if config.getoption("--long"):
+    """Leave the long tests to the long form, and what the short form ran already to the short one."""
+    if not config.getoption("--long"):
+        chosen = [item for item in items if not item.get_closest_marker("long")]
+    elif config.getoption("--only-long"):
+        chosen = [item for item in items if has_long_form(item)]
+    else:
         return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if not item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
+    items[:] = chosen
+
+
+def has_long_form(item: pytest.Item) -> bool:
+    """Tell whether a test runs in the long form only, or does more there."""
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return is_property or "is_long" in getattr(item, "fixturenames", ()) or item.get_closest_marker("long") is not None
 
 
 def pytest_collection() -> None:
