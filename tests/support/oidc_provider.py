@@ -10,13 +10,13 @@ from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from service.web.server.server import listen, serving
@@ -24,6 +24,12 @@ from service.web.server.server import listen, serving
 CLIENT_ID = "roundsman at acme"
 CLIENT_SECRET = "an-invented:client/secret"
 CODE = "an-invented-code"
+CONSENT = """\
+<!doctype html><html lang="en"><title>Consent</title>
+<h1>Roundsman asks who you are</h1>
+<form method="post" action="/consent"><button name="answer" value="yes">Consent</button>
+<button name="answer" value="no">Decline</button></form>
+"""
 
 
 @cache  # to make one takes a while
@@ -71,7 +77,25 @@ class OidcProvider:
 
     @property
     def app(self) -> Starlette:
-        return Starlette(routes=[Route("/{path:path}", self.answer, methods=["GET", "POST"])])
+        return Starlette(
+            routes=[
+                Route("/authorize", self.ask_for_consent),
+                Route("/consent", self.send_back, methods=["POST"]),
+                Route("/{path:path}", self.answer, methods=["GET", "POST"]),
+            ]
+        )
+
+    async def ask_for_consent(self, request: Request) -> Response:
+        """Return the page on which a person in a browser consents."""
+        self.authorize(f"{self.issuer}/authorize?{request.url.query}")
+        return HTMLResponse(CONSENT)
+
+    async def send_back(self, request: Request) -> Response:
+        """Send the browser of a person who has consented or declined back."""
+        has_consented = b"answer=yes" in await request.body()
+        answer = {"code": CODE} if has_consented else {"error": "access_denied"}
+        brought = urlencode({**answer, "state": self.begun["state"], "iss": self.issuer})
+        return RedirectResponse(f"{self.begun['redirect_uri']}?{brought}", 303)
 
     async def answer(self, request: Request) -> Response:
         path = request.url.path

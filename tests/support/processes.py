@@ -93,11 +93,11 @@ class Served:
 def serve(
     folder: Path, environ: Mapping[str, str], role: str = "serve", *, command: Path = ROUNDSMAN
 ) -> Iterator[Served]:
-    """A ``roundsman serve``, or web or worker, on a free port, from when it says that it listens."""
+    """A ``roundsman serve``, or web or worker, from when it says that it listens; on a free port unless one is set."""
     with subprocess.Popen(
         [str(command), role],
         cwd=folder,
-        env=surroundings({**environ, "ROUNDSMAN_PORT": "0"}),
+        env=surroundings({"ROUNDSMAN_PORT": "0", **environ}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
