@@ -19,11 +19,10 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import AlreadyTaken
 from service.model import IncidentClass
-from service.model.same_names import mark_of, tell_apart
 from service.operations import ids
 from service.operations.ids import Noun
 from service.operations.incidents.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.unknown_projects import unknown_projects
 from service.terminal import Column
@@ -77,8 +76,8 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
         print_json(page)
         return
     if page["items"]:
-        marks = tell_apart((one["project_name"], one["project"]) for one in page["items"])
-        print_table(COLUMNS, [_row(one, now, mark_of(marks, one["project"])) for one in page["items"]])
+        [items] = with_marks(page["items"])
+        print_table(COLUMNS, [_row(one, now) for one in items])
     else:
         say("; ".join(["no incidents", *unknown]))
     if page["next"]:
@@ -179,7 +178,7 @@ def _act(incident: str, verb: str, as_json: bool, **asked: str | bool) -> None:
         say(line)
 
 
-def _row(one: Any, now: datetime, mark: str) -> tuple[Any, ...]:
+def _row(one: Any, now: datetime) -> tuple[Any, ...]:
     taken = one["taken"]["by"] if one["taken"] else None
     state = "muted" if is_muted(one, now) else one["state"]
     opened = format_time(one["opened_at"]).removesuffix(" UTC")
@@ -187,7 +186,7 @@ def _row(one: Any, now: datetime, mark: str) -> tuple[Any, ...]:
         one["id"],
         state,
         opened,
-        f"{one['project_name'] or one['project']}{mark}",
+        f"{one['project_name'] or one['project']}{one['mark']}",
         one["branch"],
         f"{one['workflow'] or ''}{describe_definition(one)}" or None,
         one["streak"],

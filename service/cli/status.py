@@ -13,7 +13,7 @@ from service.cli.tests import say_coverage
 from service.config.settings import Settings
 from service.db.database import Store
 from service.operations.incidents.incidents import UNTIL_FIXED
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.status import GREEN, RED, UNKNOWN, Asked, near_names, read_status
 from service.text import definition_digits
 
@@ -50,7 +50,7 @@ def status(
     else:
         for line in _lines(found):
             say(line, STYLES.get(found["state"], ""))
-        for one in found["workflows"]:
+        for one in _workflows(found):
             say(f"  {describe(one)}", STYLES[RED] if one["state"] == RED else "")
         say_coverage(found)
     warn(hints)
@@ -64,6 +64,12 @@ def _lines(found: Any) -> Iterator[str]:
     else:
         place = " ".join(filter(None, [readable_project(found), found["branch"]]))
         yield f"{place} is {found['state']}{_since(found)}"
+
+
+def _workflows(found: Any) -> Sequence[Json]:
+    """Return the workflows; those of every project with the marks of equal names."""
+    workflows: Sequence[Json] = found["workflows"]
+    return workflows if found["project"] is not None else with_marks(workflows)[0]
 
 
 def _count(found: Any) -> str:
@@ -83,11 +89,8 @@ def _since(shape: Any) -> str:
 
 def describe(one: Any) -> str:
     """Return the state of a workflow in words."""
-    place = " ".join(
-        filter(
-            None, [one.get("project_name") or one.get("project"), one.get("branch"), one["workflow"] or "a workflow"]
-        )
-    )
+    project = f"{one.get('project_name') or one.get('project') or ''}{one.get('mark', '')}"
+    place = " ".join(filter(None, [project, one.get("branch"), one["workflow"] or "a workflow"]))
     parts = [f"{place}{describe_definition(one)}: {one['state']}{_since(one)}"]
     if one["streak"] > 1:
         parts.append(f"{one['streak']} times in a row")

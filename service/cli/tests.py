@@ -12,7 +12,7 @@ from service.cli._known_names import complete_branch, complete_project
 from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.config.settings import Settings
 from service.db.database import Store
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.test_history.judged_tests import TestState
 from service.operations.test_history.tests import ASKED, TestSearch, list_tests, show_tests, to_state
@@ -66,7 +66,8 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
         print_json(page)
         return
     if page["items"]:
-        print_table(COLUMNS, [_row(one) for one in page["items"]])
+        [items] = with_marks(page["items"])
+        print_table(COLUMNS, [_row(one) for one in items])
     else:
         say("; ".join(["no tests", *unknown]))
     say_coverage(page)
@@ -116,7 +117,7 @@ def _row(one: Any) -> tuple[str, ...]:
         one["state"],
         f"{one['fails']} of {one['runs']}",
         format_time(one["last_failed_at"]).removesuffix(" UTC"),
-        one["project_name"] or one["project"],
+        f"{one['project_name'] or one['project']}{one['mark']}",
         one["evidence"] or "",
     )
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.message.status_text import age, duration
 from service.model import Closing, Color, Event, Incident, Transition
-from service.model.same_names import mark_of, tell_apart
+from service.model.same_names import marked_events
 from service.text import percent
 
 MAX_LINES = 10
@@ -138,21 +138,9 @@ def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
 
 def _told_apart(facts: DigestFacts) -> DigestFacts:
     """Return the facts with projects of one name called so that they differ."""
-    events = [*facts.runs, *(event for event, _ in facts.red_now)]
-    marks = tell_apart((event.project_name, event.project.slug) for event in events)
-    if not marks:
-        return facts
-    return replace(
-        facts,
-        runs=[_marked(event, marks) for event in facts.runs],
-        red_now=[(_marked(event, marks), incident) for event, incident in facts.red_now],
-    )
-
-
-def _marked(event: Event, marks: Mapping[str, str]) -> Event:
-    mark = mark_of(marks, event.project.slug)
-    name = f"{event.project.name}{mark}" if event.project.name else None
-    return replace(event, project=replace(event.project, name=name)) if mark else event
+    marked = marked_events([*facts.runs, *(event for event, _ in facts.red_now)])
+    red_now = zip(marked[len(facts.runs) :], (incident for _, incident in facts.red_now), strict=True)
+    return replace(facts, runs=[*marked[: len(facts.runs)]], red_now=list(red_now))
 
 
 def _track(event: Event) -> object:

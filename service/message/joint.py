@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.message.blocks import Block, Line, Words, join, link, plain_text, untrusted
 from service.message.failures import failed_jobs
@@ -11,6 +11,7 @@ from service.message.own import compose_story
 from service.message.sanitize import safe_url
 from service.message.status_text import age, severity, status_words
 from service.model import Details, Event, EventKind, Message, News
+from service.model.same_names import marked_events
 
 MAX_LINES = 20
 MAX_PROJECTS = 5
@@ -58,13 +59,19 @@ def compose_items(
     lead    our sentence that comes first
     page    ours about all of them
     """
-    in_order = sorted(items, key=lambda one: _rank(one.event))
+    in_order = sorted(_told_apart(items), key=lambda one: _rank(one.event))
     words = title or plain_text((*_counts(in_order), *_where(in_order)))
     first = Block(lines=tuple(line for line in ((lead,) if lead else (), _projects(in_order)) if line))
     blocks = [block for block in (first, *_lists(in_order)) if block.lines or block.heading]
     shown = [severity(one.event.status) for one in items]
     worst = next((one for one in SEVERITIES if one in shown), "info")
     return compose_story(words, blocks, severity=worst, page=page)
+
+
+def _told_apart(items: Sequence[JointItem]) -> list[JointItem]:
+    """Return the news with projects of one name called so that they differ."""
+    marked = marked_events(one.event for one in items)
+    return [replace(one, event=event) for one, event in zip(items, marked, strict=True)]
 
 
 def _rank(event: Event) -> int:

@@ -1,9 +1,10 @@
 """Names that several projects have, told apart by their slugs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from service.model.events import slug_spellings
+from service.model.events import Event, slug_spellings
 
 MAX_DIGITS = 8
 
@@ -28,6 +29,19 @@ def mark_of(marks: Mapping[str, str], slug: str | None) -> str:
     """Return the words behind a name, in brackets; empty where none are needed."""
     words = marks.get(slug_spellings(slug)[0]) if slug else None
     return f" ({words})" if words else ""
+
+
+def marked_events(events: Iterable[Event]) -> Sequence[Event]:
+    """Return events, those of projects of one name called so that they differ."""
+    found = list(events)
+    marks = tell_apart((one.project_name, one.project.slug) for one in found)
+    return [_marked(one, mark_of(marks, one.project.slug)) for one in found] if marks else found
+
+
+def _marked(event: Event, mark: str) -> Event:
+    if not mark or not event.project.name:
+        return event
+    return replace(event, project=replace(event.project, name=f"{event.project.name}{mark}"))
 
 
 def _marks(slugs: list[str]) -> list[str]:

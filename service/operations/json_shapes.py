@@ -25,9 +25,23 @@ from service.model import (
     TestCoverage,
 )
 from service.model.reconciling import WebhookGaps
+from service.model.same_names import mark_of, tell_apart
 from service.text import decode
 
 Json = dict[str, Any]
+
+
+def with_marks(*lists: Iterable[Json]) -> list[list[Json]]:
+    """Return lists of shapes of projects, each with its ``mark``.
+
+    A mark stands behind a name that several of them have, and is empty for others.
+
+    lists   those of one page; shapes with ``project``, a slug, and ``project_name``. They stay as they are: some are
+            kept for the next reader
+    """
+    found = [list(some) for some in lists]
+    marks = tell_apart((one["project_name"], one["project"]) for some in found for one in some)
+    return [[one | {"mark": mark_of(marks, one["project"])} for one in some] for some in found]
 
 
 def event_json(event: Event) -> Json:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Event, Incident, News, Notification, NotificationState
+from service.model.same_names import marked_events
 from service.pipeline.context import Context
 from service.pipeline.news.own_news import OwnNews, plan_own
 from service.pipeline.waits.quiet import quiet_again
@@ -102,7 +103,7 @@ def _may_hear(transaction: Transaction, context: Context, told: Notification, fa
 
 def _own(found: FoundCause, told: Sequence[Notification], facts: _Facts, now: datetime) -> OwnNews:
     about = [facts.events[one.event_id] for one in told if one.event_id]
-    names = list(dict.fromkeys(_name(event) for event in about))
+    names = list(dict.fromkeys(_name(event) for event in marked_events(about)))
     more = [f"and {len(names) - MAX_LINES} more"] if len(names) > MAX_LINES else []
     lines = [
         evidence_of(found.kind),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from service.db.tables import Transaction
 from service.message.own import compose_own
 from service.model import Closing, Event, EventKind, Incident, Message, Notification
+from service.model.same_names import marked_events
 from service.pipeline.context import Context
 from service.pipeline.waits.quiet import summarized
 from service.store.events import events
@@ -24,6 +25,7 @@ def compose_summary(transaction: Transaction, context: Context, summary: Notific
     """Return the message of a summary."""
     told = summarized(transaction, summary)
     found = events.find_all(transaction, {one.event_id for one in told if one.event_id})
+    found = {one.id: one for one in marked_events(found.values())}
     known = incidents.find_all(transaction, {one.incident_id for one in told if one.incident_id})
     zone = _zone(context, told)
     lines = _lines(told, found, known, zone)

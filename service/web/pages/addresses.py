@@ -21,9 +21,10 @@ def builds_url(name: str, value: str) -> str:
 def project_url(project: Mapping[str, Any]) -> str:
     """Return the path of the page of a project.
 
-    project   a shape with ``project``, its slug, and ``project_name``
+    project   a shape with ``project``, its slug, and ``project_name``; the name is of several projects where there is
+              a ``mark`` too
     """
-    return project_address(project.get("project_name") or project["project"])
+    return project_address(_name_of(project))
 
 
 def workflow_url(one: Mapping[str, Any]) -> str:
@@ -31,10 +32,16 @@ def workflow_url(one: Mapping[str, Any]) -> str:
 
     one   a shape with ``project_name``, ``workflow`` and ``branch``; without a workflow its project's page is returned
     """
-    name = one.get("project_name") or one["project"]
+    name = _name_of(one)
     if not one["workflow"]:
         return project_address(name)
     return workflow_address(name, one["workflow"], one["branch"])
+
+
+def _name_of(shape: Mapping[str, Any]) -> str:
+    """Return the name of a project, or its slug where the name is of several."""
+    name = None if shape.get("mark") else shape.get("project_name")
+    return str(name or shape["project"])
 
 
 def tests_url(shape: Mapping[str, Any]) -> str:

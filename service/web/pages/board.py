@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.board import read_board
 from service.store.reports.changes import read_version
 from service.web.auth.signed_addresses import LIVE, PARAMETER
@@ -25,7 +25,8 @@ async def show(context: PageContext, request: Request) -> Response:
     if not may_refresh(request):
         shown["version"] = None  # its script asks for changes of a version
     shown["live"] = context.access.signed(f"{LIVE}?{urlencode({'since': shown['version'] or ''})}")
-    shown |= {"red_count": shown["red"], "refresh_s": REFRESH_EVERY_S}
+    [projects] = with_marks(shown["projects"])
+    shown |= {"projects": projects, "red_count": shown["red"], "refresh_s": REFRESH_EVERY_S}
     return await asyncio.to_thread(context.render, "board.html", None, **shown)
 
 

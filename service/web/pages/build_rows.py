@@ -5,6 +5,7 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import EventKind
+from service.model.same_names import mark_of, tell_apart
 from service.operations import queries
 from service.operations.json_shapes import Json, details_json
 from service.store.events import events
@@ -36,14 +37,17 @@ def with_jobs(transaction: Transaction, items: Sequence[Json], asked: Asked) -> 
     """Return runs with the address that shows or hides their jobs.
 
     jobs   those of the run that is unfolded, or None
+    mark   what stands behind the name of its project
     Raises BadRequest for what is no id.
     """
     wanted = str(queries.to_id(asked.jobs)) if asked.jobs else None
     hiding = address(asked.filters, **({"cursor": asked.cursor} if asked.cursor else {}))
+    marks = tell_apart((item["project"]["full_name"], item["project"]["slug"]) for item in items)
     showing = f"{hiding}{'&' if '?' in hiding else '?'}jobs="
     return [
         {
             **item,
+            "mark": mark_of(marks, item["project"]["slug"]),
             "jobs": _read_jobs(transaction, UUID(item["id"])) if item["id"] == wanted else None,
             "jobs_address": hiding if item["id"] == wanted else showing + item["id"],
         }

@@ -8,12 +8,11 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import AlreadyTaken, BadRequest, NotFound
-from service.model.same_names import mark_of, tell_apart
 from service.operations.checks.suggestions import suggest_branches, suggest_projects
 from service.operations.ids import Noun, find_id
 from service.operations.incidents import incidents as operations
 from service.operations.incidents.incidents import STATES
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.incidents_page import FILTERS, read_incidents
 from service.operations.queries import to_id
 from service.store.incidents import incident_search
@@ -111,10 +110,9 @@ def _read_one(transaction: Transaction, incident_id: UUID) -> Json:
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> Json:
     shown, state = read_incidents(transaction, given, context.clock()), given.get("state")
     filters = {name: given.get(name) for name in FILTERS}
-    items = [one for part in STATES if shown[part] for one in shown[part]["items"]]
-    marks = tell_apart((one["project_name"], one["project"]) for one in items)
-    for one in items:
-        one["mark"] = mark_of(marks, one["project"])
+    given_parts = [shown[part] for part in STATES if shown[part]]
+    for part, items in zip(given_parts, with_marks(*(part["items"] for part in given_parts)), strict=True):
+        part["items"] = items
     following = (shown[state] or {}).get("next") if state else None
     return {
         "hints": shown["hints"],

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.now import Asked, read_now
 from service.operations.overviews.workflow_filter import WorkflowFilter, teams
 from service.operations.queries import SEARCHABLE
@@ -76,7 +76,11 @@ def _read_rows(transaction: Transaction, context: PageContext, given: Mapping[st
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str], page: int) -> Json:
     """Return what the page shows; before the first workflow, the first run's steps."""
     shown = _read_rows(transaction, context, given, page)
+    items, projects, stale = with_marks(shown["items"], shown["projects"], shown["stale"])
     shown |= {
+        "items": items,
+        "projects": projects,
+        "stale": stale,
         "path": PATH,
         "given": given,
         "page": page,

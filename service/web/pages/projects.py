@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.projects import Asked, read_projects
 from service.web.pages.addresses import PROJECTS
 from service.web.pages.context import PageContext, redirect
@@ -43,7 +43,9 @@ def _read_rows(transaction: Transaction, context: PageContext, given: Mapping[st
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str], page: int) -> Json:
     """Return what the page shows; before the first workflow, the first run's steps."""
     shown = _read_rows(transaction, context, given, page)
+    [items] = with_marks(shown["items"])
     shown |= {
+        "items": items,
         "given": given,
         "path": PROJECTS,
         "newer": address(given, page - 1) if page > 1 else None,

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.operations.checks.suggestions import suggest_branches, suggest_projects
-from service.operations.json_shapes import Json
+from service.operations.json_shapes import Json, with_marks
 from service.operations.queries import to_id
 from service.operations.test_history.one_test import read_test
 from service.operations.test_history.tests import TestSearch, to_state
@@ -84,13 +84,17 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
     filters = {name: given.get(name) for name in ("project", "branch")}
     chips = [_chip(filters, one, is_on=one == state) for one in map(str, SECTIONS)]
     following = shown.get("next")
+    sections = shown.get("sections") or {state: {"count": None, "items": shown["items"]}}
+    marked = with_marks(*(one["items"] for one in sections.values()))
     return shown | {
         "given": {name: given.get(name) for name in NAMES},
         "filters": filters,
         "chips": chips,
         "headings": HEADINGS,
         "meanings": MEANINGS,
-        "sections": shown.get("sections") or {state: {"count": None, "items": shown["items"]}},
+        "sections": {
+            name: {**one, "items": items} for (name, one), items in zip(sections.items(), marked, strict=True)
+        },
         "all_address": address(PATH, filters),
         "addresses": {str(one): address(PATH, {**filters, "state": one}) for one in SECTIONS},
         "is_empty": state is None and not any(one["items"] for one in shown["sections"].values()),
