@@ -11,9 +11,18 @@ from rich.style import Style
 from rich.text import Text
 
 URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
+TOGETHER = re.compile(
+    r"(?<=[a-z]) (?=[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}(?:-[0-9a-f]{12})?\b)"  # an id, and the noun before it
+    r"|(?<=\d{4}-\d\d-\d\d) (?=\d\d:\d\d)|(?<=\d:\d\d) (?=UTC\b)"
+    r"|(?<=`roundsman) (?=[a-z])"
+)
+"""A blank at which no line breaks: people read and copy the words around it as one."""
+GLUE, NOT_GLUE = "\ue000", "\ue001"
 COLUMN_GAP = "  "
 MIN_WRAPPED_WIDTH = 24
 MIN_WIDTH = 20
+MIN_GLUED_WIDTH = 60
+"""The width of a terminal from which a noun and a whole id fit on one line."""
 LEGIBLE_WIDTH = 18
 MAX_WIDTH = sys.maxsize
 
@@ -71,10 +80,19 @@ def _wrapped(console: Console, text: Text) -> Iterator[Text]:
         return
     indent = len(text.plain) - len(text.plain.lstrip(" "))
     hang = indent + len(COLUMN_GAP) if indent + len(COLUMN_GAP) < width // 2 else 0
-    first, *others = text[min(indent, hang) :].wrap(console, width - hang)
+    text = text[min(indent, hang) :]
+    first, *others = (_glued(text) if width >= MIN_GLUED_WIDTH else text).wrap(console, width - hang)
     for part, left in ((first, min(indent, hang)), *((other, hang) for other in others)):
+        part.plain = part.plain.replace(GLUE, " ").replace(NOT_GLUE, GLUE)
         part.rstrip()  # the blank at which the line was broken
         yield Text(" " * left).append_text(part)
+
+
+def _glued(text: Text) -> Text:
+    """Return a text of the same width, with GLUE for blanks that end no line."""
+    glued = text.copy()
+    glued.plain = TOGETHER.sub(GLUE, text.plain.replace(GLUE, NOT_GLUE))
+    return glued
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

@@ -7,19 +7,22 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+from service.testing import sample_runs
+from service.testing.fake_circleci.payloads import workflow_completed
 from service.text import JOINERS
 from tests.cli.test_encodings import DRIVER
-from tests.support.app_fixture import NINE, RED_TO_WEB, an_instance, environ
+from tests.support.app_fixture import NINE, RED_TO_WEB, Clock, an_instance, environ
 from tests.support.long_cases import first_and_long
 from tests.support.longest_history import fill
 from tests.support.pages_fixture import Instance
-from tests.support.processes import ENDS_WITHIN_S
+from tests.support.processes import ENDS_WITHIN_S, run
 from tests.support.terminal_screens import Screen, on_screen
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\")
@@ -120,3 +123,36 @@ def test_statuses_have_colors_ids_are_short_and_addresses_are_links(lived: Lived
     assert any(f" {one[:8]} " in STYLES.sub("", listed) for one in lived.events)
     assert not any(one in listed for one in lived.events)
     assert LINKS.search(shown)
+
+
+@pytest.fixture(scope="module")
+def red(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with red workflows whose names have each length, so that a line breaks at each of its blanks."""
+    folder = tmp_path_factory.mktemp("red")
+    shutil.copy(migrated, folder / "roundsman.db")
+    now = datetime.now(UTC)  # commands have the clock of the machine
+    first = sample_runs.web_main_red(now.date() - timedelta(days=1))
+
+    async def live() -> None:
+        async with an_instance(folder, RED_TO_WEB, clock=Clock(now=now)) as instance:
+            for length in range(1, 81, 4):
+                await instance.post(
+                    workflow_completed(replace(first, number=first.number + length, workflow="w" * length))
+                )
+            await instance.drain()
+
+    asyncio.run(live())
+    return folder
+
+
+@pytest.mark.long
+def test_ids_and_times_of_red_workflows_stand_on_one_line(red: Path) -> None:
+    environment = environ(red, RED_TO_WEB)
+    known = json.loads(run("status", "--json", folder=red, **environment).stdout)
+
+    shown = STYLES.sub("", on_screen("status", folder=red, columns=80, within_s=ENDS_WITHIN_S, **environment).text)
+
+    ids = [one["incident"][:8] for one in known["workflows"]]
+    assert len({*ids}) == 20
+    assert [one for one in ids if f"incident {one}" not in shown] == []
+    assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown)) == len(ids) + 1

@@ -131,6 +131,35 @@ def test_names_stay_legible_as_long_as_an_extra_column_can_be_left_out() -> None
 
 
 @pytest.mark.parametrize(
+    "whole",
+    [
+        "incident 3f2c8a52",
+        "notification 05a68af8-b101-427c-ae92-738e8f776201",
+        "2026-11-29 09:12:00 UTC",
+        "2026-11-29 09:12 UTC",
+        "`roundsman serve`",
+    ],
+)
+@pytest.mark.parametrize("width", [60, 80])
+def test_words_that_are_read_as_one_stay_on_one_line(whole: str, width: int) -> None:
+    for before in range(width):
+        terminal = console(width)
+
+        print_line(terminal, Text(f"{'x' * before} {whole}, and so many words that they need another line {'x' * 40}"))
+
+        assert any(whole in line for line in lines(terminal))
+        assert max(map(cell_len, lines(terminal))) <= width
+
+
+def test_letters_of_private_use_stay_as_they_are() -> None:
+    terminal = console(60)
+
+    print_line(terminal, Text(f"{'word ' * 12}\ue000 incident 3f2c8a52 \ue000\ue000"))
+
+    assert " ".join(lines(terminal)).count("\ue000") == 3
+
+
+@pytest.mark.parametrize(
     "sentence", ["", "   ", "one", "  an indented sentence of many words " * 9, "x" * 300, "部" * 99]
 )
 @pytest.mark.parametrize("width", [20, 80])
