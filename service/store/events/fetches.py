@@ -32,11 +32,7 @@ _OLDEST_DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_LEASING = (
-    update(fetches)
-    .where(fetches.c.event_id.in_(bindparam("event_ids", expanding=True)))
-    .values(due_at=bindparam("until"))
-)
+_LEASING = update(fetches).where(is_any(fetches.c.event_id, "event_ids")).values(due_at=bindparam("until"))
 _ENDING = delete(fetches).where(fetches.c.event_id == bindparam("event"), fetches.c.due_at == bindparam("lease_until"))
 
 

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from sqlalchemy import and_, bindparam, or_, select, update
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, incidents
 from service.model import Closing, Incident, IncidentClass, Taken
 from service.store.bulk import BulkInsert, replacing
 from service.store.newer_values import to_member
-from service.store.rows import Row
+from service.store.rows import Row, plain_rows
 
 RULE = "Roundsman"
 """The author of a class that a rule found."""
@@ -26,15 +27,34 @@ _PEOPLES = (
 )
 """The columns that people set: judging leaves them as they are."""
 _PUT = BulkInsert(incidents, replacing(incidents, "id", kept=("track_id", "fingerprint", *_PEOPLES)))
-_FIND = select(incidents).where(incidents.c.id.in_(bindparam("ids", expanding=True)))
+# built once: that takes longer than to run them
+_FIND = select(incidents).where(is_any(incidents.c.id, "ids"))
+_PUT_FINGERPRINT = (
+    update(incidents)
+    .where(
+        incidents.c.id == bindparam("incident_id"),
+        or_(incidents.c.last_red == bindparam("run_id"), incidents.c.fingerprint.is_(None)),
+    )
+    .values(fingerprint=bindparam("cause"))
+)
+_HAS_NO_CLASS = and_(incidents.c.klass.is_(None), incidents.c.class_by.is_(None))
+_PUT_RULE_CLASS = (
+    update(incidents)
+    .where(
+        incidents.c.id == bindparam("incident_id"),
+        incidents.c.last_red == bindparam("run_id"),
+        or_(incidents.c.class_by == RULE, _HAS_NO_CLASS),
+    )
+    .values(klass=bindparam("found"), class_by=bindparam("found_by"))
+)
 
 
 def find_all(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[UUID, Incident]:
     """Return those of these incidents that are there."""
     if not incident_ids:
         return {}
-    found = transaction.execute(_FIND, {"ids": list(incident_ids)}).mappings()
-    return {row["id"]: to_incident(row) for row in found}
+    found = transaction.execute(_FIND, {"ids": list(incident_ids)})
+    return {row["id"]: to_incident(row) for row in plain_rows(found)}
 
 
 def find_current(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[UUID, Incident]:
@@ -51,10 +71,7 @@ def put(transaction: Transaction, changed: Sequence[Incident]) -> None:
 
 def put_fingerprint(transaction: Transaction, incident_id: UUID, run_id: UUID, fingerprint: str) -> None:
     """Store the fingerprint of an incident's failure, as its newest red run shows it."""
-    is_newest = or_(incidents.c.last_red == run_id, incidents.c.fingerprint.is_(None))
-    transaction.execute(
-        update(incidents).where(incidents.c.id == incident_id, is_newest).values(fingerprint=fingerprint)
-    )
+    transaction.execute(_PUT_FINGERPRINT, {"incident_id": incident_id, "run_id": run_id, "cause": fingerprint})
 
 
 def put_rule_class(transaction: Transaction, incident_id: UUID, run_id: UUID, klass: IncidentClass | None) -> None:
@@ -62,9 +79,8 @@ def put_rule_class(transaction: Transaction, incident_id: UUID, run_id: UUID, kl
 
     What a person said stays.
     """
-    is_ours = or_(incidents.c.class_by == RULE, and_(incidents.c.klass.is_(None), incidents.c.class_by.is_(None)))
-    changing = update(incidents).where(incidents.c.id == incident_id, incidents.c.last_red == run_id, is_ours)
-    transaction.execute(changing.values(klass=klass, class_by=RULE if klass else None))
+    given = {"incident_id": incident_id, "run_id": run_id, "found": klass, "found_by": RULE if klass else None}
+    transaction.execute(_PUT_RULE_CLASS, given)
 
 
 def _row(incident: Incident) -> dict[str, object]:

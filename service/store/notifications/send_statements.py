@@ -5,7 +5,7 @@ To build one takes several times as long as the database takes to run it, and a 
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
-from service.db.columns import UtcDateTime
+from service.db.columns import UtcDateTime, is_any
 from service.db.tables import attempts, notifications
 from service.model import NotificationState, Outcome, WaitsFor
 
@@ -15,15 +15,13 @@ INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arr
 _IS_IT = notifications.c.id == bindparam("own_id")
 FIND = select(notifications).where(_IS_IT)
 OF_EVENTS = (
-    select(notifications)
-    .where(notifications.c.event_id.in_(bindparam("event_ids", expanding=True)))
-    .order_by(notifications.c.created_at)
+    select(notifications).where(is_any(notifications.c.event_id, "event_ids")).order_by(notifications.c.created_at)
 )
 _NOW = bindparam("now", type_=UtcDateTime)
 IS_DUE_NOW = select(notifications.c.next_attempt_at <= func.now()).where(_IS_IT)
 _IS_HELD = notifications.c.waits_for.in_([one for one in WaitsFor if one is not WaitsFor.DETAILS])
 _RELEASE = update(notifications).where(
-    notifications.c.id.in_(bindparam("notification_ids", expanding=True)),
+    is_any(notifications.c.id, "notification_ids"),
     notifications.c.state == PENDING,
     notifications.c.attempts == 0,
     or_(notifications.c.waits_for.is_(None), ~_IS_HELD),

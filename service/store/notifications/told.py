@@ -3,16 +3,15 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, told
 from service.model import Color
 from service.store.bulk import BulkInsert, replacing
 
 _PUT = BulkInsert(told, replacing(told, "track_id", "channel_key"))
-_FIND = select(told.c.track_id, told.c.channel_key, told.c.color).where(
-    told.c.track_id.in_(bindparam("track_ids", expanding=True))
-)
+_FIND = select(told.c.track_id, told.c.channel_key, told.c.color).where(is_any(told.c.track_id, "track_ids"))
 _FIND_REDS = _FIND.where(told.c.color == Color.RED)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, bindparam, delete, func, select
 
 from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs
@@ -27,6 +27,9 @@ _IS_GREEN_POINT = and_(runs.c.transition.in_(GREEN_POINTS), runs.c.setup_color.i
 _IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
 _PUT = BulkInsert(runs, replacing(runs, "id"))
 _FIND = select(runs).where(is_any(runs.c.id, "ids"))
+_OF_PIPELINES = select(runs).where(
+    runs.c.track_id == bindparam("track_id"), is_any(runs.c.pipeline_number, "pipelines")
+)
 _OF_TRACK = "of_track_"
 _FIND_STATES = (
     select(
@@ -161,8 +164,8 @@ def between(transaction: Transaction, track_id: int, first: int | None, last: in
 
 def of_pipelines(transaction: Transaction, track_id: int, pipelines: Collection[int]) -> list[Run]:
     """Return the runs of a track in these pipelines."""
-    wanted = select(runs).where(runs.c.track_id == track_id, runs.c.pipeline_number.in_(pipelines))
-    return [to_run(row) for row in transaction.execute(wanted).mappings()]
+    found = transaction.execute(_OF_PIPELINES, {"track_id": track_id, "pipelines": list(pipelines)})
+    return [to_run(row) for row in plain_rows(found)]
 
 
 def of_incident(transaction: Transaction, track_id: int, incident_id: UUID) -> list[Run]:

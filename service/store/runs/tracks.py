@@ -7,12 +7,12 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import bindparam, or_, select, update
 
-from service.db.columns import UtcDateTime
+from service.db.columns import UtcDateTime, is_any
 from service.db.tables import Transaction, tracks
 from service.model import Color, Event, Track, TrackState
 from service.routing.projects import ProjectRules
 from service.store.bulk import BulkInsert
-from service.store.rows import Row
+from service.store.rows import Row, plain_rows
 
 _DIGESTS = UUID("6f0b1f9e-3d34-5a2a-9f3b-1c1d5f0a7e11")
 _NEW_COLUMNS = [column.name for column in tracks.c if column.name != "id"]
@@ -24,17 +24,10 @@ _INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _UPDATE = BulkInsert(
     tracks, f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}"
 )
-_FIND_DIGESTS = select(tracks.c.digest, tracks.c.definition_id).where(
-    tracks.c.digest.in_(bindparam("digests", expanding=True))
-)
+_FIND_DIGESTS = select(tracks.c.digest, tracks.c.definition_id).where(is_any(tracks.c.digest, "digests"))
 _NAME_DEFINITION = update(tracks).where(tracks.c.id == bindparam("track_id"))
-_LOCK = (
-    select(tracks)
-    .where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
-    .order_by(tracks.c.id)
-    .with_for_update()
-)
-_FIND = select(tracks).where(tracks.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK = select(tracks).where(is_any(tracks.c.digest, "digests")).order_by(tracks.c.id).with_for_update()
+_FIND = select(tracks).where(is_any(tracks.c.id, "ids"))
 _FIND_SILENT = (
     select(tracks.c.id)
     .where(
@@ -178,8 +171,8 @@ def apply_settings(transaction: Transaction, projects: ProjectRules) -> None:
 
 def find_all(transaction: Transaction, track_ids: Collection[int]) -> dict[int, StoredTrack]:
     """Return these tracks by their ids."""
-    rows = transaction.execute(_FIND, {"ids": list(track_ids)}).mappings()
-    return {row["id"]: to_stored(row) for row in rows}
+    found = transaction.execute(_FIND, {"ids": list(track_ids)})
+    return {row["id"]: to_stored(row) for row in plain_rows(found)}
 
 
 def _row(one: StoredTrack) -> dict[str, object]:
