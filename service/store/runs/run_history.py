@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run
 from service.routing.culprits import RevisionRun
@@ -31,7 +32,7 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
 def _greens() -> Select[Any]:
     """Build the statement of ``greens_of``, once: that takes longer than to run it."""
     newest = func.row_number().over(partition_by=runs.c.track_id, order_by=runs.c.pipeline_number.desc().nulls_last())
-    is_of_tracks = runs.c.track_id.in_(bindparam("track_ids", expanding=True))
+    is_of_tracks = is_any(runs.c.track_id, "track_ids")
     greens = (
         select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.stopped_at)
         .add_columns(newest.label("nth"))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import Select, bindparam, delete, func, select, tuple_
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
 from service.store.bulk import BulkInsert
@@ -18,8 +19,7 @@ WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
 MAX_RESULTS = 100_000
 MAX_RUNS = 500  # of one test
-MAX_DIGESTS = 1_000
-"""In one statement: a run may have tens of thousands of tests, and SQLite takes 32,766 parameters."""
+MAX_DIGESTS = 1_000  # in one statement: a run may have tens of thousands of tests
 
 _RESULT = ("test_id", "run_id", "failed", "track_id", "pipeline_number", "revision", "at")
 _DIGESTS = UUID("5d4d6f1e-27f0-5b0e-9c39-8f2d2b1b6a10")
@@ -34,9 +34,7 @@ _PUT_TESTS = BulkInsert(
     "THEN excluded.last_failed_at ELSE tests.last_failed_at END",
     columns=_TEST_COLUMNS,
 )
-_FIND = select(tests.c.digest, tests.c.id, tests.c.last_failed_at).where(
-    tests.c.digest.in_(bindparam("digests", expanding=True))
-)
+_FIND = select(tests.c.digest, tests.c.id, tests.c.last_failed_at).where(is_any(tests.c.digest, "digests"))
 _RECORDED = select(test_results.c.test_id, test_results.c.failed).where(test_results.c.run_id == bindparam("run_id"))
 _PUT_RESULTS = BulkInsert(test_results, "ON CONFLICT DO NOTHING")
 _ADD_DAYS = BulkInsert(
@@ -90,9 +88,9 @@ def _watched(transaction: Transaction, digests: Collection[UUID], *, since: date
 
 def _find(transaction: Transaction, digests: Collection[UUID]) -> Iterator[Any]:
     """Yield the rows of those of these tests that are on record."""
-    ordered = sorted(digests)
-    for start in range(0, len(ordered), MAX_DIGESTS):
-        yield from transaction.execute(_FIND, {"digests": ordered[start : start + MAX_DIGESTS]})
+    wanted = list(digests)
+    for start in range(0, len(wanted), MAX_DIGESTS):
+        yield from transaction.execute(_FIND, {"digests": wanted[start : start + MAX_DIGESTS]})
 
 
 def _test_row(event: Event, run: Run, digest: UUID, one: ObservedTest) -> dict[str, object]:
@@ -152,7 +150,7 @@ def results_of(transaction: Transaction, test_ids: Collection[int], *, since: da
 def _results() -> Select[Any]:
     """Build the statement of ``results_of``, once: that takes longer than to run it."""
     newest = func.row_number().over(partition_by=test_results.c.test_id, order_by=test_results.c.at.desc())
-    is_of_tests = test_results.c.test_id.in_(bindparam("test_ids", expanding=True))
+    is_of_tests = is_any(test_results.c.test_id, "test_ids")
     numbered = (
         select(test_results, newest.label("nth")).where(is_of_tests, test_results.c.at >= bindparam("since")).subquery()
     )
