@@ -20,13 +20,14 @@ from service.model import (
     JudgmentNotes,
     Notification,
     RunState,
+    Silence,
     Verdict,
 )
 from service.pipeline.context import Context
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.pipeline.judgment.learn_tests import request_tests, request_times
 from service.pipeline.judgment.run_facts import with_run_facts
-from service.pipeline.judgment.silence_facts import active_index
+from service.pipeline.judgment.silence_facts import index_of
 from service.pipeline.news.edit_living import EDIT_DELAY
 from service.pipeline.news.told_before import was_told
 from service.pipeline.planning.plan_notifications import plan_notifications
@@ -55,10 +56,14 @@ class DecidedEvent:
     is_first: bool = True
 
 
-def decide_events(transaction: Transaction, context: Context, pending: Sequence[PendingDecision]) -> list[DecidedEvent]:
+def decide_events(
+    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], quiet: Sequence[Silence]
+) -> list[DecidedEvent]:
     """Decide on events; record them, their details, decisions and notifications.
 
     An event that was decided on meanwhile is left out. The caller enqueues the heads of the notifications' lanes.
+
+    quiet   the silences that have not ended
     """
     kept = deliveries.settle(transaction, [one.event.id for one in pending])
     fresh = [
@@ -73,7 +78,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = plan_events(transaction, context, fresh, now)
+    plans = plan_events(transaction, context, fresh, quiet=quiet, now=now)
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -90,15 +95,22 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
 
 
 def plan_events(
-    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+    transaction: Transaction,
+    context: Context,
+    pending: Sequence[PendingDecision],
+    *,
+    quiet: Sequence[Silence],
+    now: datetime,
 ) -> list[Plan]:
     """Judge the runs of events, and plan the notifications of their news.
 
     These are the rules; ``decide_events`` records beside them.
+
+    quiet   the silences that have not ended
     """
     judged = _with_runs(transaction, context, pending, now)
-    with_facts = with_run_facts(transaction, context, judged, now, quiet=active_index(transaction, now))
-    return plan_notifications(transaction, context, with_facts, now)
+    with_facts = with_run_facts(transaction, context, judged, now, quiet=index_of(quiet, now))
+    return plan_notifications(transaction, context, with_facts, quiet=quiet, now=now)
 
 
 def record_facts(transaction: Transaction, context: Context, plans: Sequence[Plan], now: datetime) -> None:

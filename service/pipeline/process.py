@@ -15,11 +15,11 @@ import structlog
 from service.db.savepoints import in_savepoint
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
-from service.model import Delivery, Details, Event, EventKind, FetchPurpose, Via
+from service.model import Delivery, Details, Event, EventKind, FetchPurpose, Silence, Via
 from service.pipeline.context import Context
 from service.pipeline.decide import DecidedEvent, decide_events
 from service.pipeline.fetching.fetch_details import may_still_come, with_missing
-from service.pipeline.judgment.silence_facts import active_index, missing_facts
+from service.pipeline.judgment.silence_facts import index_of, missing_facts
 from service.pipeline.lanes.lane_heads import enqueue_heads
 from service.pipeline.plans import PendingDecision
 from service.routing.decide import with_details
@@ -28,6 +28,7 @@ from service.store.audit import actions
 from service.store.deliveries import deliveries
 from service.store.deliveries.deliveries import ClaimedDelivery
 from service.store.events import events, fetches
+from service.store.incidents import silences
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
@@ -105,9 +106,10 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
     claimed = deliveries.claim(transaction, now=context.clock(), limit=limit)
     batch = Batch(claimed=len(claimed))
     if claimed:
-        _assess_all(context, claimed, _known(transaction, context, claimed), batch)
+        known = _known(transaction, context, claimed)
+        _assess_all(context, claimed, known, batch)
         _record_waiting(transaction, context, batch)
-        _decide(transaction, context, batch)
+        _decide(transaction, context, batch, known.silences)
         _record_failures(transaction, context, batch)
         changed = [one for decided in batch.decided for one in (*decided.planned, *decided.dropped)]
         enqueue_heads(transaction, context.jobs, changed, context.clock())
@@ -116,21 +118,27 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """The records about claimed deliveries, and the silences that name facts."""
+    """The records about claimed deliveries, and the silences that have not ended.
+
+    quiet   those of them that are active and name facts
+    """
 
     details: Mapping[UUID, Details]
     asked_for: Collection[UUID]
     replayed_at: Mapping[UUID, datetime]
+    silences: Sequence[Silence]
     quiet: RouteIndex | None
 
 
 def _known(transaction: Transaction, context: Context, claimed: Sequence[ClaimedDelivery]) -> _Known:
-    ids = [delivery.id for delivery in claimed]
+    ids, now = [delivery.id for delivery in claimed], context.clock()
+    unexpired = silences.unexpired(transaction, now)
     return _Known(
         details=events.find_all_details(transaction, ids),
         asked_for=fetches.asked_for(transaction, ids),
         replayed_at=actions.last_replays(transaction, ids),
-        quiet=active_index(transaction, context.clock()),
+        silences=unexpired,
+        quiet=index_of(unexpired, now),
     )
 
 
@@ -191,30 +199,28 @@ def _record_waiting(transaction: Transaction, context: Context, batch: Batch) ->
         fetches.request(transaction, delivery_ids, FetchPurpose.DECISION, due_at=context.clock())
 
 
-def _decide(transaction: Transaction, context: Context, batch: Batch) -> None:
+def _decide(transaction: Transaction, context: Context, batch: Batch, quiet: Sequence[Silence]) -> None:
     """Decide on all pending events at once; after an error one by one.
 
     Only those at fault then fail.
+
+    quiet   the silences that have not ended
     """
     if not batch.pending:
         return
     try:
-        batch.decided = in_savepoint(transaction, decide_events, context, batch.pending)
+        batch.decided = in_savepoint(transaction, decide_events, context, batch.pending, quiet)
     except Temporary:
         raise
     except Exception as error:  # noqa: BLE001 - the one at fault is found below
         log.warning("events are decided on one by one", events=len(batch.pending), reason=type(error).__name__)
         for pending in batch.pending:
-            _decide_one(transaction, context, pending, batch)
-
-
-def _decide_one(transaction: Transaction, context: Context, pending: PendingDecision, batch: Batch) -> None:
-    try:
-        batch.decided += in_savepoint(transaction, decide_events, context, [pending])
-    except Temporary:
-        raise
-    except Exception as error:  # noqa: BLE001 - recorded and logged
-        batch.failed.append((pending.event.id, error))
+            try:
+                batch.decided += in_savepoint(transaction, decide_events, context, [pending], quiet)
+            except Temporary:
+                raise
+            except Exception as own_error:  # noqa: BLE001 - recorded and logged
+                batch.failed.append((pending.event.id, own_error))
 
 
 def _record_failures(transaction: Transaction, context: Context, batch: Batch) -> None:

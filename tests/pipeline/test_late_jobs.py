@@ -125,7 +125,8 @@ async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> N
         def decide(transaction: Transaction) -> None:
             event = context.source.parse(deliveries.find(transaction, UUID(delivery)))
             details = Details(rounds=1, missing=missing)
-            decide_events(transaction, context, [PendingDecision(event=event, details=details, max_delay=timedelta())])
+            pending = PendingDecision(event=event, details=details, max_delay=timedelta())
+            decide_events(transaction, context, [pending], [])
 
         await context.store.write(decide)
         [decision] = (await instance.show(delivery))["decisions"]

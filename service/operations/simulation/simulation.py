@@ -27,6 +27,7 @@ from service.routing.decide import fits, with_details
 from service.routing.match_key import Fact
 from service.routing.match_keys import FACT_KEYS
 from service.store.events import events
+from service.store.incidents import silences
 from service.store.notifications import told
 from service.store.reports import backtests
 from service.store.runs import runs, tracks
@@ -121,7 +122,8 @@ class Simulation:
         events.put_unsearched(transaction, [one.event for one in filled])
         wanted = [one for one in filled if self.steps.needs_details or one.event.id in shared]
         events.put_details(transaction, {one.event.id: one.details for one in wanted if one.details})
-        plans = plan_events(transaction, self.context, filled, self.clock.now)
+        quiet = silences.unexpired(transaction, self.clock.now)
+        plans = plan_events(transaction, self.context, filled, quiet=quiet, now=self.clock.now)
         record_facts(transaction, self.context, plans, self.clock.now)
 
     def _record_tests(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:

@@ -48,7 +48,7 @@ from service.pipeline.waits.revive import revive
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
-from service.store.incidents import incidents, silences
+from service.store.incidents import incidents
 from service.store.notifications import kept_back, notifications
 from service.store.runs import tracks
 
@@ -56,9 +56,14 @@ IN_ITS_PLACE = "hears of it in place of the red run before, of which it was not 
 
 
 def plan_notifications(
-    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+    transaction: Transaction,
+    context: Context,
+    pending: Sequence[PendingDecision],
+    *,
+    quiet: Sequence[Silence],
+    now: datetime,
 ) -> list[Plan]:
-    """Return the verdicts on events, and the new notifications."""
+    """Return verdicts on events and new notifications; ``quiet`` are the silences."""
     plans = [Plan(pending=one, verdicts=context.route_index.verdicts(one.event)) for one in pending]
     has_living = has_living_channels(context)
     concerned = (plan for plan in plans if plan.any_matched or has_living or plan.may_end_waits)
@@ -66,7 +71,6 @@ def plan_notifications(
     notifications.lock_unfinished(transaction, [run.track_id for run in matched])
     known = ChannelKnowledge(transaction, [run.track_id for run in matched])
     opened = incidents.find_all(transaction, {run.incident_id for run in matched if run.incident_id})
-    quiet = silences.unexpired(transaction, now)
     planners = []
     for plan in plans:
         at = plan.pending.at or now
@@ -83,15 +87,11 @@ def plan_notifications(
     if has_living:
         _plan_replies(transaction, planners)
     plan_ends(transaction, context, planners)
-    _revive(transaction, context, plans, now)
-    return plans
-
-
-def _revive(transaction: Transaction, context: Context, plans: Sequence[Plan], now: datetime) -> None:
-    """Have reds told that were dropped for a run which has another color by now."""
+    # reds that were dropped for a run which has another color by now are told
     recolored = {plan.event.run.track_id: plan for plan in plans if plan.event.run and plan.event.run.is_recolored}
     for track_id, plan in sorted(recolored.items()):
         plan.held.extend(revive(transaction, context, [track_id], now))
+    return plans
 
 
 def _plan_replies(transaction: Transaction, planners: Sequence["_Planner"]) -> None:
