@@ -34,7 +34,7 @@ class IntakeLimits:
     lull           with no such batch for this long a burst is over
     worker_share   of the time that other work has during a burst; 1: it never waits
     max_pause      of other work during a burst: however long it takes, some is done in each second
-    job_cost       counted for a job or a fetch, which spends most of its time waiting for other machines
+    job_cost       counted for a job or a fetch: the processor time of a message, measured; the rest of it is waiting
     """
 
     keep_timeout: float = 8.0
@@ -43,7 +43,7 @@ class IntakeLimits:
     lull: float = 0.2
     worker_share: float = 0.1
     max_pause: float = 1.0
-    job_cost: float = 0.01
+    job_cost: float = 0.04
     max_pending: int = 2_000
     max_pending_bytes: int = 64 * 2**20
     max_batch: int = 100
