@@ -235,6 +235,18 @@ def test_a_message_is_explained_by_each_route_s_reason(operator: Terminal, past:
     assert "status failed matches failed" in said.lines[4]
 
 
+@pytest.mark.parametrize("digits", [8, 13, 36])
+def test_first_digits_of_an_incident_explain_its_last_red_run(operator: Terminal, past: Past, digits: int) -> None:
+    [incident] = operator.run("incidents", "list", "--json").json["items"]
+
+    said = operator.run("explain", incident["id"][:digits])
+    unknown = operator.run("explain", "deadbeef")
+
+    assert said.lines == operator.run("explain", past.red).lines
+    assert unknown.code == 1
+    assert "deadbeef" in unknown.err
+
+
 def test_a_silence_is_explained_too_and_older_rounds_are_short(operator: Terminal, past: Past) -> None:
     said = operator.run("explain", past.green)
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from service.web.openapi.document import PATH
 from tests.support.app_fixture import RED, Instance
 from tests.web.test_api import asked
 
@@ -64,3 +65,18 @@ async def test_address_of_an_incident_leads_to_its_last_red_build(instance: Inst
     assert (build.status_code, nowhere.status_code) == (200, 404)
     assert counts[0] == counts[1]
     assert counts[0][0] == ">Now (1)<"
+
+
+async def test_document_of_the_api_says_which_ids_may_be_short(instance: Instance) -> None:
+    await instance.finish(RED)
+    await instance.drain()
+    [incident] = (await instance.http.get("/api/v1/incidents")).json()["items"]
+    paths = (await instance.http.get(PATH)).json()["paths"]
+    found = {path: next(iter(some.values()))["parameters"][0] for path, some in paths.items() if "{id}" in path}
+
+    assert [path for path, one in found.items() if one["schema"].get("format") == "uuid"] == ["/api/v1/views/{id}"]
+    for digits in range(1, 37):
+        fits = re.search(found["/api/v1/incidents/{id}"]["schema"]["pattern"], incident["id"][:digits])
+        answer = await instance.http.get(f"/api/v1/incidents/{incident['id'][:digits]}")
+        assert answer.status_code == (200 if fits else 400), digits
+    assert "first 8 digits" in found["/api/v1/incidents/{id}"]["description"]

@@ -1,12 +1,14 @@
 """The parameters of the API's requests, from the lists that check them."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from service.model import EventKind, NotificationState, SilenceState, Transition
 from service.operations import notifications, queries
 from service.operations.figures import insights_report, kept_usage
 from service.operations.figures.usage_report import COLUMNS_OF
 from service.operations.health import settings_changes
+from service.operations.ids import MIN_DIGITS
 from service.operations.incidents import incidents
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
@@ -77,6 +79,17 @@ SCHEMAS: Mapping[str, Json] = {
     "month": {**TEXT, "pattern": f"^{kept_usage.MONTH.pattern}$"},
 }
 """The schemas of parameters that are not any text."""
+WHOLE_IDS = ("/api/v1/views/",)
+"""The paths that take whole ids alone: of views nothing shows the first digits."""
+WHOLE_ID: Json = {**TEXT, "format": "uuid"}
+ID_OR_BEGINNING: Json = {
+    **TEXT,
+    "minLength": MIN_DIGITS,
+    "maxLength": len(str(UUID(int=0))),
+    "pattern": r"^[0-9A-Fa-f]{8}([0-9A-Fa-f]{0,24}|(-[0-9A-Fa-f]{4}){0,3}(-[0-9A-Fa-f]{0,12})?)$",
+}
+BEGINNING = f"its id, or the first {MIN_DIGITS} digits or more, as messages and lists show them"
+OF_RUN = f"the workflow's id at CircleCI; or the id of its event, or the first {MIN_DIGITS} digits or more of that"
 SINGLE = {*PAGE, "since", "until", "q", "because", "dismissed"}
 SINGLE_OF: Mapping[str, set[str]] = {
     "GET /api/v1/status": set(status.PARAMETERS),
@@ -97,10 +110,12 @@ def query_parameters(request: str) -> list[Json]:
 
 
 def path_parameters(path: str) -> list[Json]:
-    """Return the parameters of a path, each of which is an id."""
+    """Return the parameters of a path, each of which is an id; of most, its first digits are enough."""
     if "{id}" not in path:
         return []
-    return [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}]
+    sentence, schema = ("its id", WHOLE_ID) if path.startswith(WHOLE_IDS) else (BEGINNING, ID_OR_BEGINNING)
+    sentence = OF_RUN if path.startswith("/api/v1/runs/") else sentence
+    return [{"name": "id", "in": "path", "required": True, "description": sentence, "schema": schema}]
 
 
 def _parameter(request: str, name: str) -> Json:
