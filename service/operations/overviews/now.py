@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -276,7 +277,7 @@ def project_json(project: ProjectState, strips: Mapping[int, Sequence[StripRun]]
     }
     if strips is not None:
         runs_of_it = (run for one in project.workflows for run in strips.get(one.track.id, ()))
-        last = sorted(runs_of_it, key=lambda run: (run.stopped_at, run.id))[-STRIP_RUNS:]
+        last = sorted(runs_of_it, key=attrgetter("place"))[-STRIP_RUNS:]
         shape["runs"] = [run_json(run) for run in last]
     return shape
 

@@ -19,9 +19,10 @@ from service.operations.overviews.now import run_json
 from service.operations.overviews.workflow_states import project_name, with_state
 from service.operations.unknown_projects import describe_unknown
 from service.store.runs import job_results, project_tracks, track_runs
+from service.store.runs.default_tracks import StripRun
 from service.store.runs.job_results import JobResult
 from service.store.runs.project_tracks import ProjectKey
-from service.store.runs.track_runs import MAX_RUNS, RedTime, TrackRun
+from service.store.runs.track_runs import MAX_RUNS, RedTime
 from service.store.runs.tracks import StoredTrack
 
 GRID_RUNS = 30
@@ -120,11 +121,11 @@ def _near(where: OnBranch, names: Sequence[str]) -> list[str]:
     return get_close_matches(where.branch, names, n=3) if where.branch else []
 
 
-def _run_json(run: TrackRun) -> Json:
-    return run_json(run) | {"number": run.number}
+def _run_json(run: StripRun) -> Json:
+    return run_json(run) | {"number": run.pipeline_number}
 
 
-def _names(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]]) -> list[str]:
+def _names(last: Sequence[StripRun], jobs: Mapping[UUID, Sequence[JobResult]]) -> list[str]:
     """Return the names of jobs: those that failed last come first, then by name."""
     failed: dict[str, int] = {}
     for nth, run in enumerate(last):
@@ -134,7 +135,7 @@ def _names(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]]) -
     return sorted(failed, key=lambda name: (-failed[name], name))
 
 
-def _grid(last: Sequence[TrackRun], jobs: Mapping[UUID, Sequence[JobResult]], names: Sequence[str]) -> list[Json]:
+def _grid(last: Sequence[StripRun], jobs: Mapping[UUID, Sequence[JobResult]], names: Sequence[str]) -> list[Json]:
     """Return a row for each of these jobs with a cell for each run."""
     by_run = [(str(run.id), {job.name: job for job in jobs.get(run.id, ())}) for run in last]
     return [{"job": name, "cells": [_cell(run_id, some.get(name)) for run_id, some in by_run]} for name in names]
@@ -145,12 +146,12 @@ def _cell(run_id: str, job: JobResult | None) -> Json | None:
     return {"status": job.status, "build": str(job.event_id) if job.event_id else run_id} if job else None
 
 
-def _median_ms(some: Sequence[TrackRun]) -> int | None:
+def _median_ms(some: Sequence[StripRun]) -> int | None:
     greens = [run.duration_ms for run in some if run.color == Color.GREEN]
     return int(median(greens)) if greens else None
 
 
-def _days(every: Sequence[TrackRun], now: datetime) -> list[Json]:
+def _days(every: Sequence[StripRun], now: datetime) -> list[Json]:
     """Return the days until today, the oldest first, each with its runs by color."""
     today = now.astimezone(UTC).date()
     counts: dict[date, Counter[str]] = defaultdict(Counter)

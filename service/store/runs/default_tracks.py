@@ -20,6 +20,8 @@ from service.store.runs.tracks import StoredTrack, to_stored
 MAX_TRACKS = 10_000
 MAX_STRIP_RUNS = 10_000
 """The runs of strips that are kept converted."""
+MAX_CHOSEN = 200
+"""The runs of a project that its strip is chosen from: one pipeline may have a thousand workflows."""
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
 _TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
 _EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
@@ -34,16 +36,23 @@ _RED = (
 class StripRun:
     """A run as a bar of a strip: its color, its end and its duration.
 
+    pipeline_number   None: it is not known, and the run stands alone
     It is equal to itself alone: what is kept of it is found at once.
     """
 
     id: UUID
     event_id: UUID
     track_id: int
+    pipeline_number: int | None
     color: str
     transition: str
     created_at: datetime
     stopped_at: datetime
+
+    @property
+    def place(self) -> tuple[int, datetime, UUID]:
+        """Return its place among the runs of its project, by the order of a track."""
+        return self.pipeline_number or 0, self.created_at, self.id
 
     @property
     def duration_ms(self) -> int:
@@ -51,7 +60,7 @@ class StripRun:
         return max(int((self.stopped_at - self.created_at).total_seconds() * 1000), 0)
 
 
-_STRIP_COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_at", "stopped_at")
+_STRIP_COLUMNS = ("id", "event_id", "track_id", "pipeline_number", "color", "transition", "created_at", "stopped_at")
 _STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
 
 
@@ -79,13 +88,14 @@ def _firsts() -> CTE:
 def _last_runs_of_projects() -> Select[Any]:
     """Return the statement for the last runs of projects.
 
-    It chooses in the index, and reads no other row.
+    It chooses whole pipelines in the index, and reads no other row: the index does not have the order in a pipeline.
     """
-    newest_first = (runs.c.pipeline_number.desc(), runs.c.id.desc())
     project = (_FIRSTS.c.project_slug, _FIRSTS.c.project_name)
-    nth = func.row_number().over(partition_by=project, order_by=newest_first).label("nth")
-    ranked = select(runs.c.id, nth).join_from(_FIRSTS, runs, _IS_LAST).subquery()
-    chosen = select(ranked.c.id).where(ranked.c.nth <= bindparam("limit"))
+    newest = runs.c.pipeline_number.desc()
+    nth = func.rank().over(partition_by=project, order_by=newest).label("nth")
+    row = func.row_number().over(partition_by=project, order_by=(newest, runs.c.id.desc())).label("row")
+    ranked = select(runs.c.id, nth, row).join_from(_FIRSTS, runs, _IS_LAST).subquery()
+    chosen = select(ranked.c.id).where(ranked.c.nth <= bindparam("limit"), ranked.c.row <= MAX_CHOSEN)
     return select(*_STRIPS.columns).where(runs.c.id.in_(chosen)).order_by(*_ORDER)
 
 
@@ -133,8 +143,8 @@ def last_of_projects(
 ) -> Mapping[int, list[StripRun]]:
     """Return the last runs of projects, by track.
 
-    They are of the last pipelines of their project. Of a project that is spelled in two ways there are the last of
-    each. Runs are left out as by ``last_runs``.
+    They are of the last pipelines of their project: with those of the oldest one they may be more than the limit. Of a
+    project that is spelled in two ways there are the last of each. Runs are left out as by ``last_runs``.
     """
     return _by_track(transaction, _LAST_OF_PROJECTS, track_ids, limit)
 

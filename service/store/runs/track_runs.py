@@ -17,13 +17,6 @@ _COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_at", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackRun(StripRun):
-    """A run of a track; ``number`` is that of its pipeline, None if it is not known."""
-
-    number: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class RedTime:
     """A stretch of red; ``closed_at`` is None while it lasts."""
 
@@ -34,7 +27,7 @@ class RedTime:
     streak: int
 
 
-def latest(transaction: Transaction, track_id: int, *, is_ordered: bool) -> list[TrackRun]:
+def latest(transaction: Transaction, track_id: int, *, is_ordered: bool) -> list[StripRun]:
     """Return the last runs of a track in its order, oldest first, at most MAX_RUNS.
 
     is_ordered   False: they stand alone, and are in the order of time
@@ -45,20 +38,8 @@ def latest(transaction: Transaction, track_id: int, *, is_ordered: bool) -> list
         wanted = wanted.order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
     else:
         wanted = wanted.order_by(runs.c.stopped_at.desc(), runs.c.id.desc())
-    found = transaction.execute(wanted.limit(MAX_RUNS)).all()
-    return [
-        TrackRun(
-            id=row.id,
-            event_id=row.event_id,
-            track_id=row.track_id,
-            color=row.color,
-            transition=row.transition,
-            created_at=row.created_at,
-            stopped_at=row.stopped_at,
-            number=row.pipeline_number,
-        )
-        for row in reversed(found)
-    ]
+    found = transaction.execute(wanted.limit(MAX_RUNS)).mappings().all()
+    return [StripRun(**row) for row in reversed(found)]
 
 
 def reds_since(transaction: Transaction, track_id: int, since: datetime) -> Sequence[RedTime]:
