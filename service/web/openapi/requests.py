@@ -110,7 +110,7 @@ def query_parameters(request: str) -> list[Json]:
 
 
 def path_parameters(path: str) -> list[Json]:
-    """Return the parameters of a path, each of which is an id; of most, its first digits are enough."""
+    """Return the parameters of a path: an id, or the first digits of most."""
     if "{id}" not in path:
         return []
     sentence, schema = ("its id", WHOLE_ID) if path.startswith(WHOLE_IDS) else (BEGINNING, ID_OR_BEGINNING)
