@@ -27,7 +27,7 @@ ROUTES_SINCE = timedelta(days=30)
 SILENT_AFTER = timedelta(days=30)
 REACHED = frozenset(Verdict) - {Verdict.NOT_MATCHED, Verdict.PRECEDED}
 MAX_CHANNELS = 200
-MAX_HOOKS = 500
+MAX_HOOKS = 150
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,15 @@
 """The page of incidents: each with how long it was red, of what, and who had it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from service.db.tables import Transaction
 from service.operations.incidents.incidents import CLOSED, OPEN, is_muted, list_incidents
 from service.operations.json_shapes import Json
 from service.operations.overviews.now import commit_json, events_of, fails_json, failures_of
+from service.operations.row_counts import read_page
 from service.operations.unknown_projects import unknown_projects
 from service.store.incidents import incidents
 
@@ -31,7 +33,8 @@ def read_incidents(transaction: Transaction, given: Mapping[str, str], now: date
     for one, limit in ((OPEN, MAX_OPEN), (CLOSED, MAX_CLOSED)):
         if state in {None, one}:
             asked, cursor = {**filters, "state": [one]}, given.get("cursor") if state else None
-            found[one] = list_incidents(transaction, asked, limit=PAGE_SIZE if state else limit, cursor=cursor)
+            read = partial(_list, transaction, asked, cursor)
+            found[one] = read_page(read, PAGE_SIZE if state else limit, _names)
     if state is not None and not found:
         list_incidents(transaction, {"state": [state]}, limit=1)  # raises BadRequest: there is no such state
     for page in found.values():
@@ -39,6 +42,16 @@ def read_incidents(transaction: Transaction, given: Mapping[str, str], now: date
     is_empty = not any(page["items"] for page in found.values())
     hints = unknown_projects(transaction, filters.get("project", ())) if is_empty else []
     return {OPEN: found.get(OPEN), CLOSED: found.get(CLOSED), "hints": hints}
+
+
+def _list(transaction: Transaction, asked: Mapping[str, Sequence[str]], cursor: str | None, limit: int) -> Json:
+    return list_incidents(transaction, asked, limit=limit, cursor=cursor)
+
+
+def _names(page: Json) -> Iterator[str | None]:
+    for one in page["items"]:
+        taken = one["taken"] or {}
+        yield from (one["project"], one["branch"], one["workflow"], taken.get("by"), taken.get("note"))
 
 
 def _with_facts(transaction: Transaction, shapes: Sequence[Json], now: datetime) -> list[Json]:

@@ -1,6 +1,6 @@
 """The builds page: the runs that a search finds, and links to older ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,10 @@ from service.model import Event, Notification, User
 from service.operations import queries
 from service.operations.builds.span_story import list_unexplained
 from service.operations.json_shapes import Json, event_json, rfc3339
+from service.operations.row_counts import read_page
 from service.operations.search_hints import Hint, find_hints
 from service.routing.news import news_key
+from service.store.events.event_search import Page
 from service.store.events.filters import Search
 from service.web.pages.build_addresses import Filters, address, merge, read_filters, to_text
 from service.web.pages.build_rows import nest, with_jobs
@@ -102,9 +104,12 @@ def find(transaction: Transaction, context: PageContext, filters: Filters, curso
     hints            for an empty page: filters that no build on record fits
     """
     search = to_search(filters, context.clock())
-    page = queries.find_events(
-        transaction, search, limit=PAGE_SIZE, cursor=cursor or None, scan_limits=context.limits.scan_limits
-    )
+
+    def read(limit: int) -> Page:
+        limits = context.limits.scan_limits
+        return queries.find_events(transaction, search, limit=limit, cursor=cursor or None, scan_limits=limits)
+
+    page = read_page(read, PAGE_SIZE, _names)
     told = queries.notifications_by_news(transaction, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else find_hints(transaction, search)
     return {
@@ -116,6 +121,12 @@ def find(transaction: Transaction, context: PageContext, filters: Filters, curso
         "partial": queries.find_gaps(transaction, search),
         "hints": [_hint(one, filters) for one in hints],
     }
+
+
+def _names(page: Page) -> Iterator[str | None]:
+    for event in page.items:
+        yield from (event.project_name, event.branch, event.tag, event.workflow.name, event.commit.subject)
+        yield from (event.commit.author_name, event.actor.login, event.job.name if event.job else None)
 
 
 def _hint(hint: Hint, filters: Filters) -> Json:

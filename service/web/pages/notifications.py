@@ -1,6 +1,6 @@
 """The page of notifications: what was said to whom, when, why, and what waits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +11,7 @@ from service.operations.checks.suggestions import suggest_projects
 from service.operations.json_shapes import Json
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.receiver_hints import find_hints
+from service.operations.row_counts import read_page
 from service.web.pages.asked import address, has_empty, read_asked, refusal
 from service.web.pages.context import PageContext, redirect
 
@@ -51,10 +52,21 @@ def _rows(transaction: Transaction, context: PageContext, given: Mapping[str, st
     """Return one page of notifications; an empty one has ``hints`` on wrong names."""
     filters = {name: value for name, value in given.items() if name != "cursor"}
     search = to_search(filters, context.clock())
-    page = list_notifications(transaction, search, limit=PAGE_SIZE, cursor=given.get("cursor"))
+
+    def read(limit: int) -> Json:
+        return list_notifications(transaction, search, limit=limit, cursor=given.get("cursor"))
+
+    page = read_page(read, PAGE_SIZE, _names)
     receivers = context.health.setting.receivers
     hints = [] if page["items"] else find_hints(transaction, search, receivers=receivers)
     return {**page, "hints": hints}
+
+
+def _names(page: Json) -> Iterator[str | None]:
+    for one in page["items"]:
+        yield from (one["channel_label"], one["title"], one["reason"])
+        if (event := one["event"]) is not None:
+            yield from (event["project"]["full_name"], event["branch"], event["tag"], event["workflow"]["name"])
 
 
 def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> Json:
