@@ -234,6 +234,13 @@ details = Table(
     Column("asked_at", UtcDateTime),
     Column("body", JSON, nullable=False),
     Column("has_tests", Boolean),  # of failed jobs; NULL: they were not asked for
+    # it answers whether tests are known without the row, whose body may be large
+    Index(
+        "ix_details_with_tests",
+        *("event_id", "has_tests"),
+        sqlite_where=text("has_tests"),
+        postgresql_where=text("has_tests"),
+    ),
 )
 
 # Events whose details are to be fetched. A claim moves ``due_at`` to the end of its lease: a process that dies

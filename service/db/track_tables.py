@@ -50,7 +50,9 @@ tracks = Table(
     UniqueConstraint("digest"),
     enum_check("color", Color),
     Index(None, "project_slug", "branch"),
-    Index(None, "project_name"),  # for pages, whose addresses have it
+    # for pages, whose addresses have either
+    Index(None, "project_name", "project_slug"),
+    Index(None, "project_slug", "project_name"),
     Index(None, "project_id"),  # for spans, which name a project by nothing else
     # for the page Now: few of the tracks are of a default branch
     Index(
@@ -84,6 +86,13 @@ runs = Table(
     Index(None, "track_id", "pipeline_number"),
     # for figures of the last weeks, which are read from it alone
     Index("ix_runs_of_weeks", "stopped_at", "track_id", "color", "created_at"),
+    # for the share of red runs whose tests are known: few runs are red
+    Index(
+        "ix_runs_of_reds",
+        *("stopped_at", "track_id", "event_id", "color"),
+        sqlite_where=text("color = 'red'"),
+        postgresql_where=text("color = 'red'"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -115,6 +124,13 @@ incidents = Table(
     enum_check("klass", IncidentClass),
     Index(None, "track_id", "opened_at"),
     Index(None, "opened_at", "id"),
+    # for the list of open ones: few are
+    Index(
+        "ix_incidents_open",
+        *("opened_at", "id"),
+        sqlite_where=text("closed_because IS NULL"),
+        postgresql_where=text("closed_because IS NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
