@@ -10,7 +10,7 @@ from service.build_metrics import BuildMetrics, Workflow
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import Color
-from service.store.runs import track_search
+from service.store.runs import default_tracks
 from service.store.runs.tracks import StoredTrack
 
 MAX_TRACKS = 2_000
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 async def build_metrics_text(builds: BuildMetrics, store: Store, clock: Callable[[], datetime]) -> bytes:
     """Return the metrics of builds; without the database, those of this process."""
     try:
-        tracks, total = await store.read(track_search.default_tracks, MAX_TRACKS)
+        tracks, total = await store.read(default_tracks.oldest, MAX_TRACKS)
     except Temporary as error:
         log.warning("the metrics of builds lack what is red", reason=str(error))
         builds.clear_red()

@@ -117,6 +117,12 @@ def find(transaction: Transaction) -> Sequence[StoredTrack]:
     return _TRACKS.read(transaction, _FIND)
 
 
+def oldest(transaction: Transaction, limit: int) -> tuple[list[StoredTrack], int]:
+    """Return the oldest of these tracks, and the number of all."""
+    every = sorted(find(transaction), key=lambda one: one.track.id)
+    return every[:limit], len(every)
+
+
 def count_red(transaction: Transaction, now: datetime) -> int:
     """Count the tracks of default branches that are red, and not silent for long."""
     found = transaction.execute(_RED).mappings()

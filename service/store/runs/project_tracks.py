@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, select, text
 
 from service.db.tables import Transaction, incidents, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
 from service.model import Color, slug_spellings
-from service.store.runs import track_search
+from service.store.runs import project_names, track_search
 from service.store.runs.tracks import StoredTrack, to_stored
 
 MAX_PROJECTS = 10_000
@@ -58,17 +58,12 @@ def find_named(transaction: Transaction, names: Collection[str]) -> Mapping[str,
 
 def _find_exactly(transaction: Transaction, names: Collection[str]) -> dict[str, list[ProjectKey]]:
     slugs = {spelling for name in names for spelling in slug_spellings(name)}
-    wanted = (
-        select(tracks.c.project_slug, tracks.c.project_name)
-        .where(or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(names)))
-        .distinct()
-        .limit(MAX_NAMED)
-    )
+    pairs = {*project_names.names_of(transaction, slugs), *project_names.slugs_of(transaction, names)}
     found: dict[str, dict[str, ProjectKey]] = {}
-    for slug, name in transaction.execute(wanted):
+    for slug, name in sorted(pairs, key=repr)[:MAX_NAMED]:
         spellings = slug_spellings(slug) if slug else ()
         key = ProjectKey(slug=spellings[0] if spellings else None, name=name)
-        for written in {name, *spellings}.intersection(names):
+        for written in {*names}.intersection({name, *spellings}):
             found.setdefault(written, {}).setdefault(key.slug or f" {key.name}", key)
     return {written: list(some.values()) for written, some in found.items()}
 

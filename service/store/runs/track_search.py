@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import Select, case, func, select
 
 from service.db.tables import Transaction, incidents, runs, tracks
-from service.model import USUAL_DEFAULTS, Closing, Color, default_branches, slug_spellings
+from service.model import Closing, Color, default_branches, slug_spellings
+from service.store.runs import project_names
 from service.store.runs.tracks import StoredTrack, to_stored
 from service.store.search import names
 
@@ -20,19 +21,19 @@ def find_projects(transaction: Transaction, written: str) -> list[str]:
     A name may lack its organization, and be in any case.
     """
     known = {written, *names.find_same(transaction, "project", written)}
-    slugs = {spelling for one in known for spelling in slug_spellings(one)}
-    tries = (
-        tracks.c.project_slug.in_(slugs),
-        tracks.c.project_name.in_(known),
-    )
-    for is_named in tries:
-        if found := _slugs(transaction, is_named):
-            return found
+    if found := _with_slugs(transaction, known) or _with_names(transaction, known):
+        return sorted(found)
     ending = names.find_ending(transaction, "project", f"/{written}") if written else []
-    if not ending:
-        return []  # SQLite reads every track for an empty list
-    slugs = {spelling for one in ending for spelling in slug_spellings(one)}
-    return _slugs(transaction, or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(ending)))
+    return sorted(_with_slugs(transaction, ending) | _with_names(transaction, ending)) if ending else []
+
+
+def _with_slugs(transaction: Transaction, written: Collection[str]) -> set[str]:
+    spellings = {spelling for one in written for spelling in slug_spellings(one)}
+    return {slug for slug, _name in project_names.names_of(transaction, spellings)}
+
+
+def _with_names(transaction: Transaction, written: Collection[str]) -> set[str]:
+    return {slug for slug, _name in project_names.slugs_of(transaction, written) if slug is not None}
 
 
 def spellings_of(transaction: Transaction, written: str) -> set[str]:
@@ -42,11 +43,6 @@ def spellings_of(transaction: Transaction, written: str) -> set[str]:
     """
     found = find_projects(transaction, written) or [written]
     return {spelling for slug in found for spelling in slug_spellings(slug)}
-
-
-def _slugs(transaction: Transaction, is_named: ColumnElement[bool]) -> list[str]:
-    some = select(tracks.c.project_slug).where(is_named, tracks.c.project_slug.is_not(None)).distinct()
-    return sorted(transaction.execute(some).scalars())
 
 
 def all_projects(transaction: Transaction) -> list[str]:
@@ -80,15 +76,6 @@ def default_branches_of(transaction: Transaction, slugs: Collection[str]) -> tup
     known = select(func.max(tracks.c.own_default), func.max(tracks.c.posted_default))
     own, posted = transaction.execute(known.where(tracks.c.project_slug.in_(slugs))).one()
     return default_branches(own, posted)
-
-
-def default_tracks(transaction: Transaction, limit: int) -> tuple[list[StoredTrack], int]:
-    """Return the tracks of all default branches, the oldest first, and their number."""
-    known = func.coalesce(tracks.c.own_default, tracks.c.posted_default)
-    is_default = or_(tracks.c.branch == known, and_(known.is_(None), tracks.c.branch.in_(USUAL_DEFAULTS)))
-    found = transaction.execute(select(tracks).where(is_default).order_by(tracks.c.id).limit(limit)).mappings()
-    total: int = transaction.execute(select(func.count()).select_from(tracks).where(is_default)).scalar_one()
-    return [to_stored(row) for row in found], total
 
 
 def branches_of(transaction: Transaction, slugs: Collection[str]) -> list[str]:
