@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, false, or_, select, tuple_, update
 
 from service.db.tables import Transaction, actions, incidents, tracks
 from service.errors import NotFound
@@ -16,6 +16,7 @@ from service.store.cursors import SortKey
 from service.store.incidents.incidents import to_incident
 
 MAX_MERGES = 20
+MAX_LISTED = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +33,17 @@ class Wanted:
     is_open: bool | None = None
 
 
-def page(transaction: Transaction, wanted: Wanted, *, limit: int, beyond: SortKey | None) -> Sequence[Incident]:
+def page(
+    transaction: Transaction, wanted: Wanted, *, limit: int, beyond: SortKey | None, max_listed: int = MAX_LISTED
+) -> Sequence[Incident]:
     """Return incidents, newest first, without those that became part of another.
 
-    beyond   only those after this place of the list, which goes by ``opened_at``
+    beyond      only those after this place of the list, which goes by ``opened_at``
+    max_listed  the tracks whose incidents are looked up one by one
     """
     conditions: list[ColumnElement[bool]] = [incidents.c.merged_into.is_(None)]
     if wanted.slugs is not None or wanted.branches:
-        conditions.append(incidents.c.track_id.in_(_track_ids(wanted)))
+        conditions.append(_is_of_tracks(transaction, wanted, max_listed))
     if wanted.is_open is not None:
         state = incidents.c.closed_because
         conditions.append(state.is_(None) if wanted.is_open else state.is_not(None))
@@ -50,11 +54,22 @@ def page(transaction: Transaction, wanted: Wanted, *, limit: int, beyond: SortKe
     return [to_incident(row) for row in transaction.execute(newest).mappings()]
 
 
-def _track_ids(wanted: Wanted) -> Select[int]:
-    fitting = select(tracks.c.id)
+def _is_of_tracks(transaction: Transaction, wanted: Wanted, max_listed: int) -> ColumnElement[bool]:
+    """Return the condition that incidents are of wanted tracks.
+
+    Of few tracks the incidents are looked up. Of many there is one soon on a walk through the list, where each incident
+    looks its track up: to list these tracks first takes longer.
+    """
+    fitting: list[ColumnElement[bool]] = []
+    if wanted.branches:
+        fitting.append(tracks.c.branch.in_(wanted.branches))
     if wanted.slugs is not None:
-        fitting = fitting.where(tracks.c.project_slug.in_(wanted.slugs))
-    return fitting.where(tracks.c.branch.in_(wanted.branches)) if wanted.branches else fitting
+        fitting.append(tracks.c.project_slug.in_(wanted.slugs))
+        some = select(tracks.c.id).where(*fitting).limit(max_listed + 1)
+        ids = transaction.execute(some).scalars().all() if wanted.slugs else []
+        if len(ids) <= max_listed:
+            return incidents.c.track_id.in_(ids) if ids else false()
+    return exists().where(tracks.c.id == incidents.c.track_id, *fitting)
 
 
 def find(transaction: Transaction, incident_id: UUID, *, for_update: bool = False) -> Incident:
