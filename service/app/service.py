@@ -35,6 +35,7 @@ from service.operations.builds.build_files import BuildFiles
 from service.operations.health.first_run import FirstRun, read_setup
 from service.operations.health.health_page import read_setting
 from service.operations.overviews.now import Setting
+from service.operations.test_history.tests_page import TestsCache
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.lanes.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
@@ -371,6 +372,7 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFact
             known_problems=api.known_problems,
             acting=api.acting,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
+            tests=TestsCache(api.judged),
             limits=limits,
         )
     )

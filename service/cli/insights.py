@@ -14,6 +14,7 @@ from service.db.database import Store
 from service.operations.figures.insights_report import Wanted, read_insights
 from service.operations.json_shapes import Json
 from service.operations.overviews.month_figures import MonthCache
+from service.operations.test_history.shown_tests import JudgedTests
 from service.terminal import Column
 
 WORKFLOWS = (
@@ -54,7 +55,8 @@ def insights(
     wanted = Wanted(project=project or None, workflow=workflow or None)
 
     async def read(_: Settings, store: Store) -> Json:
-        return await store.snapshot(read_insights, wanted, store.clock(), months=MonthCache())
+        now, judged = store.clock(), JudgedTests()
+        return await store.snapshot(read_insights, wanted, now, months=MonthCache(), judged=judged)
 
     found = with_store(read)
     if as_json:

@@ -15,7 +15,7 @@ from service.db.database import Store
 from service.operations.json_shapes import Json, with_marks
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.test_history.judged_tests import TestState
-from service.operations.test_history.tests import ASKED, TestSearch, list_tests, show_tests, to_state
+from service.operations.test_history.tests import ASKED, LISTED, TestSearch, list_tests, show_tests, to_state
 from service.operations.unknown_projects import unknown_projects
 from service.store.test_history.test_list import TestFilter
 from service.terminal import Column
@@ -58,7 +58,7 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     search = TestSearch(wanted=_filter(project, branch), state=to_state([state] if state else []))
 
     async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
-        page = await store.snapshot(list_tests, store.clock(), search, limit=limit, cursor=cursor or None)
+        page = await store.snapshot(list_tests, store.clock(), search, LISTED, limit=limit, cursor=cursor or None)
         return page, () if page["items"] else await store.snapshot(unknown_projects, [project])
 
     page, unknown = with_store(read)

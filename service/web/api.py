@@ -20,6 +20,7 @@ from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.ids import Noun, find_id
 from service.operations.queries import list_refusals
+from service.operations.test_history.shown_tests import JudgedTests
 from service.queue.base import JobQueue
 from service.web.api_build_acts import BuildActsApi
 from service.web.api_incidents import IncidentsApi
@@ -51,6 +52,7 @@ class Api:
     readiness: Readiness
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
     acting: ActingSource = field(default_factory=ActingSource)
+    judged: JudgedTests = field(default_factory=JudgedTests)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all endpoints."""
@@ -75,8 +77,8 @@ class Api:
             *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *SettingsChangesApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *SpansApi(store=self.store, access=self.access, clock=self.clock).routes(),
-            *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
-            *InsightsApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *TestsApi(store=self.store, access=self.access, clock=self.clock, judged=self.judged).routes(),
+            *InsightsApi(store=self.store, access=self.access, clock=self.clock, judged=self.judged).routes(),
             *UsageApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),
             *self.health_routes(),

@@ -12,6 +12,7 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.operations.figures.insights_report import FILTERS, Wanted, read_insights
 from service.operations.overviews.month_figures import MonthCache
+from service.operations.test_history.shown_tests import JudgedTests
 from service.web.auth.access import Access
 from service.web.parameters import single_valued_params
 
@@ -23,6 +24,7 @@ class InsightsApi:
     store: Store
     access: Access
     clock: Callable[[], datetime]
+    judged: JudgedTests
     months: MonthCache = field(default_factory=MonthCache)
 
     def routes(self) -> list[BaseRoute]:
@@ -36,5 +38,6 @@ class InsightsApi:
         if unknown := sorted(asked.keys() - set(FILTERS)):
             raise BadRequest(f"{unknown[0]!a} means nothing here; there are {' and '.join(FILTERS)}")
         wanted = Wanted(project=asked.get("project"), workflow=asked.get("workflow"))
-        found = await self.store.snapshot(read_insights, wanted, self.clock(), months=self.months)
+        now, months, judged = self.clock(), self.months, self.judged
+        found = await self.store.snapshot(read_insights, wanted, now, months=months, judged=judged)
         return JSONResponse(found)

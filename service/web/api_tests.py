@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from service.db.database import Store
 from service.errors import BadRequest
 from service.operations.test_history import tests
+from service.operations.test_history.shown_tests import JudgedTests
 from service.store.test_history.test_list import TestFilter
 from service.web.auth.access import Access
 from service.web.parameters import page_params
@@ -23,6 +24,7 @@ class TestsApi:
     store: Store
     access: Access
     clock: Callable[[], datetime]
+    judged: JudgedTests
 
     __test__ = False
 
@@ -40,7 +42,8 @@ class TestsApi:
             raise BadRequest(
                 f"{next(iter(asked))!a} means nothing here; there are project, branch, state, limit and cursor"
             )
-        page = await self.store.snapshot(tests.list_tests, self.clock(), search, limit=limit, cursor=cursor)
+        now, judging = self.clock(), self.judged.judging
+        page = await self.store.snapshot(tests.list_tests, now, search, judging, limit=limit, cursor=cursor)
         return JSONResponse(page)
 
 

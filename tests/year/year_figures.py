@@ -11,7 +11,7 @@ from service.db.database import Store
 from service.db.tables import Transaction, incidents
 from service.model import Color, Culprits, DetailKind, Event, ObservedTest, RunState, Transition
 from service.operations.test_history.judged_tests import TestState
-from service.operations.test_history.tests import TestSearch, list_tests
+from service.operations.test_history.tests import LISTED, TestSearch, list_tests
 from service.pipeline.judgment.judge_runs import judge_runs
 from service.pipeline.judgment.learn_tests import details_to_learn
 from service.pipeline.judgment.record_tests import observed_failures, record_tests
@@ -103,7 +103,7 @@ class Listener:
         found, cursor = set[Test](), None
         search = TestSearch(wanted=TestFilter(), state=TestState.FLAKY)
         while True:
-            page = list_tests(transaction, now, search, limit=100, cursor=cursor)
+            page = list_tests(transaction, now, search, LISTED, limit=100, cursor=cursor)
             found |= {(item["project"].removeprefix("gh/acme/"), item["name"]) for item in page["items"]}
             if (cursor := page["next"]) is None:
                 break

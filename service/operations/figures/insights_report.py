@@ -17,7 +17,8 @@ from service.operations.overviews.branch_list import read_branches
 from service.operations.overviews.month_figures import Month, MonthCache
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.test_history.judged_tests import TestState
-from service.operations.test_history.tests import TestSearch, find_tests, test_json
+from service.operations.test_history.shown_tests import JudgedTests
+from service.operations.test_history.tests import TestSearch, find_judged
 from service.operations.unknown_projects import describe_unknown
 from service.store.circleci import insights
 from service.store.runs import default_tracks, track_search
@@ -44,12 +45,16 @@ class Wanted:
     workflow: str | None = None
 
 
-def read_insights(transaction: Transaction, wanted: Wanted, now: datetime, *, months: MonthCache) -> Json:
+def read_insights(
+    transaction: Transaction, wanted: Wanted, now: datetime, *, months: MonthCache, judged: JudgedTests
+) -> Json:
     """Return the figures of both sources.
 
     The shape: ``workflows`` and ``flaky_tests`` have a row for each that one of them knows; ``projects`` says when
     CircleCI was asked, and which branches are gone; ``workflow`` is what CircleCI says of the wanted one of a project;
     ``unknown`` a sentence on a project without runs.
+
+    judged   our tests, kept as they were judged
     """
     places = _places(transaction, wanted.project)
     month, tracks = months.read(transaction, now), _tracks(transaction, places)
@@ -62,7 +67,7 @@ def read_insights(transaction: Transaction, wanted: Wanted, now: datetime, *, mo
         "projects": [_project(transaction, place) for place in places],
         "workflows": [row for row in rows if wanted.workflow in {None, row["workflow"]}],
         "workflow": detail,
-        "flaky_tests": _flaky_tests(transaction, places, wanted, now),
+        "flaky_tests": _flaky_tests(transaction, places, _our_flaky_tests(transaction, wanted, now, judged)),
     }
 
 
@@ -125,14 +130,14 @@ def _project(transaction: Transaction, place: str) -> Json:
     }
 
 
-def _flaky_tests(transaction: Transaction, places: Sequence[str], wanted: Wanted, now: datetime) -> list[Json]:
+def _flaky_tests(transaction: Transaction, places: Sequence[str], ours: Sequence[Json]) -> list[Json]:
     """Return the tests that one of the sources calls flaky, those of both first."""
     rows: dict[tuple[object, ...], Json] = {}
     for place in places:
         for one in _facts(transaction, InsightKind.FLAKY, place).get("tests", []):
             row = rows.setdefault((place, one["job"], one["test"]), _test_row(place, one["job"], one["test"]))
             row["circleci"] = {key: one[key] for key in OF_THEIR_TESTS}
-    for test in _our_flaky_tests(transaction, wanted, now):
+    for test in ours:
         if test["project"] in places:
             key = (test["project"], test["job"], test["name"])
             row = rows.setdefault(key, _test_row(*key))
@@ -141,10 +146,10 @@ def _flaky_tests(transaction: Transaction, places: Sequence[str], wanted: Wanted
     return every[:MAX_FLAKY]
 
 
-def _our_flaky_tests(transaction: Transaction, wanted: Wanted, now: datetime) -> list[Json]:
+def _our_flaky_tests(transaction: Transaction, wanted: Wanted, now: datetime, judged: JudgedTests) -> list[Json]:
     search = TestSearch(wanted=TestFilter(project=wanted.project), state=TestState.FLAKY)
-    found = find_tests(transaction, now, search, limit=MAX_PAGE_SIZE, cursor=None)
-    return [test_json(one) for one in found.items]
+    found = find_judged(transaction, now, search, judged.judging, limit=MAX_PAGE_SIZE, cursor=None)
+    return [one.listed for one in found.items]
 
 
 def _test_row(place: object, job: object, test: object) -> Json:

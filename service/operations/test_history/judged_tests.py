@@ -1,7 +1,7 @@
 """Tests that failed, judged by their results: new, failing, flaky, slow, passing."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -59,12 +59,14 @@ class Known:
     """Results of tests and what they are judged by, each kind read at once.
 
     results   by test
+    defaults  the tracks of default branches, by their ids
     greens    the green runs by track, made once for all tests of it
     times     the mean times, by test
     """
 
     results: Mapping[int, Sequence[Row]]
     tracks: Mapping[int, StoredTrack]
+    defaults: Collection[int]
     greens: Mapping[int, Sequence[TestResult]]
     times: Mapping[int, float]
 
@@ -84,12 +86,14 @@ def _read(transaction: Transaction, test_ids: Sequence[int], now: datetime) -> K
         found[result["test_id"]].append(result)
     tracks = {result["track_id"] for some in found.values() for result in some}
     stored = find_tracks(transaction, tracks)
+    defaults = {track_id for track_id, one in stored.items() if one.track.is_of_default_branch}
     greens: dict[int, list[TestResult]] = defaultdict(list)
     for green in run_history.greens_of(transaction, tracks, since=since):
-        greens[green["track_id"]].append(_green(green, stored))
+        greens[green["track_id"]].append(_green(green, is_default=green["track_id"] in defaults))
     return Known(
         results=found,
         tracks=stored,
+        defaults=defaults,
         greens=greens,
         times=test_list.mean_times(transaction, list(found), since=now - TIMES_AGE),
     )
@@ -146,16 +150,12 @@ def _states(row: Row, by_track: Mapping[int, list[TestResult]], known: Known, *,
 
 
 def _result(row: Row, known: Known, *, failed: bool) -> TestResult:
-    return _to_result(row, (row["at"], row["run_id"]), failed=failed, is_default=_is_default(known.tracks, row))
+    is_default = row["track_id"] in known.defaults
+    return _to_result(row, (row["at"], row["run_id"]), failed=failed, is_default=is_default)
 
 
-def _green(row: Row, tracks: Mapping[int, StoredTrack]) -> TestResult:
-    return _to_result(row, (row["stopped_at"], row["id"]), failed=False, is_default=_is_default(tracks, row))
-
-
-def _is_default(tracks: Mapping[int, StoredTrack], row: Row) -> bool:
-    stored = tracks.get(row["track_id"])
-    return stored is not None and stored.track.is_of_default_branch
+def _green(row: Row, *, is_default: bool) -> TestResult:
+    return _to_result(row, (row["stopped_at"], row["id"]), failed=False, is_default=is_default)
 
 
 def _to_result(row: Row, run: tuple[datetime, UUID], *, failed: bool, is_default: bool) -> TestResult:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
+from threading import Lock
 from uuid import UUID
 
 from service.db.tables import Transaction
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.test_history.judged_tests import ListedTest, TestState, judge_tests
-from service.operations.test_history.tests import flaky_order, test_json
+from service.operations.test_history.tests import Judging, flaky_order, test_json
 from service.routing.flakes import RATE_AGE, TestResult
 from service.store.rows import Row
 from service.store.runs.tracks import StoredTrack
@@ -26,6 +28,7 @@ MAX_KEPT = 5_000
 class ShownTest:
     """A judged test without its results, of which there may be a thousand.
 
+    listed   as the API lists it
     shape    as the page shows it, but for the cost
     order    its place among the flaky ones
     wasted   the runs that it made red for nothing, if it is flaky
@@ -33,6 +36,7 @@ class ShownTest:
 
     id: int
     states: tuple[TestState, ...]
+    listed: Json
     shape: Json
     order: tuple[float, float, int]
     mean_ms: float
@@ -56,7 +60,9 @@ class _Kept:
 
 
 class JudgedTests:
-    """The tests of the page, each of which is judged when its results have changed.
+    """The tests of pages and API, each judged when its results have changed.
+
+    That is done once for all readers: those that come meanwhile wait, and find it judged.
 
     Another result of the test, or another run on a branch that it has results of, is a change. An older run that
     arrives late counts on after KEPT_FOR at the latest.
@@ -64,11 +70,19 @@ class JudgedTests:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str | None, int], _Kept] = {}
+        self._turn = Lock()
+        self.judging = Judging(judge=self.judge, order=attrgetter("order"), shape=attrgetter("listed"))
 
     def judge(
         self, transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime
     ) -> list[ShownTest | None]:
         """Return tests as their rows are ordered; None without results in 90 days."""
+        with self._turn:
+            return self._judge(transaction, rows, wanted, now)
+
+    def _judge(
+        self, transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime
+    ) -> list[ShownTest | None]:
         known = {row["id"]: self._kept.get((wanted.branch, row["id"])) for row in rows}
         counts = test_list.count_results(transaction, list(known))
         values = {row["id"]: (*row.values(), counts.get(row["id"], 0)) for row in rows}
@@ -105,7 +119,8 @@ def to_shown(test: ListedTest, now: datetime) -> ShownTest:
     return ShownTest(
         id=test.row["id"],
         states=test.states,
-        shape=_shape(test),
+        listed=(listed := test_json(test)),
+        shape=listed | _of_page(test),
         order=flaky_order(test),
         mean_ms=test.mean_ms or 0.0,
         fails_in_a_row=len(test.fails_in_a_row),
@@ -114,9 +129,9 @@ def to_shown(test: ListedTest, now: datetime) -> ShownTest:
     )
 
 
-def _shape(test: ListedTest) -> Json:
-    """Return the shape of a test in the API, and what the page adds."""
-    return test_json(test) | {
+def _of_page(test: ListedTest) -> Json:
+    """Return what the page adds to the shape of a test in the API."""
+    return {
         "id": str(test.row["digest"]),
         "states": [str(one) for one in test.states],
         "last": marks_json(test),

@@ -57,10 +57,11 @@ TestT = TypeVar("TestT", bound=Judged)
 
 @dataclass(frozen=True, kw_only=True)
 class Judging(Generic[TestT]):
-    """A way to judge tests by their rows, and their order among the flaky ones."""
+    """A way to judge tests by their rows, to order flaky ones, and to list them."""
 
     judge: Callable[[Transaction, Sequence[Row], TestFilter, datetime], Sequence[TestT | None]]
     order: Callable[[TestT], tuple[float, float, int]]
+    shape: Callable[[TestT], Json]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +75,11 @@ class FoundTests(Generic[TestT]):
     __test__ = False
 
 
-def list_tests(
+def list_tests(  # noqa: PLR0913 - as find_judged
     transaction: Transaction,
     now: datetime,
     search: TestSearch,
+    judging: Judging[TestT],
     *,
     limit: int = 50,
     cursor: str | None = None,
@@ -87,20 +89,13 @@ def list_tests(
     The shape is ``{"items": [...], "next": cursor or None, "coverage": ..., "left_out": ...}``. A page may have fewer
     items than the limit, and a next one: few tests in the list are in the state. Raises BadRequest.
     """
-    found = find_tests(transaction, now, search, limit=limit, cursor=cursor)
+    found = find_judged(transaction, now, search, judging, limit=limit, cursor=cursor)
     return {
-        "items": [test_json(one) for one in found.items],
+        "items": [judging.shape(one) for one in found.items],
         "next": found.next,
         "coverage": coverage_json(coverage_of(transaction, search.wanted, since=now - RATE_AGE)),
         "left_out": found.left_out,
     }
-
-
-def find_tests(
-    transaction: Transaction, now: datetime, search: TestSearch, *, limit: int, cursor: str | None
-) -> FoundTests[ListedTest]:
-    """Return one page of tests as ``list_tests`` does. Raises BadRequest."""
-    return find_judged(transaction, now, search, LISTED, limit=limit, cursor=cursor)
 
 
 def find_judged(  # noqa: PLR0913 - a page of a search, and the way to judge
@@ -183,9 +178,6 @@ def flaky_order(test: ListedTest) -> tuple[float, float, int]:
     return (*test.flakiness.order, test.row["id"])
 
 
-LISTED = Judging(judge=judge_tests, order=flaky_order)
-
-
 def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
     """Return the tests of a name, each with its last results. Raises NotFound."""
     rows = test_list.candidates(transaction, wanted, beyond=None, limit=STRIDE)
@@ -228,6 +220,8 @@ def test_json(test: ListedTest) -> Json:
 
 
 test_json.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
+LISTED = Judging(judge=judge_tests, order=flaky_order, shape=test_json)
+"""Tests that are judged anew."""
 
 
 def _evidence(test: ListedTest) -> str | None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import attrgetter
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -12,7 +11,7 @@ from service.operations.builds import circleci_says
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.test_history.judged_tests import TestState
 from service.operations.test_history.shown_tests import JudgedTests, ShownTest
-from service.operations.test_history.tests import STRIDE, Judging, TestSearch, find_judged
+from service.operations.test_history.tests import STRIDE, TestSearch, find_judged
 from service.operations.unknown_projects import describe_unknown
 from service.routing.flakes import RATE_AGE
 from service.store.runs import run_history, track_search
@@ -50,9 +49,9 @@ class TestsCache:
 
     __test__ = False
 
-    def __init__(self) -> None:
+    def __init__(self, judged: JudgedTests | None = None) -> None:
         self._read: dict[TestFilter, tuple[datetime, Json]] = {}
-        self._judged = JudgedTests()
+        self._judged = judged or JudgedTests()
 
     def read_state(self, transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None) -> Json:
         """Return one page of the tests of a state. Raises BadRequest for a foreign cursor."""
@@ -95,8 +94,7 @@ def read_state(
     transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None, *, judged: JudgedTests
 ) -> Json:
     """Return one page of the tests of a state. Raises BadRequest for a foreign cursor."""
-    judging = Judging(judge=judged.judge, order=attrgetter("order"))
-    found = find_judged(transaction, now, search, judging, limit=PAGE_SIZE, cursor=cursor)
+    found = find_judged(transaction, now, search, judged.judging, limit=PAGE_SIZE, cursor=cursor)
     items = found.items
     costs = _costs(transaction, {one.id: one.wasted for one in items})
     return _frame(transaction, now, search.wanted) | {

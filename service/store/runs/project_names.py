@@ -1,4 +1,4 @@
-"""Slugs and names of projects, found in indexes of tracks without reading a project's tracks."""
+"""Slugs and names of projects, found in indexes of tracks alone."""
 
 import json
 from collections.abc import Collection

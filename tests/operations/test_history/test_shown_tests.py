@@ -1,11 +1,14 @@
 """Tests that stay judged until their results change."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from service.db.tables import Transaction
 from service.operations.test_history.shown_tests import KEPT_FOR, JudgedTests, ShownTest
@@ -15,10 +18,12 @@ from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS
 from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
+from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
+READER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 SLOW = replace(VOUCHERS[1], name="test_sleeps", run_time_s=30.0)
 HISTORY = (
     run(900),
@@ -104,3 +109,45 @@ async def test_after_some_minutes_a_test_is_judged_again_though_nothing_changed(
 
     assert after == before
     assert after is not before
+
+
+@contextmanager
+def judgings() -> Iterator[list[str]]:
+    """Yield the statements that read results to judge tests by, of all connections."""
+    read: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "row_number" in statement and "FROM test_results" in statement:
+            read.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield read
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_test_is_judged_once_for_page_api_and_insights(instance: Instance) -> None:
+    await post(instance, run(900), run(901, VOUCHERS[0], SLOW), run(901, attempt=2))
+    with judgings() as first:
+        listed = (await instance.http.get("/api/v1/tests")).json()["items"]
+    with judgings() as others:
+        flaky = (await instance.http.get("/api/v1/tests?state=flaky")).json()["items"]
+        page = (await instance.http.get("/tests.json", headers=READER)).json()
+        insights = await instance.http.get("/api/v1/insights")
+
+    assert (len(first), others) == (1, [])
+    assert {one["name"] for one in flaky} <= {one["name"] for one in listed}
+    assert [one["name"] for one in page["sections"]["flaky"]["items"]] == [one["name"] for one in flaky]
+    assert insights.status_code == 200
+
+
+async def test_readers_that_come_at_once_have_a_test_judged_once(instance: Instance) -> None:
+    await post(instance, run(900), run(901, VOUCHERS[0], SLOW))
+    kept = JudgedTests()
+
+    with judgings() as read:
+        found = await asyncio.gather(*(judged(instance, kept) for _ in range(4)))
+
+    assert len(read) == 1
+    assert all(one is other for some in found for one, other in zip(some, found[0], strict=True))
