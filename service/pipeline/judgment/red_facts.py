@@ -18,6 +18,7 @@ from service.model import (
     RedElsewhere,
     RedFacts,
     Run,
+    Track,
     default_branches,
 )
 from service.pipeline.judgment.record_tests import observed_failures, run_remark
@@ -112,7 +113,8 @@ def usual_runs(transaction: Transaction, run: Run, *, without_queue: bool = Fals
     own = read(transaction, run.track_id, before=run)
     if len(own) >= MIN_RUNS:
         return own
-    for track_id in run_history.sibling_tracks(transaction, run.track_id, default_branches_of(transaction, run)):
+    track = _track_of(transaction, run)
+    for track_id in run_history.sibling_tracks(transaction, track, track.default_branches) if track else ():
         if len(found := read(transaction, track_id, before=run)) >= MIN_RUNS:
             return found
     return []
@@ -120,8 +122,13 @@ def usual_runs(transaction: Transaction, run: Run, *, without_queue: bool = Fals
 
 def default_branches_of(transaction: Transaction, run: Run) -> tuple[str, ...]:
     """Return the default branch of a run's project, or the usual ones."""
+    track = _track_of(transaction, run)
+    return track.default_branches if track else default_branches(None, None)
+
+
+def _track_of(transaction: Transaction, run: Run) -> Track | None:
     stored = tracks.find_all(transaction, [run.track_id]).get(run.track_id)
-    return stored.track.default_branches if stored else default_branches(None, None)
+    return stored.track if stored else None
 
 
 def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:

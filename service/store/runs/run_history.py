@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs, tracks
-from service.model import Color, Run
+from service.model import Color, Run, Track
 from service.routing.culprits import RevisionRun
 from service.store.rows import Row
 
@@ -96,18 +96,14 @@ def minutes_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID
     return {row.id: max((row.stopped_at - row.created_at).total_seconds(), 0.0) / 60 for row in found}
 
 
-def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:
+def sibling_tracks(transaction: Transaction, own: Track, branches: Collection[str]) -> list[int]:
     """Return the tracks of the same workflow on these branches, another than its own."""
-    own = transaction.execute(_OWN_NAMES, {"track_id": track_id}).mappings().first()
-    if own is None:
-        return []
-    return list(transaction.execute(_SIBLINGS, {**own, "branches": list(branches), "track_id": track_id}).scalars())
+    names = {"project_slug": own.project_slug, "project_id": own.project_id, "workflow": own.workflow}
+    asked = {**names, "definition": own.definition_id or "", "branches": list(branches), "track_id": own.id}
+    return list(transaction.execute(_SIBLINGS, asked).scalars())
 
 
 _DEFINITION = func.coalesce(tracks.c.definition_id, "")
-_OWN_NAMES = select(
-    tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow, _DEFINITION.label("definition")
-).where(tracks.c.id == bindparam("track_id"))
 _SIBLINGS = select(tracks.c.id).where(
     *(tracks.c[name].is_not_distinct_from(bindparam(name)) for name in ("project_slug", "project_id", "workflow")),
     tracks.c.branch.in_(bindparam("branches", expanding=True)),
