@@ -83,9 +83,7 @@ def _act_links(settings: Settings) -> ActLinks | None:
 
 def embedded_queue(store: Store, *, clock: Clock, grace: Grace | None = None) -> EmbeddedQueue:
     """Return the job queue of a database that one process has for itself."""
-    jobs = EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
-    store.after_commit(jobs.wake)
-    return jobs
+    return EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from service.db.tables import Transaction
+from service.db.transactions import call_after_commit
 from service.errors import Temporary
 from service.model import Backlog, LaneHead, QueuedJob
 from service.queue.embedded_sql import JobRows
@@ -40,6 +41,7 @@ class EmbeddedQueue:
         self._begun: dict[int, QueuedJob] = {}
         self._done: list[int] = []
         self._awake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._last_look_at: datetime | None = None
         self._next_poll_at = 0.0  # by the event loop's clock
@@ -53,30 +55,39 @@ class EmbeddedQueue:
         at: datetime | None = None,
         lane: str | None = None,
     ) -> None:
-        """Enqueue a job in a transaction; its committer calls ``wake``."""
+        """Enqueue a job in a transaction, whose commit wakes the engine."""
         self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
+        call_after_commit(within, self._announce)
 
     def enqueue_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now."""
         self._table.add_many(within, kind, subject_ids, run_at=self._clock())
+        call_after_commit(within, self._announce)
 
     def set_head(self, lane: str, kind: str, head: LaneHead | None, *, within: Transaction) -> None:
         """Have one job wait in a lane; one that runs is known in memory, and needs no row."""
         self._table.clear_lane(within, lane)
         if head is not None:
             self._table.add(within, kind, head.subject_id, run_at=head.due_at, lane=lane)
+            call_after_commit(within, self._announce)
 
     def pause_lane(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin no job of a lane before a time."""
         self._table.pause_lane(within, lane, since=self._clock(), until=until)
+        call_after_commit(within, self._announce)
 
     def schedule(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Run something periodically while the engine runs."""
         self._periodic.append((seconds, work))
 
     def wake(self) -> None:
-        """Poll now: a transaction may have enqueued jobs."""
+        """Poll now: another process may have enqueued jobs."""
         self._awake.set()
+
+    def _announce(self) -> None:
+        """Poll after a commit that enqueued jobs; others, such as of posts, need no poll."""
+        if (loop := self._loop) is not None:  # read once: another thread may end it
+            loop.call_soon_threadsafe(self.wake)
 
     def stop(self) -> None:
         """Begin no new job."""
@@ -93,6 +104,13 @@ class EmbeddedQueue:
 
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         """Run due jobs until ``stop``, then give the running ones their grace time."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._run(handlers, failed)
+        finally:
+            self._loop = None
+
+    async def _run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         periodic = [asyncio.create_task(self._run_periodically(seconds, work)) for seconds, work in self._periodic]
         tasks: dict[asyncio.Task[None], str] = {}
         while not self._stopping:

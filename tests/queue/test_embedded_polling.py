@@ -28,6 +28,20 @@ async def test_what_was_found_at_one_look_is_begun_without_another(work: Work, m
     assert (work.ran, looks) == (subjects, [1])
 
 
+async def test_commits_without_a_job_lead_to_no_look(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "IDLE_POLL_S", 3600)
+    table, [subject] = Watched(work.store), some(1)
+    work.jobs = EmbeddedQueue(table, clock=work.clock)
+    async with work.running():
+        for _ in range(60):
+            await work.store.write(lambda transaction: transaction.exec_driver_sql("SELECT 1").close())
+        await work.enqueue(subject)
+        await work.until_idle()
+
+    assert work.ran == [subject]
+    assert table.looks < 10  # at the start, for the job, after it, and at the end
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("lane", "busy_kinds"), [("slack", []), (None, ["note"])])
 async def test_a_look_costs_the_same_however_many_cannot_begin_yet(

@@ -33,9 +33,7 @@ def engine_on(database: Database, timings: WorkerTimings = HASTY, grace: Grace |
 
 
 def make_embedded(store: Store, clock: Callable[[], datetime], grace: Grace | None = None) -> JobQueue:
-    jobs = EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
-    store.after_commit(jobs.wake)
-    return jobs
+    return EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
 
 
 @dataclass(kw_only=True)
