@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -231,16 +231,16 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     """
     limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
-    pipeline = _schedule(Pipeline(context))
     wake_ups = make_wake_ups(config.settings, context)
     committer = limits.committer(context.store, announce=wake_ups.send if wake_ups else None, limits=limits.intake)
+    context = replace(context, has_burst=lambda: committer.has_burst)
+    pipeline = _schedule(Pipeline(context))
     heartbeat = _heartbeat(context, role, config.settings)
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
     watchdog = ping_watchdog(config.settings, context.jobs, readiness)
     first_run, health = FirstRun(read_setup(config)), _health(config, context, readiness)
     access = _access(config.settings, context, session_clock or context.clock)
-    api = _api(access, pipeline, readiness)
-    span_tokens = SpanTokens(config.settings.otlp_token)
+    api, span_tokens = _api(access, pipeline, readiness), SpanTokens(config.settings.otlp_token)
     asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
     assistants = answer_assistants(config.settings, access, context) if role.receives else None
     if changes is not None:

@@ -107,6 +107,7 @@ class Context:
     reconcile_every new pipelines are listed so often, to find missed webhooks; None: never
     reconcile_calls the calls of one minute that this may make
     act_links       makes the links in messages that act; None: there are none
+    has_burst       tells in the event loop whether posts come so fast that other work has its share alone
     """
 
     store: Store
@@ -135,6 +136,7 @@ class Context:
     reconcile_every: timedelta | None = None
     reconcile_calls: int = 60
     act_links: ActLinks | None = None
+    has_burst: Callable[[], bool] = lambda: False
 
     @cached_property
     def route_index(self) -> RouteIndex:

@@ -130,6 +130,11 @@ class GroupCommitter:
         """
         return bool(self._pending) or asyncio.get_running_loop().time() < self._busy_until
 
+    @property
+    def has_burst(self) -> bool:
+        """Return whether a burst goes on, in which other work has its share alone."""
+        return self._limits.worker_share < 1 and asyncio.get_running_loop().time() < self._busy_until
+
     async def wait_for_idle(self) -> bool:
         """Return once other work may begin; True if it should be little: posts still come.
 

@@ -46,11 +46,11 @@ class Turn:
     async def accept(self, begun: Begun, receipt: str) -> Begun | None:
         """Record that a channel accepted a message; return the next attempt.
 
-        None: it has not begun, and what waits in the lane has a job. An error of the next message does not touch the
-        record of this one.
+        None: it has not begun, and what waits in the lane has a job: while posts come in a burst, each message is a job
+        that waits for its share. An error of the next message does not touch the record of this one.
         """
         context, found = self._context, list[Begun | None]()
-        if context.clock() > self._ends_at or context.late_sends.is_stopping:
+        if context.clock() > self._ends_at or context.late_sends.is_stopping or context.has_burst():
             await store_accepted(context, begun, receipt)
             return None
         error = await run_guarded("going on in a lane", self._store(begun, receipt, found))

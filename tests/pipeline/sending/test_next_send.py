@@ -1,5 +1,6 @@
 """A job goes on with what waits in its lane, and loses nothing wherever it is cut."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from service.db.tables import Transaction
 from service.model import FetchPurpose
 from service.queue.claims import claimed
 from tests.pipeline.test_news import CHANGES
-from tests.support.app_fixture import RED, Instance, an_instance
+from tests.support.app_fixture import HELD_FOR_S, PATIENT, RED, Instance, an_instance
 from tests.support.statement_cuts import Cut, Cuts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -84,6 +85,20 @@ async def test_next_message_waits_for_a_job_if_the_process_ends_or_the_lane_is_c
         first, _ = await due(instance, 2)
         instance.channels.plan["web (json)"] = [lambda: meanwhile(instance)]
 
+        await instance.work("send", first)
+
+        assert (states(instance), instance.jobs()) == (["sent", "pending"], ["send"])
+
+
+async def test_next_message_waits_for_a_job_while_posts_come_in_a_burst(folder: Path) -> None:
+    limits = replace(PATIENT, intake=replace(PATIENT.intake, busy_batch=2, lull=HELD_FOR_S))
+    async with an_instance(folder, ROUTES, limits=limits) as instance:
+        first, _ = await due(instance, 2)
+
+        async def post_many() -> None:
+            await asyncio.gather(*(instance.finish(replace(RED, number=number)) for number in range(8)))
+
+        instance.channels.plan["web (json)"] = [post_many]
         await instance.work("send", first)
 
         assert (states(instance), instance.jobs()) == (["sent", "pending"], ["send"])
