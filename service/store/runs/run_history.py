@@ -11,7 +11,7 @@ from service.db.columns import is_any
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run, Track
 from service.routing.culprits import RevisionRun
-from service.store.rows import Row
+from service.store.rows import Row, plain_rows
 
 MAX_GREENS = 50_000
 MAX_GREENS_OF_TRACK = 500
@@ -26,7 +26,7 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
 
     Each track has as many as rates are of: a busy one leaves room for the others.
     """
-    return transaction.execute(_GREENS, {"track_ids": list(track_ids), "since": since}).mappings().all()
+    return list(plain_rows(transaction.execute(_GREENS, {"track_ids": list(track_ids), "since": since})))
 
 
 def _greens() -> Select[Any]:
@@ -131,7 +131,7 @@ def _holds_break(found: Sequence[RevisionRun]) -> bool:
 def _until(transaction: Transaction, run: Run, limit: int) -> tuple[list[RevisionRun], bool]:
     """Return up to so many runs of a track until a run, and if these are all."""
     asked = {"track_id": run.track_id, "pipeline_number": run.pipeline_number, "most": limit}
-    rows = transaction.execute(_UNTIL, asked).mappings().all()
+    rows = list(plain_rows(transaction.execute(_UNTIL, asked)))
     found = [row for row in rows if _place(row) <= run.place]
     return [_to_revision_run(row) for row in sorted(found, key=_place)], len(rows) < limit
 

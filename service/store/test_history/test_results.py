@@ -13,7 +13,7 @@ from service.db.columns import is_any
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
 from service.store.bulk import BulkInsert
-from service.store.rows import Row
+from service.store.rows import Row, plain_rows
 
 WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
@@ -144,7 +144,7 @@ def results_of(transaction: Transaction, test_ids: Collection[int], *, since: da
 
     There are as many of each test as its rates are of.
     """
-    return transaction.execute(_RESULTS, {"test_ids": list(test_ids), "since": since}).mappings().all()
+    return list(plain_rows(transaction.execute(_RESULTS, {"test_ids": list(test_ids), "since": since})))
 
 
 def _results() -> Select[Any]:
