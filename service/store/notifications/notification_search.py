@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, false, or_, select, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Select, false, literal, or_, select, tuple_, union_all
 
 from service.db.tables import Transaction, events, is_unsent, notifications, tracks
 from service.model import Notification, NotificationState
@@ -87,12 +87,17 @@ def _of_projects(transaction: Transaction, projects: Sequence[str]) -> list[Colu
     ):
         return [false()]  # no event is of them: all notifications would be read to find none
     slugs = {slug for one in projects for slug in track_search.spellings_of(transaction, one)}
-    own = select(tracks.c.id).where(or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(projects)))
-    of_event = select(events.c.id).where(
+    # each row looks up its own: of EXISTS and IN a database makes a list first, Postgres by reading every event
+    of_track = select(literal(1)).where(
+        tracks.c.id == notifications.c.track_id,
+        or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(projects)),
+    )
+    of_event = select(literal(1)).where(
         events.c.id == notifications.c.event_id,
         or_(events.c.project_slug.in_(slugs), (events.c.org + "/" + events.c.project_name).in_(projects)),
     )
-    return [or_(notifications.c.track_id.in_(own), notifications.c.track_id.is_(None) & of_event.exists())]
+    is_of_event = notifications.c.track_id.is_(None) & (of_event.scalar_subquery() == 1)
+    return [or_(of_track.scalar_subquery() == 1, is_of_event)]
 
 
 def recent_names(transaction: Transaction) -> tuple[list[str], list[str]]:
