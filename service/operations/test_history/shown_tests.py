@@ -86,11 +86,11 @@ class JudgedTests:
         known = {row["id"]: self._kept.get((wanted.branch, row["id"])) for row in rows}
         counts = test_list.count_results(transaction, list(known))
         values = {row["id"]: (*row.values(), counts.get(row["id"], 0)) for row in rows}
-        tracks = find_tracks(transaction, {one for kept in known.values() if kept for one in kept.tracks})
+        same = _Same(find_tracks(transaction, {one for kept in known.values() if kept for one in kept.tracks}))
         found = {
             test_id: kept
             for test_id, kept in known.items()
-            if kept and kept.values == values[test_id] and _is_fresh(kept, tracks, now)
+            if kept and kept.values == values[test_id] and _is_fresh(kept, same, now)
         }
         changed = [row for row in rows if row["id"] not in found]
         judged = judge_tests(transaction, changed, wanted, now) if changed else []
@@ -107,10 +107,28 @@ class JudgedTests:
             self._kept = {}
 
 
-def _is_fresh(kept: _Kept, tracks: Mapping[int, StoredTrack], now: datetime) -> bool:
+class _Same:
+    """Comparison of kept tracks with those of now, once each.
+
+    Tests that were judged together share them, and each has hundreds on a long history.
+    """
+
+    def __init__(self, tracks: Mapping[int, StoredTrack]) -> None:
+        self._tracks = tracks
+        self._known: dict[int, bool] = {}
+
+    def is_same(self, kept: StoredTrack) -> bool:
+        """Return whether a track is as it was kept."""
+        known = self._known.get(id(kept))
+        if known is None:
+            known = self._known[id(kept)] = self._tracks.get(kept.track.id) == kept
+        return known
+
+
+def _is_fresh(kept: _Kept, same: _Same, now: datetime) -> bool:
     """Return whether a test was judged lately, and its branches had no run since."""
     is_young = timedelta() <= now - kept.at < KEPT_FOR
-    return is_young and all(tracks.get(track_id) == stored for track_id, stored in kept.tracks.items())
+    return is_young and all(same.is_same(stored) for stored in kept.tracks.values())
 
 
 def to_shown(test: ListedTest, now: datetime) -> ShownTest:
