@@ -126,7 +126,7 @@ async def test_a_thousand_jobs_of_a_busy_lane_keep_nobody_else_waiting(work: Wor
     async with work.running():
         await soon(gate)
 
-    assert work.ran[:2] == [crowd[0], urgent]
+    assert set(work.ran[:2]) == {crowd[0], urgent}  # two that begin together: either may be first
 
 
 @pytest.mark.databases("sqlite")
