@@ -88,22 +88,28 @@ def _read(role: Role) -> Config:
 
 
 def _read_again(role: Role) -> Config:
-    """Load the configuration again, and log what is wrong with its channels."""
+    """Load the configuration again. Raises BadConfig, for an invalid channel URL too: one that works stays in use."""
     config = _read(role)
-    _warn_of_channels(role, config)
+    if problems := _wrong_channels(role, config):
+        raise BadConfig(*problems)
     return config
 
 
 def _warn_of_channels(role: Role, config: Config) -> None:
     """Log each invalid channel URL; the service runs, to notify the other channels.
 
-    Only in roles that send messages, and at a start beside the first posts: Apprise is a big import.
+    At a start beside the first posts: Apprise is a big import.
     """
+    for problem in _wrong_channels(role, config):
+        log.warning(problem)
+
+
+def _wrong_channels(role: Role, config: Config) -> list[str]:
+    """Return a sentence for each invalid channel URL, in the roles that send messages."""
     if role is Role.WEB:
-        return
-    for finding in check_channels(config.receivers, AppriseChannels()):
-        if finding.grade is Grade.WRONG:
-            log.warning(f"{finding.what}: {finding.sentence}")
+        return []
+    findings = check_channels(config.receivers, AppriseChannels())
+    return [f"{finding.what}: {finding.sentence}" for finding in findings if finding.grade is Grade.WRONG]
 
 
 def _require_postgres(settings: Settings, role: Role) -> None:

@@ -95,6 +95,25 @@ def test_the_service_goes_on_after_any_error_in_the_file(folder: Path, end: Http
 
 
 @pytest.mark.long
+def test_a_channel_that_works_is_not_given_up_for_one_that_no_service_has(folder: Path, end: HttpEnd) -> None:
+    text = TELL.format(name="old", port=end.port)
+    with serve(folder, settings(folder, text)) as served:
+        write(folder, text.replace("json://", "jsno://"))
+        served.process.send_signal(signal.SIGHUP)
+        refused = served.read_until("settings not reloaded")
+        served.post(news(1))
+        until(lambda: told(end) == ["/old"])
+
+        write(folder, text)
+        served.process.send_signal(signal.SIGHUP)
+        served.read_until("settings reloaded")
+        assert served.end() == 0
+
+    assert len(refused["problems"]) == 1
+    assert "roundsman.yaml:3: no service has URLs that begin with jsno://" in refused["problems"][0]
+
+
+@pytest.mark.long
 def test_a_secret_in_a_file_is_read_again_and_what_cannot_change_is_named(folder: Path, end: HttpEnd) -> None:
     secrets, database = folder / "secrets", folder / "database"
     given = settings(folder, TELL.format(name="old", port=end.port))

@@ -170,7 +170,9 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
         notification = await only(instance, delivery)
 
     assert (waits["state"], waits["attempts"]) == ("pending", [])
-    assert waits["reason"].startswith("web (json) is not in this worker's roundsman.yaml: it waits until ")
+    alone = "web (json) is no longer in roundsman.yaml as it was: it waits until "
+    beside_others = "web (json) is not in this worker's roundsman.yaml: it waits until "
+    assert waits["reason"].startswith(beside_others if instance.service.context.store.is_shared else alone)
     assert notification["state"] == "dead"
     assert notification["reason"].startswith("web (json) is no longer in roundsman.yaml as it was; ")
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["dead"]

@@ -4,7 +4,7 @@ For seconds or minutes some workers have the new file or newer secrets, and some
 not know is no reason to give up a message.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -34,13 +34,24 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
     if now >= since + policy.unknown_channel_timeout:
         return False
     again_at, give_up_at = now + policy.unknown_channel_pause, since + policy.unknown_channel_timeout
-    reason = (
-        f"{notification.channel_label} is not in this worker's roundsman.yaml: it waits until "
-        f"{give_up_at:%H:%M:%S} UTC for a worker that has it; restart those with an old file"
-    )
+    reason = _reason(notification, give_up_at, is_shared=context.store.is_shared)
     notifications.postpone_unknown(transaction, notification, again_at=again_at, reason=reason)
-    log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
+    log.warning("a notification waits for a roundsman.yaml that has its channel", notification=str(notification.id))
     return True
+
+
+def _reason(notification: Notification, give_up_at: datetime, *, is_shared: bool) -> str:
+    """Return the reason why a notification waits, and what ends that; alone there is no other worker to wait for."""
+    label, until = notification.channel_label, f"{give_up_at:%H:%M:%S} UTC"
+    if not is_shared:
+        return (
+            f"{label} is no longer in roundsman.yaml as it was: it waits until {until}; "
+            "put it back and reload, or replay the delivery to tell the channels of today"
+        )
+    return (
+        f"{label} is not in this worker's roundsman.yaml: it waits until {until} for a worker that has it; "
+        "restart those with an old file"
+    )
 
 
 async def retry_if_others_differ(context: Context, error: Permanent) -> Permanent | Temporary:
