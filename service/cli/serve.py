@@ -88,7 +88,10 @@ def _read(role: Role) -> Config:
 
 
 def _read_again(role: Role) -> Config:
-    """Load the configuration again. Raises BadConfig, for an invalid channel URL too: one that works stays in use."""
+    """Load the configuration again. Raises BadConfig, for an invalid channel URL too.
+
+    The channels that work stay in use.
+    """
     config = _read(role)
     if problems := _wrong_channels(role, config):
         raise BadConfig(*problems)

@@ -41,7 +41,10 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
 
 
 def _reason(notification: Notification, give_up_at: datetime, *, is_shared: bool) -> str:
-    """Return the reason why a notification waits, and what ends that; alone there is no other worker to wait for."""
+    """Return the reason why a notification waits, and what ends that.
+
+    is_shared   there may be another worker that has the channel
+    """
     label, until = notification.channel_label, f"{give_up_at:%H:%M:%S} UTC"
     if not is_shared:
         return (

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, event
 from service.db.tables import Transaction
 from service.operations.test_history.shown_tests import KEPT_FOR, JudgedTests, ShownTest
 from service.operations.test_history.tests_page import read_tests
-from service.store.runs.tracks import StoredTrack
 from service.store.test_history import test_list
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.organization import Run
@@ -152,19 +151,3 @@ async def test_readers_that_come_at_once_have_a_test_judged_once(instance: Insta
 
     assert len(read) == 1
     assert all(one is other for some in found for one, other in zip(some, found[0], strict=True))
-
-
-async def test_a_branch_of_many_tests_is_compared_once(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    await post(instance, run(900), run(901, VOUCHERS[0], SLOW, replace(SLOW, name="test_more")))
-    kept, compared = JudgedTests(), list[int]()
-    assert len(await judged(instance, kept)) == 3
-    compare = StoredTrack.__eq__
-
-    def note(one: StoredTrack, other: object) -> bool:
-        compared.append(one.track.id)
-        return compare(one, other)
-
-    monkeypatch.setattr(StoredTrack, "__eq__", note)
-    await judged(instance, kept)
-
-    assert len(compared) == 1
