@@ -12,9 +12,11 @@ from service.cli._output import DIGITS, AsJson, print_json, say, warn
 from service.cli.tests import say_coverage
 from service.config.settings import Settings
 from service.db.database import Store
+from service.db.tables import Transaction
 from service.operations.incidents.incidents import UNTIL_FIXED
 from service.operations.json_shapes import Json, with_marks
 from service.operations.overviews.status import GREEN, RED, UNKNOWN, Asked, near_names, read_status
+from service.store.incidents import incident_search
 from service.text import definition_digits
 
 STYLES = {RED: "bold red", GREEN: "bold green"}
@@ -40,11 +42,12 @@ def status(
     """
     asked = Asked(project=project or None, branch=branch or None, workflow=workflow or None)
 
-    async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
+    async def read(_: Settings, store: Store) -> tuple[Json, int, Sequence[str]]:
         found = await store.snapshot(read_status, asked, store.clock())
-        return found, () if found["workflows"] else await store.snapshot(near_names, asked)
+        open_elsewhere = 0 if asked != Asked() else await store.snapshot(_count_open_elsewhere, found)
+        return found, open_elsewhere, () if found["workflows"] else await store.snapshot(near_names, asked)
 
-    found, hints = with_store(read)
+    found, open_elsewhere, hints = with_store(read)
     if as_json:
         print_json(found)
     else:
@@ -52,6 +55,8 @@ def status(
             say(line, STYLES.get(found["state"], ""))
         for one in _workflows(found):
             say(f"  {describe(one)}", STYLES[RED] if one["state"] == RED else "")
+        if open_elsewhere:
+            say(_describe_elsewhere(open_elsewhere))
         say_coverage(found)
     warn(hints)
     if found["state"] != GREEN:
@@ -85,6 +90,17 @@ def _count(found: Any) -> str:
 
 def _since(shape: Any) -> str:
     return f" since {format_time(shape['since'])}" if shape["since"] else ""
+
+
+def _count_open_elsewhere(transaction: Transaction, found: Any) -> int:
+    """Return the number of open incidents that are of no workflow shown, such as those of other branches."""
+    shown = {one["incident"] for one in found["workflows"] if one["incident"]}
+    return max(0, incident_search.count_open(transaction) - len(shown))
+
+
+def _describe_elsewhere(number: int) -> str:
+    noun = "incident is" if number == 1 else "incidents are"
+    return f"{number} more {noun} open elsewhere: `roundsman incidents list --state open`"
 
 
 def describe(one: Any) -> str:

@@ -2,12 +2,16 @@
 
 import asyncio
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.app_fixture import RED, RED_TO_WEB, an_instance, environ
+from service.testing import sample_runs
+from service.testing.fake_circleci.organization import Run
+from tests.support.app_fixture import RED, RED_TO_WEB, Clock, an_instance, environ
 from tests.support.cli_runner import Terminal
 from tests.support.sample_history import NOWHERE, Past, operator, past
 from tests.support.terminal_screens import on_screen
@@ -94,6 +98,24 @@ def test_what_makes_no_sense_ends_with_code_1_and_wrong_use_with_2(operator: Ter
 
 
 @pytest.mark.long
+def test_status_of_all_counts_what_is_open_on_other_branches(
+    terminal: Terminal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.configure(RED_TO_WEB)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    red = sample_runs.web_main_red(yesterday.date())
+    others = [replace(red, number=900 + number, branch=f"release/{number}") for number in range(2)]
+    asyncio.run(_break(folder, red, *others, clock=Clock(now=yesterday)))
+    capsys.readouterr()  # the log of the service
+
+    every, project = terminal.run("status"), terminal.run("status", "acme/web")
+
+    assert len(terminal.run("incidents", "list", "--state", "open", "--json").json["items"]) == 3
+    assert "2 more incidents are open elsewhere: `roundsman incidents list --state open`" in every.lines
+    assert "elsewhere" not in project.out
+
+
+@pytest.mark.long
 def test_an_open_incident_is_taken_muted_and_released(
     terminal: Terminal, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,7 +159,8 @@ def test_the_take_of_another_is_replaced_when_the_person_says_so(
     assert "taken by Priya, " in " ".join(taken.text.split())
 
 
-async def _break(folder: Path) -> None:
-    async with an_instance(folder) as instance:
-        await instance.finish(RED)
+async def _break(folder: Path, *runs: Run, clock: Clock | None = None) -> None:
+    async with an_instance(folder, clock=clock) as instance:
+        for run in runs or (RED,):
+            await instance.finish(run)
         await instance.drain()

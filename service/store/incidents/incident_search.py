@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, false, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, false, func, or_, select, tuple_, update
 
 from service.db.tables import Transaction, actions, incidents, tracks
 from service.errors import NotFound
@@ -52,6 +52,13 @@ def page(
         conditions.append(tuple_(*place) < beyond.sql)
     newest = select(incidents).where(*conditions).order_by(*(column.desc() for column in place)).limit(limit)
     return [to_incident(row) for row in transaction.execute(newest).mappings()]
+
+
+def count_open(transaction: Transaction) -> int:
+    """Return the number of open incidents, without those that became part of another."""
+    is_open = (incidents.c.closed_because.is_(None), incidents.c.merged_into.is_(None))
+    count: int = transaction.execute(select(func.count()).select_from(incidents).where(*is_open)).scalar_one()
+    return count
 
 
 def _is_of_tracks(transaction: Transaction, wanted: Wanted, max_listed: int) -> ColumnElement[bool]:
