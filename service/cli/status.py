@@ -93,7 +93,10 @@ def _since(shape: Any) -> str:
 
 
 def _count_open_elsewhere(transaction: Transaction, found: Any) -> int:
-    """Return the number of open incidents that are of no workflow shown, such as those of other branches."""
+    """Return the number of open incidents that are of no workflow shown.
+
+    Those of other branches are.
+    """
     shown = {one["incident"] for one in found["workflows"] if one["incident"]}
     return max(0, incident_search.count_open(transaction) - len(shown))
 
