@@ -89,6 +89,7 @@ def test_log_out_everywhere_ends_another_tab_and_another_browser(site: Site) -> 
     with site.person() as tab, site.person() as elsewhere:
         site.log_in(tab)
         site.log_in(elsewhere, "/incidents")
+        elsewhere.page.goto("about:blank")  # away from pages that turn to the login by themselves
         second = Tab.open(tab.page.context, site.served.address)
         second.page.goto(site.served.address + "/builds")
         assert second.page.get_by_role("banner").get_by_text("ada@example.com").is_visible()
@@ -99,7 +100,7 @@ def test_log_out_everywhere_ends_another_tab_and_another_browser(site: Site) -> 
         tab.page.wait_for_url("**/login?next=**")
         site.served.post(as_bytes(workflow_completed(RED)))
         second.page.wait_for_url("**/login?next=%2Fbuilds", timeout=COMES_WITHIN_MS)  # by itself: it was open
-        elsewhere.page.reload()
+        elsewhere.page.goto(site.served.address + "/incidents")
 
         assert urlsplit(elsewhere.page.url).path == "/login"
         assert [site.complaints(one) for one in (tab, second, elsewhere)] == [[], [], []]
