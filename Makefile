@@ -44,8 +44,8 @@ test-all: $(READY)  ## Run the tests in their long form, the long ones too
 	$(BIN)/pytest -n auto --long -o faulthandler_timeout=900 $(ARGS)
 
 .PHONY: test-long
-test-long: $(READY)  ## Run what test-all has and test has not: the long tests, and the long form of others
-	$(BIN)/pytest -n auto --long --only-long -o faulthandler_timeout=900 $(ARGS)
+test-long: $(READY)  ## Run what test-all has and test has not; MINUTES=45 leaves out what has not begun by then
+	$(BIN)/pytest -n auto --long --only-long -o faulthandler_timeout=900 $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 .PHONY: crash
 crash: $(READY)  ## Trouble real processes at random under load, and count what is lost (ROUNDS=50 SEED=7 TROUBLES="cut full")

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -48,6 +49,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 FIRST_ENGINES: dict[str, Engine] = {}
+BEGUN_AT = pytest.StashKey[float]()
 
 
 @event.listens_for(Engine, "engine_connect")
@@ -61,6 +63,7 @@ def compile_once(connection: Connection) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also the long tests, and the long form of the others")
     parser.addoption("--only-long", action="store_true", help="with --long: leave out what is the same without it")
+    parser.addoption("--minutes", type=float, help="leave out the tests that have not begun by then")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -81,6 +84,14 @@ def has_long_form(item: pytest.Item) -> bool:
     return is_property or "is_long" in getattr(item, "fixturenames", ()) or item.get_closest_marker("long") is not None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out a test for which there is no time any more; the order is random, so it is another one each time."""
+    minutes = item.config.getoption("--minutes")
+    if minutes is not None and time.monotonic() - item.config.stash[BEGUN_AT] >= minutes * 60:
+        pytest.skip(f"had not begun after {minutes:g} minutes: `make test-all` runs it")
+
+
 def pytest_collection() -> None:
     """Spare the garbage collector what stays until the end: thousands of tests, and their modules."""
     gc.disable()
@@ -98,6 +109,7 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BEGUN_AT] = time.monotonic()
     if folder := memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
     # no deadline for an example: a busy machine would make one late that is only slow
