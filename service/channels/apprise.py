@@ -115,7 +115,7 @@ class AppriseChannels:
         """Return the state of a channel that can be asked without a message, or None."""
         if channel.kind != slack_bot_url.KIND:
             return None
-        from service.channels.slack_bot import examine, sender  # noqa: PLC0415 - only where used
+        from service.channels.slack_bot import examine, sender  # noqa: PLC0415 - slack_sdk: a big import, for bots alone
 
         to = sender.recipient(channel, self._secret_urls)
         budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s)
@@ -190,7 +190,7 @@ class AppriseChannels:
 
     def _send_to_slack(self, channel: Channel, message: Message, budget: Budget, *, notification_id: UUID) -> str:
         # slack_sdk is imported only where a channel of it is used, like Apprise
-        from service.channels.slack_bot import sender  # noqa: PLC0415 - only where used
+        from service.channels.slack_bot import sender  # noqa: PLC0415 - slack_sdk: a big import, for bots alone
 
         to = sender.recipient(channel, self._secret_urls)
         return sender.send(to, message, budget, notification_id=notification_id, base_url=self._slack_url)
@@ -217,6 +217,6 @@ def _send_in_thread(
     channel: Channel, message: Message, budget: Budget, *, notification_id: UUID, secret_urls: frozenset[str]
 ) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
-    from service.channels import plugin  # noqa: PLC0415 - only where used
+    from service.channels import plugin  # noqa: PLC0415 - Apprise: 57 MB, a second
 
     return plugin.send(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)

@@ -93,9 +93,9 @@ def _since(shape: Any) -> str:
 
 
 def _count_open_elsewhere(transaction: Transaction, found: Any) -> int:
-    """Return the number of open incidents that are of no workflow shown.
+    """Return the number of open incidents beside those shown.
 
-    Those of other branches are.
+    They are of branches that are no default ones, or of tracks without a run for long.
     """
     shown = {one["incident"] for one in found["workflows"] if one["incident"]}
     return max(0, incident_search.count_open(transaction) - len(shown))

@@ -75,7 +75,7 @@ class FoundTests(Generic[TestT]):
     __test__ = False
 
 
-def list_tests(  # noqa: PLR0913 - as find_judged
+def list_tests(  # noqa: PLR0913 - the page asked for, and the way to judge it
     transaction: Transaction,
     now: datetime,
     search: TestSearch,
@@ -129,7 +129,7 @@ def find_judged(  # noqa: PLR0913 - a page of a search, and the way to judge
     return FoundTests(items=items, next=_to_cursor(beyond) if beyond else None)
 
 
-def _find_flaky(  # noqa: PLR0913 - as find_judged
+def _find_flaky(  # noqa: PLR0913 - the page asked for, and the way to judge it
     transaction: Transaction,
     now: datetime,
     wanted: TestFilter,
@@ -149,7 +149,7 @@ def _find_flaky(  # noqa: PLR0913 - as find_judged
     return FoundTests(items=left[:limit], next=following, left_out=rest)
 
 
-def all_flaky(  # noqa: PLR0913 - as find_judged
+def all_flaky(  # noqa: PLR0913 - the page asked for, and the way to judge it
     transaction: Transaction,
     now: datetime,
     wanted: TestFilter,
