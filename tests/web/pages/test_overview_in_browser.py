@@ -28,6 +28,21 @@ LISTS = (
     "/dead-letters?still=1",
     "/health?still=1",
 )
+FORMS = ("/projects?still=1", "/tests?still=1", "/incidents?still=1", "/notifications?still=1", "/settings", "/usage")
+OUT_OF_LINE = """() => [...document.querySelectorAll('.fields')].flatMap(form => {
+    const shown = [...form.querySelectorAll('input:not([type=hidden]), select, button')]
+    const bottoms = shown.map(one => one.getBoundingClientRect().bottom).filter(Boolean)
+    const gap = Math.max(...bottoms) - Math.min(...bottoms)
+    return gap > 1 ? [`${form.className}: ${gap}px`] : []
+})"""
+BOXES_APART = """() => [...document.querySelectorAll('label > input[type=checkbox]')].flatMap(box => {
+    const of = box.getBoundingClientRect(), words = document.createRange()
+    words.selectNodeContents(box.parentElement)
+    const text = [...words.getClientRects()].filter(one => one.left >= of.right)
+    const isLevel = one => Math.abs(one.top + one.bottom - of.top - of.bottom) < 8
+    const isBeside = text.some(one => one.left - of.right < 16 && isLevel(one))
+    return isBeside ? [] : [box.name]
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -74,5 +89,15 @@ def test_axe_finds_nothing_and_controls_can_be_hit(tab: Tab, scheme: str) -> Non
             tab.page.set_viewport_size({"width": width, "height": 900})
             tab.go(path)
             faults[f"{path} {width}"] = [*tab.faults(), *tab.hard_to_use()]
+
+    assert not any(faults.values()), told(faults)
+
+
+def test_fields_of_a_filter_are_level_and_boxes_beside_their_words(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 1440, "height": 900})
+    faults = {}
+    for path in (*FORMS, "/known-problems"):
+        tab.go(path)
+        faults[path] = [*(tab.page.evaluate(OUT_OF_LINE) if path in FORMS else []), *tab.page.evaluate(BOXES_APART)]
 
     assert not any(faults.values()), told(faults)
