@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Select, bindparam, func, select, text
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, func, select, text
 
 from service.db.columns import is_any
 from service.db.raw_rows import RawRows
@@ -19,9 +19,7 @@ from service.store.runs.tracks import StoredTrack, to_stored
 
 MAX_TRACKS = 10_000
 MAX_STRIP_RUNS = 10_000
-"""The runs of strips that are kept converted."""
-MAX_CHOSEN = 200
-"""The runs of a project that its strip is chosen from: one pipeline may have a thousand workflows."""
+"""The runs of strips that are read at once, and that are kept converted."""
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
 _TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
 _EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
@@ -67,42 +65,48 @@ _STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRu
 _ORDER = (runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
 
 
-def _firsts() -> CTE:
-    """Return tracks, each with the pipeline from which on it has so many runs, or 0.
+def _number_of(*which: ColumnElement[bool]) -> ColumnElement[int]:
+    """Return the pipeline from which on some runs are so many, or 0.
 
-    The index of tracks and pipelines answers it, however long the history is. It is answered once for a track: without
-    that word, databases look for it once for each run of all history.
+    The index of tracks and pipelines answers it, however long the history is.
     """
-    number = (
-        select(runs.c.pipeline_number)
-        .where(runs.c.track_id == tracks.c.id, runs.c.pipeline_number.is_not(None))
-        .order_by(runs.c.pipeline_number.desc())
-        .offset(bindparam("skipped"))
-        .limit(1)
-    ).correlate(tracks)
-    columns = (tracks.c.id, tracks.c.project_slug, tracks.c.project_name)
-    wanted = select(*columns, func.coalesce(number.scalar_subquery(), 0).label("number"))
-    return wanted.where(is_any(tracks.c.id, "track_ids")).cte("firsts").prefix_with("MATERIALIZED")
+    wanted = select(runs.c.pipeline_number).where(*which, runs.c.pipeline_number.is_not(None))
+    newest = wanted.order_by(runs.c.pipeline_number.desc()).offset(bindparam("skipped")).limit(1)
+    return func.coalesce(newest.scalar_subquery(), 0).label("number")
+
+
+def _once(wanted: Select[Any], name: str) -> CTE:
+    """Return a part of a statement that is answered once.
+
+    Without that word, databases look for it once for each run of all history.
+    """
+    return wanted.cte(name).prefix_with("MATERIALIZED")
 
 
 def _last_runs_of_projects() -> Select[Any]:
     """Return the statement for the last runs of projects.
 
-    It chooses whole pipelines in the index, and reads no other row: the index does not have the order in a pipeline.
+    It takes whole pipelines, as the index does not have the order in one. To number the runs of all tracks of a project
+    takes three times as long as to look for the pipeline to begin with.
     """
-    project = (_FIRSTS.c.project_slug, _FIRSTS.c.project_name)
-    newest = runs.c.pipeline_number.desc()
-    nth = func.rank().over(partition_by=project, order_by=newest).label("nth")
-    row = func.row_number().over(partition_by=project, order_by=(newest, runs.c.id.desc())).label("row")
-    ranked = select(runs.c.id, nth, row).join_from(_FIRSTS, runs, _IS_LAST).subquery()
-    chosen = select(ranked.c.id).where(ranked.c.nth <= bindparam("limit"), ranked.c.row <= MAX_CHOSEN)
-    return select(*_STRIPS.columns).where(runs.c.id.in_(chosen)).order_by(*_ORDER)
+    own, of_project = _FIRSTS.alias("own"), _FIRSTS.alias("of_project")
+    number = _number_of(own.c.project == _FIRSTS.c.project, *_since(own, own.c.number))
+    begins = _once(select(_FIRSTS.c.project, number).where(_FIRSTS.c.id == _FIRSTS.c.project), "begins")
+    wanted = select(*_STRIPS.columns).join_from(begins, of_project, of_project.c.project == begins.c.project)
+    last = wanted.join(runs, and_(*_since(of_project, begins.c.number)))
+    return last.order_by(*_ORDER).limit(MAX_STRIP_RUNS)
+
+
+def _since(track: FromClause, number: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on the runs of a track from a pipeline on."""
+    return runs.c.track_id == track.c.id, runs.c.pipeline_number >= number
 
 
 # built once: that takes longer than to run them
-_FIRSTS = _firsts()
-_IS_LAST = (runs.c.track_id == _FIRSTS.c.id) & (runs.c.pipeline_number >= _FIRSTS.c.number)
-_LAST = select(*_STRIPS.columns).join_from(_FIRSTS, runs, _IS_LAST).order_by(*_ORDER)
+_PROJECT = func.min(tracks.c.id).over(partition_by=(tracks.c.project_slug, tracks.c.project_name)).label("project")
+_OF_TRACK = runs.c.track_id == tracks.c.id
+_FIRSTS = _once(select(tracks.c.id, _PROJECT, _number_of(_OF_TRACK)).where(is_any(tracks.c.id, "track_ids")), "firsts")
+_LAST = select(*_STRIPS.columns).join_from(_FIRSTS, runs, and_(*_since(_FIRSTS, _FIRSTS.c.number))).order_by(*_ORDER)
 _LAST_OF_PROJECTS = _last_runs_of_projects()
 _FIND = (
     select(*_TRACKS.columns)
