@@ -1,5 +1,6 @@
 """Logins at an OpenID provider: their way, and the users that they let in."""
 
+import html
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -113,6 +114,18 @@ async def test_the_provider_may_say_no(site: Site, error: str, says: str) -> Non
     assert answer.status_code == 401
     assert f"The OpenID provider did not log you in ({says}" in answer.text
     assert "<script>" not in answer.text
+
+
+async def test_a_login_after_a_refusal_leads_to_the_page_that_was_wanted(site: Site) -> None:
+    page = "/tests?state=flaky&project=acme/web"
+
+    declined = await site.log_in(page, error="access_denied")
+    again = html.unescape(declined.text).partition('href="/login/oidc')[2].partition('"')[0]
+    sent = await site.browser.get(f"/login/oidc{again}")
+    back = await site.browser.get(CALLBACK, params=site.provider.authorize(sent.headers["location"]))
+
+    assert (declined.status_code, back.headers["location"]) == (401, page)
+    assert f'name="next" value="{page}"' in html.unescape(declined.text)
 
 
 # Who is let in

@@ -86,19 +86,35 @@ class OidcLogin:
             raise Unauthorized(REFUSED.format(error=error if is_word else "it gave an error"))
         return await self.provider.identify(given.get("code", ""), attempt), wanted
 
+    def wanted(self, request: Request) -> str:
+        """Return the path that a browser asked for before its login, ``/`` if unknown.
+
+        It stays known of a login that the provider refuses or that took too long, so that the next one leads there.
+        """
+        try:
+            return str(self._unsign(request)[3])
+        except Unauthorized:
+            return "/"
+
     def forget(self, response: Response) -> None:
         """Delete the cookie of a login: each is good for one."""
         self._set_cookie(response, "", max_age=0)
 
     def _read_cookie(self, request: Request) -> tuple[Attempt, str]:
-        try:
-            kept: Any = json.loads(bytes.fromhex(self._signer.unsign(request.cookies.get(self._cookie, "")).decode()))
-        except (BadSignature, ValueError) as error:
-            raise Unauthorized(NOT_OURS) from error
-        state, nonce, verifier, wanted, expires_at = kept
+        state, nonce, verifier, wanted, expires_at = self._unsign(request)
         if self._clock().timestamp() > expires_at:
             raise Unauthorized(NOT_OURS)
         return Attempt(state=state, nonce=nonce, verifier=verifier), wanted
+
+    def _unsign(self, request: Request) -> list[Any]:
+        """Return what the cookie of a login keeps, of an expired one too. Raises Unauthorized."""
+        try:
+            kept: list[Any] = json.loads(
+                bytes.fromhex(self._signer.unsign(request.cookies.get(self._cookie, "")).decode())
+            )
+        except (BadSignature, ValueError) as error:
+            raise Unauthorized(NOT_OURS) from error
+        return kept
 
     def _set_cookie(self, response: Response, value: str, *, max_age: int) -> None:
         response.set_cookie(

@@ -35,7 +35,7 @@ async def come_back(context: PageContext, request: Request) -> Response:
     try:
         session, wanted = await context.access.log_in_at_provider(request, oidc)
     except (Rejected, Temporary) as error:
-        response = _refuse(context, error, "/")
+        response = _refuse(context, error, local_path(oidc.wanted(request)))
     else:
         response = redirect(local_path(wanted))
         context.access.set_session_cookie(response, session)
