@@ -20,6 +20,7 @@ ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 DEFINITION_DIGITS = 8
 NO_DIGITS = re.compile("[^0-9A-Za-z-]")
+PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,:;.!?]?(?!\S)")
 
 
 def clean(text: str) -> str:
@@ -32,6 +33,14 @@ def clean(text: str) -> str:
 def humanize(value: str) -> str:
     """Return a snake_case value with blanks: ``put_off`` becomes put off."""
     return value.replace("_", " ")
+
+
+def capitalize_first(text: str) -> str:
+    """Return a sentence with a capital letter first, if its first word is a plain one.
+
+    ``roundsman.yaml``, ``acme/web``, ``max_age`` and an address stay as they are: they are names.
+    """
+    return text[:1].upper() + text[1:] if PLAIN_WORD.match(text) else text
 
 
 def decode(body: bytes, limit: int | None = None) -> str:

@@ -44,6 +44,7 @@ from service.store.incidents import incident_search
 from service.store.notifications import notifications
 from service.store.runs import runs
 from service.terminal import Column
+from service.text import capitalize_first
 
 SAME_NEWS = "same news"
 EXPLAINED = (
@@ -105,7 +106,7 @@ def with_filters(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _option_of(name: str, one: SearchFilter) -> Any:
-    return text_filter(f"{one.sentence[0].upper()}{one.sentence[1:]}.", COMPLETIONS.get(name))
+    return text_filter(f"{capitalize_first(one.sentence)}.", COMPLETIONS.get(name))
 
 
 @events.command("list")

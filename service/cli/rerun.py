@@ -15,7 +15,7 @@ from service.db.database import Store
 from service.model.build_acts import ActOutcome, ActResult, ActVerb, BuildAct
 from service.operations.builds.act_subjects import find_workflow
 from service.operations.builds.build_acts import Recorder, act_on_build, result_json
-from service.text import humanize
+from service.text import capitalize_first, humanize
 
 Build = Annotated[
     str,
@@ -73,7 +73,7 @@ def _act(verb: ActVerb, build: str, job: str | None, *, yes: bool, as_json: bool
     workflow_id, name = with_store(lambda _, store: _find(_, store, build))
     of_job = f" job {job} of" if job else ""
     words = _words(verb)
-    confirm(f"{words[0].upper()}{words[1:]}{of_job} {name} at CircleCI?", is_confirmed=yes)
+    confirm(f"{capitalize_first(words)}{of_job} {name} at CircleCI?", is_confirmed=yes)
     asked = BuildAct(verb=verb, workflow_id=workflow_id, job=job)
 
     async def do(api: CircleCIAPI, _: Store, recorder: Recorder) -> ActResult:

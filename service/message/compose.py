@@ -12,6 +12,7 @@ from service.message.sanitize import safe_url, truncate
 from service.message.status_text import group_by_reason, join_words, severity, status_words, trigger_sentence
 from service.message.truncate import fit_story
 from service.model import Actor, DetailKind, Details, Event, Headline, Mention, Message, MessageFacts, Vcs
+from service.text import capitalize_first
 
 MAX_TITLE_LENGTH = 250
 TEST_TITLE = "Test message from Roundsman"
@@ -215,9 +216,9 @@ def _capitalized(line: Line) -> Line:
     """
     match line:
         case (str() as first, *rest):
-            return (first[0].upper() + first[1:], *rest)
+            return (capitalize_first(first), *rest)
         case (Link(words=(str() as first, *rest), url=url), *others):
-            return (Link(words=(first[0].upper() + first[1:], *rest), url=url), *others)
+            return (Link(words=(capitalize_first(first), *rest), url=url), *others)
     return line
 
 

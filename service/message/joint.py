@@ -12,6 +12,7 @@ from service.message.sanitize import safe_url
 from service.message.status_text import age, severity, status_words
 from service.model import Details, Event, EventKind, Message, News
 from service.model.same_names import marked_events
+from service.text import capitalize_first
 
 MAX_LINES = 20
 MAX_PROJECTS = 5
@@ -130,7 +131,7 @@ def _lists(items: Sequence[JointItem]) -> Iterator[Block]:
     room = MAX_LINES
     for kind in dict.fromkeys(one.kind for one in items):
         some = [one for one in items if one.kind == kind]
-        heading = HEADINGS.get(News(kind), kind) if kind in set(News) else f"{kind[0].upper()}{kind[1:]}"
+        heading = HEADINGS.get(News(kind), kind) if kind in set(News) else capitalize_first(kind)
         named = some[: max(room, 1)]
         room -= len(named)
         yield Block(heading=(heading,), lines=tuple(map(_line, named)), more=len(some) - len(named))

@@ -7,6 +7,7 @@ from service.message.blocks import Line, Words, link, untrusted
 from service.message.failures import failed_jobs
 from service.message.status_text import age, clock_time, duration, ordinal, status_words
 from service.model import Closing, DetailKind, Details, Event, JobReport, MessageFacts, News
+from service.text import capitalize_first
 
 NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN, News.REMINDER, News.ESCALATION})
 NEWS_OF_TRACKS = NEWS_OF_RED | {News.FIXED, News.PASSED}
@@ -58,7 +59,7 @@ def red_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
     """Yield lines on a red run: what else is red of the same, and the suspects."""
     red = facts.red
     if red.remark:
-        yield (f"{red.remark[0].upper()}{red.remark[1:]}: no test learns from this run.",)
+        yield (f"{capitalize_first(red.remark)}: no test learns from this run.",)
     if red.coverage and red.coverage.is_partial:  # beside tests that are said to be flaky
         yield (f"Tests known for {red.coverage.known} of {red.coverage.red_runs} red runs of the last 90 days.",)
     if red.red_elsewhere:

@@ -7,6 +7,7 @@ from service.message.blocks import Block, Line, link, plain_text, untrusted
 from service.message.own import compose_story
 from service.message.sanitize import safe_url
 from service.model import Event, Message, MessageFacts, SettingsNews
+from service.text import capitalize_first
 
 MAX_LISTED = 20
 MAX_CHARACTERS = 600
@@ -44,4 +45,4 @@ def _blocks(news: SettingsNews, event_url: str | None, facts: MessageFacts) -> I
 
 
 def _sentence(text: str) -> Line:
-    return untrusted(f"{text[0].upper()}{text[1:]}", MAX_CHARACTERS)
+    return untrusted(capitalize_first(text), MAX_CHARACTERS)

@@ -16,6 +16,7 @@ from service.pipeline.context import Context
 from service.store.audit import seals
 from service.store.audit.seal_checks import SealCheck, check_seals, hash_of
 from service.store.upkeep import alarms
+from service.text import capitalize_first
 
 MAX_ROWS = 1_000  # of one look: about a tenth of a second
 MAX_ALARMS = 3  # about single seals: one who tampered with all of them is told of once
@@ -97,4 +98,4 @@ def _add_faults(look: AlarmLook, checks: Iterable[SealCheck], now: datetime) -> 
 
 
 def _add(look: AlarmLook, about: str, sentence: str, now: datetime) -> None:
-    look.add(make_alarm(AlarmKind.AUDIT_CHAIN, f"{sentence[0].upper()}{sentence[1:]}.", now, about=about))
+    look.add(make_alarm(AlarmKind.AUDIT_CHAIN, f"{capitalize_first(sentence)}.", now, about=about))

@@ -34,6 +34,7 @@ from service.store.incidents import incidents, silences
 from service.store.notifications import kept_back, notifications
 from service.store.runs import tracks
 from service.store.runs.tracks import StoredTrack
+from service.text import capitalize_first
 
 QUIET = frozenset({WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE})
 OVER = "it was over when the quiet time ended"
@@ -102,7 +103,7 @@ def quiet_notes(context: Context, notification: Notification, event: Event) -> t
         word = "muted" if notification.waits_for is WaitsFor.MUTE else "quiet"
         parts.append(f"{word} until {_on_clock(until, until, name)}")
     sentence = ", ".join(parts)
-    return ((f"{sentence[0].upper()}{sentence[1:]} ({name}).",),) if sentence else ()
+    return ((f"{capitalize_first(sentence)} ({name}).",),) if sentence else ()
 
 
 def _on_clock(time: datetime, other: datetime, zone: str) -> str:

@@ -20,6 +20,7 @@ from service.store.audit import actions
 from service.store.deliveries import deliveries
 from service.store.ids import DIGITS
 from service.store.runs import runs
+from service.text import capitalize_first
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.incidents import read_incident
 from service.web.pages.renderer import HEADERS
@@ -84,7 +85,7 @@ def _read_settings(transaction: Transaction, event: Json) -> Json | None:
     if event["kind"] != EventKind.SETTINGS_CHANGED:
         return None
     news = read_news(deliveries.find_for_display(transaction, UUID(event["id"])).body)
-    sentences = [f"{one[0].upper()}{one[1:]}" for one in news.sentences]
+    sentences = [capitalize_first(one) for one in news.sentences]
     return {"sentences": sentences, "count": news.count, "of": settings_of(event)}
 
 

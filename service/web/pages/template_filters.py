@@ -15,7 +15,7 @@ from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
 from service.store.notifications.summaries import UNTOLD
-from service.text import MARK
+from service.text import MARK, capitalize_first
 from service.web.pages.json_text import format_beginning
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
@@ -102,8 +102,8 @@ def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Return a text with a capital letter first and a full stop last."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    """Return a text with a capital letter first, unless it is of a name, and a full stop last."""
+    return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def pluralize(count: int, noun: str) -> str:

@@ -51,3 +51,10 @@ def test_a_sentence_begins_with_a_capital_letter_and_ends() -> None:
     assert template_filters.as_sentence("there is none: look again") == "There is none: look again."
     assert template_filters.as_sentence("Why?") == "Why?"
     assert not template_filters.as_sentence("").strip(".")
+
+
+@pytest.mark.parametrize("name", ["roundsman.yaml", "acme/web", "max_age", "https://ci.example.com", "v2.1:"])
+def test_a_name_that_begins_a_sentence_keeps_its_first_letter(name: str) -> None:
+    sentence = f"{name} is not known here"
+
+    assert template_filters.as_sentence(sentence) == f"{sentence}."
