@@ -107,7 +107,7 @@ class OidcLogin:
         return Attempt(state=state, nonce=nonce, verifier=verifier), wanted
 
     def _unsign(self, request: Request) -> list[Any]:
-        """Return what the cookie of a login keeps, of an expired one too. Raises Unauthorized."""
+        """Return what the cookie of a login keeps, also expired. Raises Unauthorized."""
         try:
             kept: list[Any] = json.loads(
                 bytes.fromhex(self._signer.unsign(request.cookies.get(self._cookie, "")).decode())

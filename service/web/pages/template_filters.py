@@ -102,7 +102,7 @@ def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Return a text with a capital letter first, unless it is of a name, and a full stop last."""
+    """Return a text with a capital letter first, but for a name, and a full stop last."""
     return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
