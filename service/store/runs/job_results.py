@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, desc, select
+from sqlalchemy import desc, select
 
 from service.db.columns import is_any
+from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, details, events
 from service.model import EventKind, Track
 from service.store.runs import runs
@@ -24,12 +25,7 @@ MAX_POSTS = 3_000
 LATE = timedelta(hours=1)
 """The time after a workflow's end in which posts of its jobs are looked for."""
 
-# built once: that takes longer than to run them
-_POSTS = (
-    select(events.c.id, events.c.workflow_id, events.c.job_name, events.c.job_status)
-    .where(events.c.has_job)
-    .order_by(events.c.place)
-)
+# built once: that takes longer than to run it
 _DETAILS = select(details.c.event_id, details.c.body).where(is_any(details.c.event_id, "event_ids"))
 
 
@@ -43,6 +39,15 @@ class JobResult:
     name: str
     status: str
     event_id: UUID | None = None
+
+
+def _of_post(row: Mapping[str, Any]) -> tuple[str | None, JobResult]:
+    """Return the id of the workflow of a post, and its job."""
+    return row["workflow_id"], JobResult(name=row["job_name"] or "", status=row["job_status"] or "", event_id=row["id"])
+
+
+_POST_COLUMNS = ("place", "id", "workflow_id", "job_name", "job_status")
+_POSTS = RawRows([events.c[name] for name in _POST_COLUMNS], _of_post, kept=MAX_POSTS)
 
 
 def of_runs(transaction: Transaction, track: Track, found: Sequence[StripRun]) -> Mapping[UUID, Sequence[JobResult]]:
@@ -63,8 +68,8 @@ def _posted(transaction: Transaction, track: Track, found: Sequence[StripRun]) -
     clauses = [(value_term("kind", EventKind.JOB_COMPLETED),), (project_term(project),)]
     named = {"workflow_name": track.workflow, "branch": track.branch}
     clauses += [(value_term(column, value),) for column, value in named.items() if value]
-    places = matching(transaction, clauses, _span(found)).order_by(desc("place")).limit(MAX_POSTS).subquery()
-    return _results(transaction, select(places.c.place), {run.id for run in found})
+    newest = matching(transaction, clauses, _span(found), _POSTS.columns[1:]).order_by(desc("place")).limit(MAX_POSTS)
+    return _results(_POSTS.read(transaction, newest), {run.id for run in found})
 
 
 def _span(found: Sequence[StripRun]) -> Span:
@@ -73,12 +78,12 @@ def _span(found: Sequence[StripRun]) -> Span:
     return Span(low=first_place(begin), high=first_place(end + LATE))
 
 
-def _results(transaction: Transaction, places: Select[int], run_ids: Collection[UUID]) -> dict[UUID, list[JobResult]]:
-    """Return the jobs of events at some places, the last post of each."""
+def _results(posts: Sequence[tuple[str | None, JobResult]], run_ids: Collection[UUID]) -> dict[UUID, list[JobResult]]:
+    """Return the jobs of posts, which come newest first; of a job the last post."""
     found: dict[str, dict[str, JobResult]] = {}
-    for event_id, workflow_id, name, status in transaction.execute(_POSTS.where(events.c.place.in_(places))):
-        if workflow_id and name:
-            found.setdefault(workflow_id, {})[name] = JobResult(name=name, status=status or "", event_id=event_id)
+    for workflow_id, job in reversed(posts):
+        if workflow_id and job.name:
+            found.setdefault(workflow_id, {})[job.name] = job
     by_run = {runs.to_id(workflow_id): list(some.values()) for workflow_id, some in found.items()}
     return {run_id: some for run_id, some in by_run.items() if run_id in run_ids and run_id is not None}
 

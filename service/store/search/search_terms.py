@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 from zlib import crc32
@@ -186,12 +187,17 @@ def _spelled(term: str) -> str:
     return quote(term, safe="@#=", errors="surrogatepass")
 
 
-def matching(transaction: Transaction, clauses: Sequence[Clause], span: Span) -> Select[int]:
+def matching(
+    transaction: Transaction, clauses: Sequence[Clause], span: Span, columns: Sequence[ColumnElement[Any]] = ()
+) -> Select[Any]:
     """Return a selection of the places in a span that match every clause.
 
     They come in no order. A few of them may not match: different terms of one spelling, or with one number.
+
+    columns   those of events to select after the place: to look for each of many by its place takes as long as to find
+              them
     """
-    return _MATCHING[transaction.dialect.name](clauses, span)
+    return _MATCHING[transaction.dialect.name](clauses, span, columns)
 
 
 def matching_in_part(
@@ -210,14 +216,15 @@ def matching_in_part(
 _event_terms = table("event_terms", column("rowid", Integer))
 
 
-def _matching_on_sqlite(clauses: Sequence[Clause], span: Span) -> Select[int]:
+def _matching_on_sqlite(clauses: Sequence[Clause], span: Span, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     asked = " AND ".join(f"({' OR '.join(f'{chr(34)}{_spelled(term)}{chr(34)}' for term in one)})" for one in clauses)
     place = _event_terms.c.rowid
     is_matching = literal_column("event_terms").op("MATCH")(asked)
-    return select(place.label("place")).where(is_matching, place >= span.low, place < span.high)
+    found = select(place.label("place"), *columns).where(is_matching, place >= span.low, place < span.high)
+    return found.join_from(_event_terms, events, events.c.place == place) if columns else found
 
 
-def _matching_on_postgres(clauses: Sequence[Clause], span: Span) -> Select[int]:
+def _matching_on_postgres(clauses: Sequence[Clause], span: Span, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Return what the GIN index finds.
 
     OFFSET keeps the planner from walking all places instead.
@@ -225,15 +232,15 @@ def _matching_on_postgres(clauses: Sequence[Clause], span: Span) -> Select[int]:
     wanted = [_has_any(map(_number, clause)) for clause in clauses]
     if slots := _slot_numbers(span):
         wanted.append(_has_any(slots))
-    found = select(events.c.place).where(*wanted).offset(0).subquery()
-    return select(found.c.place).where(found.c.place >= span.low, found.c.place < span.high)
+    found = select(events.c.place, *columns).where(*wanted).offset(0).subquery()
+    return select(found).where(found.c.place >= span.low, found.c.place < span.high)
 
 
 def _has_any(numbers: Iterable[int]) -> ColumnElement[bool]:
     return events.c.terms.bool_op("&&")(literal(list(numbers), ARRAY(Integer)))
 
 
-_MATCHING: Mapping[str, Callable[[Sequence[Clause], Span], Select[int]]] = {
+_MATCHING: Mapping[str, Callable[[Sequence[Clause], Span, Sequence[ColumnElement[Any]]], Select[Any]]] = {
     "sqlite": _matching_on_sqlite,
     "postgresql": _matching_on_postgres,
 }
