@@ -60,7 +60,7 @@ upgrade: $(READY)  ## Upgrade a database that another release fills, under load,
 	$(BIN)/python -m tests.crash.upgrade --before $(BEFORE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(READY)  ## Measure and print one table, in ten minutes (ONLY="intake drain", SCALE=full, PROFILE=1 for the limits, MARKDOWN=1 into docs)
+bench: $(READY)  ## Measure and print one table, in 25 minutes (ONLY="intake drain", SCALE=full, MARKDOWN=1 into docs; PROFILE=1 for the limits instead)
 	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile) $(if $(MARKDOWN),--markdown)
 
 .PHONY: lint

@@ -6,14 +6,14 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from service.logs import configure_logs
 from tests.bench import backtest, drain, elsewhere, history, intake, moments, overviews, sizes, told
 from tests.bench.cores import keep_on
 from tests.bench.profiler import profiling
-from tests.bench.report import Report, machine, write_pages
+from tests.bench.report import Profile, Report, machine, write_pages
 from tests.bench.rows import Row
 from tests.bench.scales import SCALES
 from tests.bench.world import Bench
@@ -33,22 +33,32 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "workers": drain.measure_workers,
     "others": elsewhere.others,
 }
+PROFILED = ("intake", "drain", "told", "latency", "history", "overviews")  # where the time is that of our functions
 
 
-async def measure(bench: Bench, names: Sequence[str], *, has_profile: bool, command: Sequence[str]) -> Report:
-    """Measure these, one after the other; then the limits of what is not reached, with samples at a small scale."""
+async def measure(bench: Bench, names: Sequence[str], command: Sequence[str]) -> Report:
+    """Measure these, one after the other."""
     measured_on = machine(bench.server.url(), command)
     rows: list[Row] = []
-    limits: dict[str, list[str]] = {}
     for name in names:
         began = time.perf_counter()
-        found = await _rows(bench, name)
-        rows += found
+        rows += await _rows(bench, name)
         _say(f"{name}: {time.perf_counter() - began:.0f} s")
-        for database in bench.scale.databases if has_profile else ():
-            if any(row.is_reached is False and row.where.startswith(database) for row in found):
-                limits[f"{name}, {database}"] = await _limits(bench, name, database)
-    return Report(machine=measured_on, rows=rows, limits=limits)
+    return Report(machine=measured_on, rows=rows)
+
+
+async def profile(bench: Bench, names: Sequence[str], command: Sequence[str]) -> Profile:
+    """Run these once more with samples taken, at a small scale, for the limits of each on each database.
+
+    The samples slow what they look at, so that no figure is kept.
+    """
+    measured_on = machine(bench.server.url(), command)
+    limits: dict[str, list[str]] = {}
+    for name in PROFILED if list(names) == list(MEASUREMENTS) else names:
+        for database in bench.scale.databases:
+            limits[f"{name}, {database}"] = await limits_of(bench, name, database)
+            _say(f"{name}, {database}: profiled")
+    return Profile(machine=measured_on, limits=limits)
 
 
 async def _rows(bench: Bench, name: str) -> list[Row]:
@@ -59,12 +69,12 @@ async def _rows(bench: Bench, name: str) -> list[Row]:
         return [Row(what=name, where="", measured=f"failed: {str(error) or type(error).__name__}", is_reached=False)]
 
 
-async def _limits(bench: Bench, name: str, database: str) -> list[str]:
+async def limits_of(bench: Bench, name: str, database: str) -> list[str]:
+    """Return the functions and statements that a measurement spends its time in, with their shares."""
     scale = replace(min(bench.scale, SCALES["small"], key=lambda one: one.drained), databases=(database,))
     with profiling(bench.server.url()) as profiler:
         await MEASUREMENTS[name](replace(bench, scale=scale, profiler=profiler))
-    _say(f"{name}, {database}: profiled")
-    return profiler.report()
+        return profiler.report()
 
 
 def _say(line: str) -> None:
@@ -75,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--scale", choices=list(SCALES), default="small")
     parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS), metavar="NAME")
-    parser.add_argument("--profile", action="store_true", help="name the limits of what is not reached")
+    parser.add_argument("--profile", action="store_true", help="name the limits, and measure nothing")
     parser.add_argument("--markdown", action="store_true", help="write docs/benchmarks.md and docs/scaling.md too")
     asked = parser.parse_args()
     configure_logs(logging.WARNING)
@@ -83,9 +93,12 @@ def main() -> None:
     keep_on("theirs")  # Postgres and the load inherit it
     with postgres.running(faster=()) as server:  # here a commit waits for the disk
         bench = Bench(server=server, scale=SCALES[asked.scale])
-        report = asyncio.run(measure(bench, asked.only, has_profile=asked.profile, command=sys.argv[1:]))
+        work: Coroutine[None, None, Report | Profile] = (profile if asked.profile else measure)(
+            bench, asked.only, sys.argv[1:]
+        )
+        report = asyncio.run(work)
     if asked.markdown:
-        write_pages(report)
+        write_pages(report.parts())
     print(report.text())  # noqa: T201 - this is what the program is for
 
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-LISTED = 6
+LISTED = 8
 LOOK_EVERY_S = 0.01
 STATEMENT_CHARACTERS = 90
 ACTIVE = """

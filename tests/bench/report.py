@@ -27,31 +27,21 @@ PACES = {"a million jobs a day, 120/s": 120, "100 million, 4,000/s": 4_000}
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The outcome of a run.
+    """The figures of a run.
 
     machine   what it was measured on, with what, and by which command
-    limits    the functions and statements that rows which miss their aim spend their time in, by name of the row
     """
 
     machine: str
     rows: Sequence[Row]
-    limits: Mapping[str, Sequence[str]]
 
     def text(self) -> str:
         """Return the whole in Markdown."""
-        return "\n\n".join([self.machine, as_table(self.rows), self.limits_text()])
+        return f"{self.machine}\n\n{as_table(self.rows)}"
 
-    def limits_text(self) -> str:
-        """Return the limits, one list for each row."""
-        missed = [row for row in self.rows if row.is_reached is False]
-        if not missed:
-            return "Every aim is reached."
-        if not self.limits:
-            return (
-                f"Not reached: {len(missed)} rows; `PROFILE=1` names the functions and statements that are the limit."
-            )
-        listed = ["\n".join([f"{name}:\n", *(f"- {line}" for line in lines)]) for name, lines in self.limits.items()]
-        return "\n\n".join(["Shares of the samples taken of our threads while they work, and of Postgres:", *listed])
+    def parts(self) -> dict[str, str]:
+        """Return what stands in the documentation, by name."""
+        return {"run": self.text(), "rates": self.rates(), "disk": self.disk()}
 
     def rates(self) -> str:
         """Return a table of the rates of one process, and of how many a pace takes."""
@@ -66,6 +56,28 @@ class Report:
     def disk(self) -> str:
         """Return the table's rows of bytes."""
         return as_table([row for row in self.rows if row.what.startswith("disk")])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The limits of what is measured.
+
+    machine   where the samples were taken, with what, and by which command
+    limits    the functions and statements that a measurement spends its time in, by its name and database
+    """
+
+    machine: str
+    limits: Mapping[str, Sequence[str]]
+
+    def text(self) -> str:
+        """Return the whole in Markdown, one list for each measurement."""
+        listed = ["\n".join([f"{name}:\n", *(f"- {line}" for line in lines)]) for name, lines in self.limits.items()]
+        shares = "Shares of the samples taken of our threads while they work, and of Postgres:"
+        return "\n\n".join([self.machine, shares, *listed])
+
+    def parts(self) -> dict[str, str]:
+        """Return what stands in the documentation, by name."""
+        return {"limits": self.text()}
 
 
 def machine(server_url: str, command: Sequence[str]) -> str:
@@ -86,17 +98,12 @@ def machine(server_url: str, command: Sequence[str]) -> str:
     )
 
 
-def write_pages(report: Report, docs: Path = DOCS) -> None:
-    """Write the measured parts of the documentation anew."""
-    parts = {
-        "run": lambda: f"{report.machine}\n\n{as_table(report.rows)}",
-        "limits": report.limits_text,
-        "rates": report.rates,
-        "disk": report.disk,
-    }
+def write_pages(parts: Mapping[str, str], docs: Path = DOCS) -> None:
+    """Write these measured parts of the documentation anew, and leave the others as they are."""
+
+    def fill(slot: re.Match[str]) -> str:
+        return f"{slot[1]}\n{parts[slot['part']]}\n\n{slot[3]}" if slot["part"] in parts else slot[0]
+
     for name in PAGES:
         page = docs / name
-        text = page.read_text(encoding="utf-8")
-        page.write_text(
-            _SLOT.sub(lambda slot: f"{slot[1]}\n{parts[slot['part']]()}\n\n{slot[3]}", text), encoding="utf-8"
-        )
+        page.write_text(_SLOT.sub(fill, page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,6 +16,7 @@ from tests.bench.launch import start
 
 EVERY_S = 0.005
 WRITE_EVERY = 50
+SWITCH_S = 0.000_1  # else a look comes when a thread waits for the disk or the network, and counts little else
 WAITING = {
     *(("threading.py", "wait"), ("selectors.py", "select"), ("runners.py", "run"), ("thread.py", "_worker")),
     *(("waiting.py", "wait_c"), ("threads.py", "_work")),
@@ -26,6 +27,7 @@ def sample(file: Path) -> None:
     """Count where each thread is, until the process ends."""
     counts: Counter[str] = Counter()
     own = threading.get_ident()
+    sys.setswitchinterval(SWITCH_S)
     while True:
         for _ in range(WRITE_EVERY):
             time.sleep(EVERY_S)

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.bench.__main__ import MEASUREMENTS
+from tests.bench.__main__ import MEASUREMENTS, limits_of
 from tests.bench.bodies import body, read_requests, write_requests
 from tests.bench.launch import forked
-from tests.bench.processes import post, running, wrk
-from tests.bench.profiler import profiling
-from tests.bench.report import DOCS, PAGES, Report, write_pages
+from tests.bench.processes import running, wrk
+from tests.bench.report import DOCS, PAGES, Profile, Report, write_pages
 from tests.bench.rows import Row
 from tests.bench.scales import SCALES
 from tests.bench.world import Bench
@@ -86,13 +85,16 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
         shutil.copy(DOCS / page, tmp_path)
     missed = Row(what="drain: 9 events", where="SQLite", measured="7 events/s", reach="600", is_reached=False, rate=7)
     weighed = Row(what="disk, a green run", where="SQLite", measured="123 bytes")
-    report = Report(machine="an invented machine", rows=[missed, weighed], limits={"drain": ["60% in `commit`"]})
+    report = Report(machine="an invented machine", rows=[missed, weighed])
+    profile = Profile(machine="another machine", limits={"drain, SQLite": ["60% in `commit`"]})
 
-    write_pages(report, tmp_path)
+    write_pages(report.parts(), tmp_path)
+    write_pages(profile.parts(), tmp_path)
 
     benchmarks, scaling = ((tmp_path / page).read_text(encoding="utf-8") for page in PAGES)
     assert "an invented machine" in benchmarks
     assert "| drain: 9 events | SQLite | 7 events/s | **600: not reached** |" in benchmarks
+    assert "another machine" in benchmarks
     assert "- 60% in `commit`" in benchmarks
     assert "| drain: 9 events, SQLite | 7/s | 18 | 572 |" in scaling
     assert "123 bytes" in scaling
@@ -100,11 +102,10 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-async def test_samples_of_a_process_name_its_functions(bench: Bench) -> None:
-    with profiling(bench.server.url()) as profiler, replace(bench, profiler=profiler).migrated("SQLite") as place:
-        async with running(place, "serve") as service:
-            while not profiler.report():
-                await post(place, service.port, count=1)
-            lines = profiler.report()
+@pytest.mark.parametrize("database", ["SQLite", "Postgres"])
+async def test_limits_name_functions_and_statements(bench: Bench, database: str) -> None:
+    lines = await limits_of(bench, "told", database)
 
     assert all(re.match(r"\d+% ", line) for line in lines)
+    assert any(re.match(r"\d+% in `.+\.py: \w+", line) for line in lines)
+    assert any("Postgres: " in line for line in lines) == (database == "Postgres")
