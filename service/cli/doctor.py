@@ -109,7 +109,7 @@ async def _examine(config: Config, *, sends: bool) -> tuple[list[Finding], Priva
 
 
 async def _try_connections(settings: Settings, now: datetime) -> list[Finding]:
-    found = [await check_connection("connection to CircleCI", settings.circleci_url, now)]
+    found = [await _try_circleci(settings, now)]
     if settings.public_url:
         found.append(await check_connection("certificate of the public URL", settings.public_url, now))
         found.append(await check_ourselves(settings.public_url))
@@ -120,6 +120,14 @@ async def _try_connections(settings: Settings, now: datetime) -> list[Finding]:
         unfetched = "it was not fetched, since each fetch counts as a sign of life"
         found.append(replace(watchdog, sentence=f"{watchdog.sentence}; {unfetched}"))
     return found
+
+
+async def _try_circleci(settings: Settings, now: datetime) -> Finding:
+    """Return the finding on the connection to CircleCI; without a token it is a note."""
+    found = await check_connection("connection to CircleCI", settings.circleci_url, now)
+    if found.grade is not Grade.WRONG or settings.circleci_token or settings.circleci_admin_token:
+        return found
+    return replace(found, grade=Grade.NOTE, sentence=f"{found.sentence}; without a token it is not called")
 
 
 async def _ask_circleci(source: CircleCI, config: Config, recent: Sequence[str]) -> list[Finding]:

@@ -183,6 +183,20 @@ def test_without_a_token_there_are_no_rights_to_try(operator: Terminal, fake: Fa
     assert fake.calls == []
 
 
+@pytest.mark.parametrize(("has_token", "grade"), [(True, "wrong"), (False, "note")])
+def test_a_missing_network_is_wrong_only_where_a_token_needs_it(
+    operator: Terminal, *, has_token: bool, grade: str
+) -> None:
+    operator.set(ROUNDSMAN_CIRCLECI_URL=f"http://127.0.0.1:{free_port()}")
+    if not has_token:
+        operator.unset("ROUNDSMAN_CIRCLECI_TOKEN")
+
+    said = operator.run("doctor", "--json")
+
+    assert grades(said.json)["connection to CircleCI"] == grade
+    assert ("without a token it is not called" in sentence(said.json, "connection to CircleCI")) == (grade == "note")
+
+
 @pytest.mark.parametrize(
     ("ends", "grade"),
     [("Mar 10 09:00:00 2026 GMT", Grade.NOTE), ("Jun 10 09:00:00 2026 GMT", Grade.OK), (None, Grade.OK)],
