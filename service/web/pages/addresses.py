@@ -66,10 +66,11 @@ def trigger_url(project: str, branch: str | None = None, tag: str | None = None)
     return f"/trigger?{urlencode({'project': project, **place})}"
 
 
+@lru_cache(maxsize=1_000)  # each page of projects names the same ones
 def project_address(project: str) -> str:
     """Return the path of the page of a project by its name or slug."""
     if is_plain(project):
-        return f"{PROJECTS}/{_quoted(project)}"
+        return f"{PROJECTS}/{quote(project)}"
     return f"{PROJECTS}/{BY_NAME}?{urlencode({'project': project})}"
 
 
@@ -77,7 +78,7 @@ def workflow_address(project: str, workflow: str, branch: str | None = None) -> 
     """Return the path of the page of a workflow; without a branch, of its default one."""
     query = {"branch": branch} if branch else {}
     if is_plain(f"{project}/{workflow}"):
-        path = f"{PROJECTS}/{_quoted(project)}/{_quoted(workflow)}"
+        path = f"{PROJECTS}/{quote(project)}/{quote(workflow)}"
         return f"{path}?{urlencode(query)}" if query else path
     return f"{PROJECTS}/{BY_NAME}?{urlencode({'project': project, 'workflow': workflow, **query})}"
 
@@ -98,10 +99,6 @@ def is_plain(name: str) -> bool:
     return (
         not has_odd_part and name != BY_NAME and not name.endswith(".json") and "\\" not in name and name.isprintable()
     )
-
-
-def _quoted(name: str) -> str:
-    return "/".join(quote(part, safe="") for part in name.split("/"))
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {

@@ -82,6 +82,7 @@ def _bar(nth: int, color: str, share: float) -> str:
     return _path(nth, height, is_red=color == "red")
 
 
+@lru_cache(maxsize=1_000)  # places and heights are few
 def _path(nth: int, height: int, *, is_red: bool) -> str:
     return f"M{nth * BAR_STEP + 2.5:g} {FOOT if is_red else BASE}V{BASE - height}"
 
