@@ -5,11 +5,15 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from markupsafe import Markup
+
 from service.store.events.filters import escaped
 
 PROJECTS = "/projects"
 BY_NAME = "-"
 """The last part of the address of a page whose names stand in its query: not every name can be part of a path."""
+MAX_ADDRESS = 800
+"""Characters of a link in a list: with 50 longer ones a page would be too large. A branch has 244 bytes at most."""
 
 
 @lru_cache(maxsize=1_000)  # the rows of a page are of few projects and branches
@@ -25,6 +29,11 @@ def project_url(project: Mapping[str, Any]) -> str:
               a ``mark`` too
     """
     return project_address(_name_of(project))
+
+
+def href(address: str) -> Markup:
+    """Return the attribute of a link in a list, or nothing if it is too long."""
+    return Markup(' href="{}"').format(address) if len(address) <= MAX_ADDRESS else Markup()
 
 
 def workflow_url(one: Mapping[str, Any]) -> str:
@@ -104,6 +113,7 @@ def is_plain(name: str) -> bool:
 FILTERS: Mapping[str, Callable[..., str]] = {
     "builds_url": builds_url,
     "channel_url": channel_url,
+    "href": href,
     "project_url": project_url,
     "trigger_url": trigger_url,
     "test_url": test_url,

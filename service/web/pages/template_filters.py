@@ -55,6 +55,7 @@ HEADINGS = {
 }
 """The heading of an error page, by its status."""
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
+MAX_BODY_HTML = 25_000  # bytes of a body on a page: a sign may take six, and a page of two bodies stays small
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
 
 
@@ -98,7 +99,16 @@ def status_tag(status: str | None) -> Markup:
 
 def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
     """Return a text on one line; a mark for an invisible one: a link needs a name."""
-    return one_line(text, max_characters) or (MARK if text else "")
+    shown = one_line(text, max_characters) or (MARK if text else "")
+    return shown if 3 * len(shown) <= max_characters else _cut(shown, 2 * max_characters, "...")
+
+
+def _cut(text: str, max_bytes: int, end: str) -> str:
+    """Return as much of a text as takes so many bytes of a page, up to five a sign."""
+    shown = text
+    while (size := len(escape(shown).encode())) > max_bytes:
+        shown = shown[: len(shown) * max_bytes // size]
+    return shown if shown is text else shown.rstrip() + end
 
 
 def as_sentence(text: str) -> str:
@@ -216,8 +226,8 @@ def pretty_json(body: str) -> str:
 
 
 def truncate_body(text: str) -> str:
-    """Return at most MAX_BODY characters of a text."""
-    return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"
+    """Return at most MAX_BODY characters of a text, and MAX_BODY_HTML bytes."""
+    return _cut(text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …", MAX_BODY_HTML, " …")
 
 
 def build_name(event: Json | None) -> str:

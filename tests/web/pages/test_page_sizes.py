@@ -124,6 +124,26 @@ async def test_pages_of_the_longest_names_stay_small(instance: Instance) -> None
     assert {address: size for address, size in sizes.items() if size > MAX_BYTES} == {}
 
 
+async def test_pages_of_endless_names_stay_small(instance: Instance) -> None:
+    for number in range(REDS):
+        await instance.post(endless(number, "&<>" if number % 2 else "部"))
+    await instance.drain()
+    await instance.drain(minutes=3)
+    site = await site_of(instance, (await ids(instance, "/api/v1/events"))[:4])
+
+    sizes = await site.sizes()
+
+    assert {address: size for address, size in sizes.items() if size > MAX_BYTES} == {}
+
+
+def endless(number: int, sign: str) -> Any:
+    """Return the post of a red run whose names and commit have 18,000 signs that take many bytes of a page."""
+    text = f"{number} " + sign * 6_000
+    payload: Any = workflow_completed(replace(RED, number=9_000 + number, workflow=text, subject=text, branch=text))
+    payload["pipeline"]["vcs"]["revision"] = text
+    return payload | {"project": {"id": text, "slug": f"gh/acme/{text}", "name": text}}
+
+
 def hostile(number: int) -> Any:
     """Return the post of a red run whose names are as long as Git hosts take them: 100 letters, or 244 bytes."""
     text = f"{number} {(*LONG, WIDE)[number % 5]}"

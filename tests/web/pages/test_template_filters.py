@@ -58,3 +58,17 @@ def test_a_name_that_begins_a_sentence_keeps_its_first_letter(name: str) -> None
     sentence = f"{name} is not known here"
 
     assert template_filters.as_sentence(sentence) == f"{sentence}."
+
+
+def test_a_name_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
+    marks, plain = template_filters.one_line_or_mark("<" * 400, 100), template_filters.one_line_or_mark("x" * 400, 100)
+
+    assert (marks, plain) == ("<" * 50 + "...", "x" * 97 + "...")
+    assert template_filters.one_line_or_mark("部署" * 30, 100) == "部署" * 30
+
+
+def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
+    shown = template_filters.truncate_body('"' * template_filters.MAX_BODY)
+
+    assert shown == '"' * 5_000 + " …"
+    assert template_filters.truncate_body("x" * template_filters.MAX_BODY) == "x" * template_filters.MAX_BODY
