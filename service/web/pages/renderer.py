@@ -87,6 +87,8 @@ def _environment(folder: Path) -> Environment:
         "unnamed_failures": unnamed_failures,
         "rounds": template_filters.rounds,
         "as_sentence": template_filters.as_sentence,
+        "length_of_time": template_filters.length_of_time,
+        "with_code": template_filters.with_code,
         "severity": severity,
         "humanize": humanize,
         "status_phrases": status_phrases,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -114,6 +114,17 @@ def _cut(text: str, max_bytes: int, end: str) -> str:
 def as_sentence(text: str) -> str:
     """Return a text with a capital letter first, but for a name, and a full stop last."""
     return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def with_code(text: str) -> Markup:
+    """Return a sentence whose parts in backticks are code."""
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if nth % 2 else part for nth, part in enumerate(text.split("`")))
+
+
+def length_of_time(seconds: float) -> str:
+    """Return a number of seconds as ``38 min``, ``5 h 12 min`` or ``3 days``."""
+    return age(timedelta(seconds=seconds))
 
 
 def pluralize(count: int, noun: str) -> str:

@@ -318,9 +318,9 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
 
     page = await browser.get("/dead-letters")
 
-    said = "web-team (slack) Slack answered 410: the channel is gone acme/web main: build-and-test failed not delivered"
-    assert f"{said} Resend to web-team (slack) by route 'main is red', since today 09:12" in text(page)
-    assert "Attempts: 1 Attempts to tell web-team (slack) Attempt Began Outcome 1 today" in text(page)
+    said = "web-team (slack) Slack answered 410: the channel is gone. acme/web main: build-and-test failed"
+    assert f"{said} not delivered Resend to web-team (slack) by route 'main is red', since today 09:12" in text(page)
+    assert "1 attempt Attempts to tell web-team (slack) Attempt Began Outcome 1 today" in text(page)
     assert f'<a class="target" href="/builds/{event.id}"><bdi>acme/web main: build-and-test failed' in page.text
     assert "Nothing waits" not in page.text
 
@@ -350,7 +350,7 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
 
     page = await browser.get("/dead-letters")
 
-    assert f"workflow-completed, today 09:12 Replay delivery {came.id} the type is not known tried once" in text(page)
+    assert f"workflow-completed, today 09:12 Replay delivery {came.id} The type is not known. tried once" in text(page)
     assert "Body, raw <what> Download it byte for byte" in text(page)
 
 

@@ -72,3 +72,7 @@ def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
 
     assert shown == '"' * 5_000 + " …"
     assert template_filters.truncate_body("x" * template_filters.MAX_BODY) == "x" * template_filters.MAX_BODY
+
+
+def test_a_part_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
+    assert template_filters.with_code("run `a <b>` & look") == "run <code>a &lt;b&gt;</code> &amp; look"

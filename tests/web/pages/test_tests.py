@@ -61,6 +61,15 @@ async def test_each_test_stands_under_its_states_with_its_evidence(instance: Ins
     assert "Which tests become slower is not known" in shown
 
 
+async def test_a_branch_where_a_test_fails_in_two_workflows_is_named_once(instance: Instance) -> None:
+    await post(instance, run(900), run(901, ADDS), replace(run(902, ADDS), workflow="deploy"))
+
+    shown = await page(instance, "/tests")
+
+    assert "failing on main ·" in shown or "failing on main," in shown
+    assert "main, main" not in shown
+
+
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_state_has_a_page_of_its_own(instance: Instance) -> None:
