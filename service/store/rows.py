@@ -46,10 +46,10 @@ INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.
 def plain_rows(found: Result[Any]) -> Iterator[dict[str, Any]]:
     """Yield rows as dictionaries.
 
-    Where each is read by many names, the library's mappings take twice as long.
+    Where each is read by many names, the library's mappings take twice as long; so it is to fetch them one by one.
     """
     names = tuple(found.keys())
-    return (dict(zip(names, row, strict=True)) for row in found)
+    return (dict(zip(names, row, strict=True)) for row in found.all())
 
 
 def insert_new(transaction: Transaction, table: Table, row: Mapping[str, Any]) -> bool:

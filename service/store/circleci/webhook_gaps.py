@@ -11,7 +11,17 @@ from service.store.circleci import reconciling
 from service.store.search.places import first_place
 
 DAY = timedelta(days=1)
-NEWEST = 500  # webhooks whose delay is looked at
+NEWEST = 500  # posts whose delay is looked at
+_POSTS = (
+    select(events.c.via, events.c.kind, events.c.happened_at, events.c.received_at)
+    .order_by(events.c.place.desc())
+    .limit(NEWEST)
+    .subquery()
+)
+# most posts may be of jobs: their times need not be read
+_DELAYED = select(_POSTS.c.happened_at, _POSTS.c.received_at).where(
+    _POSTS.c.via == Via.WEBHOOK, _POSTS.c.kind == EventKind.WORKFLOW_COMPLETED
+)
 
 
 def read_gaps(transaction: Transaction, now: datetime) -> WebhookGaps:
@@ -53,12 +63,9 @@ def _reconciled(transaction: Transaction, since: datetime) -> int:
 
 def _delays(transaction: Transaction) -> list[float]:
     """Return the seconds from the end of workflows to the receipt of their webhooks."""
-    newest = select(events.c.via, events.c.kind, events.c.happened_at, events.c.received_at)
-    found = transaction.execute(newest.order_by(events.c.place.desc()).limit(NEWEST))
     return sorted(
-        max((row.received_at - row.happened_at).total_seconds(), 0.0)
-        for row in found
-        if row.via == Via.WEBHOOK and row.kind == EventKind.WORKFLOW_COMPLETED
+        max((received_at - happened_at).total_seconds(), 0.0)
+        for happened_at, received_at in transaction.execute(_DELAYED).all()
     )
 
 

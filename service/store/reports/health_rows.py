@@ -145,7 +145,7 @@ def route_counts(transaction: Transaction, *, since: datetime, limit: int = MAX_
         .order_by(newest.c.place.desc(), decisions.c.round)
     )
     # by place: to make the ids of so many events takes longer than to find them
-    last = {place: (version, verdicts) for place, version, verdicts in transaction.execute(judged)}
+    last = {place: (version, verdicts) for place, version, verdicts in transaction.execute(judged).all()}
     alike = Counter(list(last.values())[:limit])
     names = routes_versions.names_of(transaction, {version for version, _ in alike if version is not None})
     found: dict[str, Counter[Verdict]] = {}
