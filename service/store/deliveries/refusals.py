@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import and_, delete, insert, or_, select
+from sqlalchemy import and_, bindparam, delete, insert, or_, select
 
 from service.db.tables import Transaction, hooks, refusals
 from service.model import Refusal
@@ -11,6 +11,11 @@ from service.model import Refusal
 MAX_KEPT = 50
 MAX_COUNT = 2**31
 _COLUMNS = [column for column in refusals.c if column.key not in {"id", "earlier_count"}]
+_LATEST = (  # built once: that takes longer than to run it, and each page does
+    select(*_COLUMNS, (refusals.c.earlier_count + 1).label("count"))
+    .order_by(refusals.c.at.desc(), refusals.c.id.desc())
+    .limit(bindparam("limit"))
+)
 
 
 def keep(transaction: Transaction, refusal: Refusal) -> None:
@@ -54,9 +59,4 @@ def _surplus(transaction: Transaction) -> list[int]:
 
 def latest(transaction: Transaction, *, limit: int = MAX_KEPT) -> Sequence[Refusal]:
     """Return the last refusals, newest first."""
-    found = (
-        select(*_COLUMNS, (refusals.c.earlier_count + 1).label("count"))
-        .order_by(refusals.c.at.desc(), refusals.c.id.desc())
-        .limit(limit)
-    )
-    return [Refusal(**row) for row in transaction.execute(found).mappings()]
+    return [Refusal(**row) for row in transaction.execute(_LATEST, {"limit": limit}).mappings()]

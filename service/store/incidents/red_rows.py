@@ -8,8 +8,17 @@ from uuid import UUID
 
 from sqlalchemy import case, exists, func, or_, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, details, runs, test_results, tests
 from service.model import Color, TestCoverage, slug_spellings
+
+_FAILURES = (  # built once: that takes longer than to run it
+    select(test_results.c.run_id, tests.c.job, func.count().label("failed"), func.min(tests.c.name).label("first"))
+    .join(tests, tests.c.id == test_results.c.test_id)
+    .where(is_any(test_results.c.run_id, "run_ids"), test_results.c.failed)
+    .group_by(test_results.c.run_id, tests.c.job)
+    .order_by(func.count().desc(), tests.c.job)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +41,8 @@ def failures_of(transaction: Transaction, run_ids: Collection[UUID]) -> Mapping[
     """
     if not run_ids:
         return {}
-    wanted = (
-        select(test_results.c.run_id, tests.c.job, func.count().label("failed"), func.min(tests.c.name).label("first"))
-        .join(tests, tests.c.id == test_results.c.test_id)
-        .where(test_results.c.run_id.in_(run_ids), test_results.c.failed)
-        .group_by(test_results.c.run_id, tests.c.job)
-        .order_by(func.count().desc(), tests.c.job)
-    )
     found: dict[UUID, list[FailedJob]] = defaultdict(list)
-    for row in transaction.execute(wanted):
+    for row in transaction.execute(_FAILURES, {"run_ids": list(run_ids)}):
         is_named = bool(row.first)
         found[row.run_id].append(FailedJob(job=row.job, test=row.first or None, count=row.failed if is_named else 0))
     return found

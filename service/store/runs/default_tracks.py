@@ -59,8 +59,8 @@ class StripRun:
 
 
 _STRIP_COLUMNS = ("id", "event_id", "track_id", "pipeline_number", "color", "transition", "created_at", "stopped_at")
-_STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
-
+STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
+"""The runs of strips by their rows: a statement for them selects its ``columns``."""
 
 _ORDER = (runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
 
@@ -92,7 +92,7 @@ def _last_runs_of_projects() -> Select[Any]:
     own, of_project = _FIRSTS.alias("own"), _FIRSTS.alias("of_project")
     number = _number_of(own.c.project == _FIRSTS.c.project, *_since(own, own.c.number))
     begins = _once(select(_FIRSTS.c.project, number).where(_FIRSTS.c.id == _FIRSTS.c.project), "begins")
-    wanted = select(*_STRIPS.columns).join_from(begins, of_project, of_project.c.project == begins.c.project)
+    wanted = select(*STRIPS.columns).join_from(begins, of_project, of_project.c.project == begins.c.project)
     last = wanted.join(runs, and_(*_since(of_project, begins.c.number)))
     return last.order_by(*_ORDER).limit(MAX_STRIP_RUNS)
 
@@ -106,7 +106,7 @@ def _since(track: FromClause, number: ColumnElement[int]) -> tuple[ColumnElement
 _PROJECT = func.min(tracks.c.id).over(partition_by=(tracks.c.project_slug, tracks.c.project_name)).label("project")
 _OF_TRACK = runs.c.track_id == tracks.c.id
 _FIRSTS = _once(select(tracks.c.id, _PROJECT, _number_of(_OF_TRACK)).where(is_any(tracks.c.id, "track_ids")), "firsts")
-_LAST = select(*_STRIPS.columns).join_from(_FIRSTS, runs, and_(*_since(_FIRSTS, _FIRSTS.c.number))).order_by(*_ORDER)
+_LAST = select(*STRIPS.columns).join_from(_FIRSTS, runs, and_(*_since(_FIRSTS, _FIRSTS.c.number))).order_by(*_ORDER)
 _LAST_OF_PROJECTS = _last_runs_of_projects()
 _FIND = (
     select(*_TRACKS.columns)
@@ -165,5 +165,5 @@ def _by_track(
     if not track_ids:
         return {}
     given = {"track_ids": list(track_ids), "limit": limit, "skipped": limit - 1}
-    found = groupby(_STRIPS.read(transaction, wanted, given), key=attrgetter("track_id"))
+    found = groupby(STRIPS.read(transaction, wanted, given), key=attrgetter("track_id"))
     return {track_id: list(some) for track_id, some in found}

@@ -7,41 +7,23 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import bindparam, select
 
+from service.db.columns import is_any
 from service.db.tables import Transaction, tracks
 from service.model import Event
 
-
-def definitions_of(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, str]:
-    """Return the definitions of those of these tracks that are not the only such one.
-
-    One that names no definition is left out: it is told apart by that.
-    """
-    if not track_ids:
-        return {}
-    other = tracks.alias("other")
-    wanted = (
-        select(tracks.c.id, tracks.c.definition_id)
-        .join(other, (other.c.project_slug == tracks.c.project_slug) & (other.c.branch == tracks.c.branch))
-        .where(
-            tracks.c.id.in_(track_ids),
-            tracks.c.definition_id != "",
-            other.c.id != tracks.c.id,
-            other.c.workflow.is_not_distinct_from(tracks.c.workflow),
-        )
-        .distinct()
+# built once: that takes longer than to run them
+_OTHER = tracks.alias("other")
+_DEFINITIONS = (
+    select(tracks.c.id, tracks.c.definition_id)
+    .join(_OTHER, (_OTHER.c.project_slug == tracks.c.project_slug) & (_OTHER.c.branch == tracks.c.branch))
+    .where(
+        is_any(tracks.c.id, "ids"),
+        tracks.c.definition_id != "",
+        _OTHER.c.id != tracks.c.id,
+        _OTHER.c.workflow.is_not_distinct_from(tracks.c.workflow),
     )
-    return {row.id: row.definition_id for row in transaction.execute(wanted)}
-
-
-def definition_of(transaction: Transaction, event: Event) -> str | None:
-    """Return the definition of an event if another track has the same names."""
-    definition = event.pipeline.definition_id
-    if not definition or not event.project.slug or not event.branch:
-        return None
-    names = {"slug": event.project.slug, "branch": event.branch, "workflow": event.workflow.name}
-    return definition if transaction.execute(_ANOTHER, {**names, "definition": definition}).first() else None
-
-
+    .distinct()
+)
 _ANOTHER = (
     select(tracks.c.id)
     .where(
@@ -52,3 +34,23 @@ _ANOTHER = (
     )
     .limit(1)
 )
+
+
+def definitions_of(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the definitions of those of these tracks that are not the only such one.
+
+    One that names no definition is left out: it is told apart by that.
+    """
+    if not track_ids:
+        return {}
+    found = transaction.execute(_DEFINITIONS, {"ids": list(track_ids)})
+    return {row.id: row.definition_id for row in found}
+
+
+def definition_of(transaction: Transaction, event: Event) -> str | None:
+    """Return the definition of an event if another track has the same names."""
+    definition = event.pipeline.definition_id
+    if not definition or not event.project.slug or not event.branch:
+        return None
+    names = {"slug": event.project.slug, "branch": event.branch, "workflow": event.workflow.name}
+    return definition if transaction.execute(_ANOTHER, {**names, "definition": definition}).first() else None
