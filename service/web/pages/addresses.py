@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from service.store.events.filters import escaped
 
@@ -33,7 +33,8 @@ def project_url(project: Mapping[str, Any]) -> str:
 
 def href(address: str) -> Markup:
     """Return the attribute of a link in a list, or nothing if it is too long."""
-    return Markup(' href="{}"').format(address) if len(address) <= MAX_ADDRESS else Markup()
+    # joined, as the format of Markup takes ten times as long
+    return Markup(f' href="{escape(address)}"' if len(address) <= MAX_ADDRESS else "")  # noqa: S704 - escaped
 
 
 def workflow_url(one: Mapping[str, Any]) -> str:
