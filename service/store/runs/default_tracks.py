@@ -22,12 +22,7 @@ MAX_STRIP_RUNS = 10_000
 """The runs of strips that are read at once, and that are kept converted."""
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
 _TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
-_EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
-_RED = (
-    select(*(tracks.c[name] for name in _EXPIRY))
-    .where(_IS_OF_DEFAULT_BRANCH, tracks.c.color == Color.RED)
-    .limit(MAX_TRACKS)
-)
+_EXPIRY = ("id", "branch", "own_default", "posted_default", "expire_s")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +52,15 @@ class StripRun:
         """Return the time from its creation to its end."""
         return max(int((self.stopped_at - self.created_at).total_seconds() * 1000), 0)
 
+
+def _bare(row: Mapping[str, Any]) -> tuple[Track, datetime | None]:
+    """Return a track without names, and the end of its last run."""
+    unknown: dict[str, Any] = dict.fromkeys(("project_id", "project_slug", "project_name", "workflow"))
+    return Track(**{name: row[name] for name in _EXPIRY}, **unknown), row["last_at"]
+
+
+_REDS = RawRows([*(tracks.c[name] for name in _EXPIRY), tracks.c.last_at], _bare, kept=MAX_TRACKS)
+_RED = select(*_REDS.columns).where(_IS_OF_DEFAULT_BRANCH, tracks.c.color == Color.RED).limit(MAX_TRACKS)
 
 _STRIP_COLUMNS = ("id", "event_id", "track_id", "pipeline_number", "color", "transition", "created_at", "stopped_at")
 STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
@@ -129,14 +133,7 @@ def oldest(transaction: Transaction, limit: int) -> tuple[list[StoredTrack], int
 
 def count_red(transaction: Transaction, now: datetime) -> int:
     """Count the tracks of default branches that are red, and not silent for long."""
-    found = transaction.execute(_RED).mappings()
-    return sum(not _bare(row).is_silent(row["last_at"], now) for row in found)
-
-
-def _bare(row: Mapping[Any, Any]) -> Track:
-    names = ("id", "branch", "own_default", "posted_default", "expire_s")
-    unknown: dict[str, Any] = dict.fromkeys(("project_id", "project_slug", "project_name", "workflow"))
-    return Track(**{name: row[name] for name in names}, **unknown)
+    return sum(not track.is_silent(last_at, now) for track, last_at in _REDS.read(transaction, _RED))
 
 
 def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: int) -> Mapping[int, list[StripRun]]:
