@@ -71,7 +71,7 @@ def _known(name: str, value: str, names: Sequence[str]) -> str:
     if lower in names:
         return lower
     near = get_close_matches(lower, names, n=1)
-    hint = f"did you mean {near[0]}:?" if near else f"there are {', '.join(names)}"
+    hint = f"did you mean {near[0]}:?" if near else f"there are {', '.join(names)}."
     raise BadRequest(
-        f'{name}: is not something to search by; {hint} Words with a colon stand in quotes: "{name}:{value}"'
+        f"'{name}:' is not something to search by; {hint} Words with a colon stand in quotes: \"{name}:{value}\""
     )

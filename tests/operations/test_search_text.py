@@ -38,9 +38,9 @@ def test_filters_of_the_text_are_added_to_those_beside_it() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("stauts:failed", r"^stauts: is not something to search by; did you mean status:\? .*\"stauts:failed\""),
-        ("xyzzy:1", r"^xyzzy: is not something to search by; there are org, project, "),
-        ("q:x", r"^q: is not something"),
+        ("stauts:failed", r"^'stauts:' is not something to search by; did you mean status:\? .*\"stauts:failed\""),
+        ("xyzzy:1", r"^'xyzzy:' is not something to search by; there are org, project, .*, until\. Words "),
+        ("q:x", r"^'q:' is not something"),
         (" ".join(["a"] * 101), "may have 100 parts"),
     ],
 )

@@ -52,7 +52,7 @@ async def test_one_field_takes_every_filter(instance: Instance, browser: httpx.A
 
     assert [one for one in ("Fix vouchers", "Ship vouchers", "Other vouchers") if one in found] == ["Fix vouchers"]
     assert wrong.status_code == 400
-    assert "Stauts: is not something to search by; did you mean status:?" in text(wrong)
+    assert "'stauts:' is not something to search by; did you mean status:?" in text(wrong)
     assert "No build fits these filters." in nobody
 
 

@@ -101,3 +101,13 @@ def test_fields_of_a_filter_are_level_and_boxes_beside_their_words(tab: Tab) -> 
         faults[path] = [*(tab.page.evaluate(OUT_OF_LINE) if path in FORMS else []), *tab.page.evaluate(BOXES_APART)]
 
     assert not any(faults.values()), told(faults)
+
+
+def test_figures_are_in_two_columns_on_a_phone(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 390, "height": 900})
+    tab.go("/?still=1")
+
+    lefts = tab.page.evaluate("[...document.querySelectorAll('.figures > div')].map(one => Math.round(one.offsetLeft))")
+
+    assert len(lefts) == 4
+    assert len(set(lefts)) == 2
