@@ -41,7 +41,10 @@ COLUMNS = {
 
 
 def main() -> int:
-    """Play the rounds, print the table; whether anything was lost."""
+    """Play the rounds, print the table; whether anything was lost.
+
+    Ctrl-C ends them early: the table is of those that ended.
+    """
     options = _options()
     console = Console(width=120)
     for name, trouble in TROUBLES.items():
@@ -51,7 +54,11 @@ def main() -> int:
     with postgres.running() as server:
         for plan in _plans(options, server):
             began = time.monotonic()
-            counted, folder = _play(plan)
+            try:
+                counted, folder = _play(plan)
+            except KeyboardInterrupt:
+                console.print("ended early")
+                break
             total[plan.kind.__name__] += counted
             bad += [] if counted.is_good else [_again(plan)]
             verdict = "good" if counted.is_good else f"NOT AS PROMISED: {counted}, see {folder}"
