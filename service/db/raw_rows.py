@@ -37,10 +37,14 @@ class RawRows(Generic[Built]):
         self, transaction: Transaction, wanted: Select[Any], given: Mapping[str, Any] | None = None
     ) -> list[Built]:
         """Return an object for each row of a statement that selects ``columns``."""
-        build = self._by_dialect.get(transaction.dialect.name) or self._keeping(transaction.dialect)
+        dialect = transaction.dialect
+        build = self._by_dialect.get(dialect.name)
+        if build is None:
+            build = self._by_dialect[dialect.name] = self.builder(dialect)
         return [build(tuple(row)) for row in transaction.execute(wanted, given).all()]
 
-    def _keeping(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], Built]:
+    def builder(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], Built]:
+        """Return a way to build of a row, which keeps objects as long as it is kept."""
         converted = [
             (column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in self._columns
         ]
@@ -50,5 +54,4 @@ class RawRows(Generic[Built]):
             pairs = zip(converted, row, strict=True)
             return self._build({name: convert(value) if convert else value for (name, convert), value in pairs})
 
-        self._by_dialect[dialect.name] = build
         return build

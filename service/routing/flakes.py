@@ -1,7 +1,7 @@
 """Flaky tests: contradictions, flip rates, and the doubt about one red. Pure."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
@@ -108,11 +108,18 @@ def is_contradicted(results: Sequence[TestResult], now: datetime) -> bool:
 
     It is from its first contradiction on, until 14 days and 100 runs have passed without another.
     """
-    found = contradictions(result for result in results if result.at <= now)
-    if not found:
+    known = sorted((one for one in results if one.at <= now), key=attrgetter("at"))
+    return _is_contradicted(known, {one.revision for one in known if not one.failed and one.revision}, now)
+
+
+def _is_contradicted(known: Sequence[TestResult], passed_at: Collection[str | None], now: datetime) -> bool:
+    """Return the same by results until now, oldest first, and revisions that passed."""
+    both = {one.revision for one in known if one.failed and one.revision in passed_at}
+    if not both:
         return False
-    runs_since = sum(found[-1] < result.at <= now for result in results)
-    return now - found[-1] <= CONTRADICTION_AGE or runs_since < CONTRADICTION_RUNS
+    last = contradictions(one for one in known if one.revision in both)[-1]
+    runs_since = len(known) - bisect_right(known, last, key=attrgetter("at"))
+    return now - last <= CONTRADICTION_AGE or runs_since < CONTRADICTION_RUNS
 
 
 def flip_rate(failed: Iterable[bool]) -> tuple[float, int]:
@@ -200,32 +207,46 @@ def break_rate(results: Sequence[TestResult]) -> float:
     return breaks / len(ordered) if ordered else 0.0
 
 
-def judge_flakiness(results: Sequence[TestResult], now: datetime) -> Flakiness:
+def judge_flakiness(results: Iterable[TestResult], now: datetime) -> Flakiness:
     """Return how flaky a test is by its results until now."""
-    known = sorted((one for one in results if one.at <= now), key=attrgetter("at", "place"))
+    return judge_in_order(sorted(results, key=attrgetter("at", "place")), now)
+
+
+def judge_in_order(results: Sequence[TestResult], now: datetime) -> Flakiness:
+    """Return the same by results that are in the order of their times and places.
+
+    Most tests seldom fail: what is asked of each result is asked of all at once, and the rest of the fails alone.
+    """
+    known = results[: bisect_right(results, now, key=attrgetter("at"))]
     begin = bisect_left(known, now - RATE_AGE, key=attrgetter("at"))
     recent = known[max(begin, len(known) - RATE_RUNS) :]
     passed_at = {one.revision for one in known if not one.failed and one.revision}
     fails = [one for one in recent if one.failed]
     contradicted = sum(one.revision in passed_at for one in fails)
-    on_default = sorted((one for one in known if one.is_default_branch), key=attrgetter("place"))
-    flips = [one.failed for one in on_default]
-    rate, runs = flip_rate(flips)
-    is_flaky = is_contradicted(known, now) or flakes_by_rate(len(recent), contradicted)
+    flips, is_listed_by_flips = _flips([one for one in known if one.is_default_branch])
+    is_flaky = _is_contradicted(known, passed_at, now) or flakes_by_rate(len(recent), contradicted)
     return Flakiness(
         runs=len(recent),
         fails=len(fails),
         contradicted=contradicted,
         rate=flake_rate(len(recent), contradicted),
-        flip_rate=rate if runs >= MIN_FLIP_RUNS else None,
+        flip_rate=flips,
         is_flaky=is_flaky,
-        is_listed=is_flaky or is_listed_by_flips(flips),
-        evidence=_evidence(fails, passed_at),
+        is_listed=is_flaky or is_listed_by_flips,
+        evidence=_evidence(fails, contradicted),
     )
 
 
-def _evidence(fails: Sequence[TestResult], passed_at: set[str]) -> str:
-    contradicted = sum(one.revision in passed_at for one in fails)
+def _flips(on_default: Sequence[TestResult]) -> tuple[float | None, bool]:
+    """Return the flip rate, None of too few runs, and whether a test is listed by it."""
+    if not any(one.failed for one in on_default):
+        return (0.0 if len(on_default) >= MIN_FLIP_RUNS else None), False
+    failed = [one.failed for one in sorted(on_default, key=attrgetter("place"))]
+    rate, runs = flip_rate(failed)
+    return (rate if runs >= MIN_FLIP_RUNS else None), is_listed_by_flips(failed)
+
+
+def _evidence(fails: Sequence[TestResult], contradicted: int) -> str:
     if not contradicted:
         return ""
     if len(fails) == 1:

@@ -11,7 +11,7 @@ from service.model import Details, KnownProblem, TestFailure, slug_spellings
 from service.operations.incidents.incidents import taken_json
 from service.operations.incidents.known_problems import problem_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
-from service.operations.test_history.judged_tests import ListedTest, judge_tests
+from service.operations.test_history.judged_tests import ListedTest, TestFacts, judge_tests
 from service.operations.test_history.shown_tests import contradicted_revision, failing_json, failing_since, wasted_runs
 from service.operations.test_history.tests import test_json
 from service.operations.test_history.tests_page import run_minutes
@@ -53,7 +53,7 @@ def read_test(transaction: Transaction, now: datetime, digest: UUID, *, from_fil
     row = test_list.find(transaction, digest)
     if row is None:
         raise NotFound("no test with this address is on record: it never failed, or its fails are forgotten by now")
-    [judged] = judge_tests(transaction, [row], TestFilter(), now)
+    [judged] = judge_tests(TestFacts(transaction, now), [row], TestFilter())
     messages, are_all = _messages(transaction, row)
     problems = _sort([*from_file, *known_problems.find_all(transaction)], now)
     found = {problem.id: problem for one in messages if (problem := find_problem(one.text or "", problems))}

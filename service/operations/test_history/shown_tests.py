@@ -7,14 +7,12 @@ from operator import attrgetter
 from threading import Lock
 from uuid import UUID
 
-from service.db.tables import Transaction
 from service.operations.json_shapes import Json, rfc3339
-from service.operations.test_history.judged_tests import ListedTest, TestState, judge_tests
+from service.operations.test_history.judged_tests import ListedTest, TestFacts, TestState, judge_tests
 from service.operations.test_history.tests import Judging, flaky_order, test_json
 from service.routing.flakes import RATE_AGE, TestResult
 from service.store.rows import Row
 from service.store.runs.tracks import StoredTrack
-from service.store.runs.tracks import find_all as find_tracks
 from service.store.test_history import test_list
 from service.store.test_history.test_list import TestFilter
 
@@ -73,27 +71,23 @@ class JudgedTests:
         self._turn = Lock()
         self.judging = Judging(judge=self.judge, order=attrgetter("order"), shape=attrgetter("listed"))
 
-    def judge(
-        self, transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime
-    ) -> list[ShownTest | None]:
+    def judge(self, facts: TestFacts, rows: Sequence[Row], wanted: TestFilter) -> list[ShownTest | None]:
         """Return tests as their rows are ordered; None without results in 90 days."""
         with self._turn:
-            return self._judge(transaction, rows, wanted, now)
+            return self._judge(facts, rows, wanted)
 
-    def _judge(
-        self, transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime
-    ) -> list[ShownTest | None]:
-        known = {row["id"]: self._kept.get((wanted.branch, row["id"])) for row in rows}
-        counts = test_list.count_results(transaction, list(known))
+    def _judge(self, facts: TestFacts, rows: Sequence[Row], wanted: TestFilter) -> list[ShownTest | None]:
+        now, known = facts.now, {row["id"]: self._kept.get((wanted.branch, row["id"])) for row in rows}
+        counts = test_list.count_results(facts.transaction, list(known))
         values = {row["id"]: (*row.values(), counts.get(row["id"], 0)) for row in rows}
-        same = _Same(find_tracks(transaction, {one for kept in known.values() if kept for one in kept.tracks}))
+        same = _Same(facts.tracks({one for kept in known.values() if kept for one in kept.tracks}))
         found = {
             test_id: kept
             for test_id, kept in known.items()
             if kept and kept.values == values[test_id] and _is_fresh(kept, same, now)
         }
         changed = [row for row in rows if row["id"] not in found]
-        judged = judge_tests(transaction, changed, wanted, now) if changed else []
+        judged = judge_tests(facts, changed, wanted) if changed else []
         for row, one in zip(changed, judged, strict=True):
             shown = to_shown(one, now) if one else None
             found[row["id"]] = _Kept(at=now, values=values[row["id"]], tracks=one.tracks if one else {}, test=shown)

@@ -13,7 +13,7 @@ from service.errors import BadRequest, NotFound
 from service.model import slug_spellings
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.queries import require_limit
-from service.operations.test_history.judged_tests import ListedTest, TestState, judge_tests
+from service.operations.test_history.judged_tests import ListedTest, TestFacts, TestState, judge_tests
 from service.routing.flakes import RATE_AGE
 from service.store.rows import Row
 from service.store.test_history import test_list
@@ -59,7 +59,7 @@ TestT = TypeVar("TestT", bound=Judged)
 class Judging(Generic[TestT]):
     """A way to judge tests by their rows, to order flaky ones, and to list them."""
 
-    judge: Callable[[Transaction, Sequence[Row], TestFilter, datetime], Sequence[TestT | None]]
+    judge: Callable[[TestFacts, Sequence[Row], TestFilter], Sequence[TestT | None]]
     order: Callable[[TestT], tuple[float, float, int]]
     shape: Callable[[TestT], Json]
 
@@ -114,9 +114,10 @@ def find_judged(  # noqa: PLR0913 - a page of a search, and the way to judge
         return _find_flaky(transaction, now, wanted, judging, limit=limit, cursor=cursor)
     beyond = _to_key(cursor) if cursor else None
     items: list[TestT] = []
+    facts = TestFacts(transaction, now)
     for _ in range(MAX_STRIDES):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
-        for row, judged in zip(rows, judging.judge(transaction, rows, wanted, now), strict=True):
+        for row, judged in zip(rows, judging.judge(facts, rows, wanted), strict=True):
             beyond = TestKey(last_failed_at=row["last_failed_at"], id=row["id"])
             if judged is not None and (state is None or state in judged.states):
                 items.append(judged)
@@ -161,10 +162,10 @@ def all_flaky(  # noqa: PLR0913 - the page asked for, and the way to judge it
     """Return the flaky tests in the order of their list, and the number not looked at."""
     found: list[TestT] = []
     beyond: TestKey | None = None
-    since = now - RATE_AGE
+    facts, since = TestFacts(transaction, now), now - RATE_AGE
     for _ in range(strides):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=stride)
-        judged = judging.judge(transaction, rows, wanted, now)
+        judged = judging.judge(facts, rows, wanted)
         found += [one for one in judged if one is not None and TestState.FLAKY in one.states]
         if len(rows) < stride or rows[-1]["last_failed_at"] < since:
             return sorted(found, key=judging.order), 0
@@ -181,7 +182,7 @@ def flaky_order(test: ListedTest) -> tuple[float, float, int]:
 def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
     """Return the tests of a name, each with its last results. Raises NotFound."""
     rows = test_list.candidates(transaction, wanted, beyond=None, limit=STRIDE)
-    judged = [one for one in judge_tests(transaction, rows, wanted, now) if one is not None]
+    judged = [one for one in judge_tests(TestFacts(transaction, now), rows, wanted) if one is not None]
     if not judged:
         raise NotFound(f"no test of the name {wanted.name!a} has failed; names are in `roundsman tests list`")
     items = [test_json(one) | {"results": _results(transaction, one.row["id"])} for one in judged]

@@ -9,7 +9,7 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.operations.builds import circleci_says
 from service.operations.json_shapes import Json, coverage_json, rfc3339
-from service.operations.test_history.judged_tests import TestState
+from service.operations.test_history.judged_tests import TestFacts, TestState
 from service.operations.test_history.shown_tests import JudgedTests, ShownTest
 from service.operations.test_history.tests import STRIDE, TestSearch, find_judged
 from service.operations.unknown_projects import describe_unknown
@@ -113,10 +113,10 @@ def _look(transaction: Transaction, now: datetime, wanted: TestFilter, judged: J
     """Return the tests that failed in the last 90 days, as many as may be looked at."""
     found: list[ShownTest] = []
     beyond: TestKey | None = None
-    since = now - RATE_AGE
+    facts, since = TestFacts(transaction, now), now - RATE_AGE
     for _ in range(MAX_STRIDES):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
-        found += [one for one in judged.judge(transaction, rows, wanted, now) if one is not None]
+        found += [one for one in judged.judge(facts, rows, wanted) if one is not None]
         if len(rows) < STRIDE or rows[-1]["last_failed_at"] < since:
             return _Looked(tests=found, left_out=0)
         beyond = TestKey(last_failed_at=rows[-1]["last_failed_at"], id=rows[-1]["id"])

@@ -1,6 +1,5 @@
 """The flaky tests that failed in the time of a digest."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -45,10 +44,8 @@ def _flaky_of(
     fits: Callable[[Event], bool],
 ) -> Iterator[tuple[Flakiness, FlakyTest]]:
     """Yield those of some tests that are flaky."""
-    results: dict[int, list[Row]] = defaultdict(list)
-    for row in test_results.results_of(transaction, [test["id"] for test in tests], since=until - RESULTS_AGE):
-        if row["at"] < until:
-            results[row["test_id"]].append(row)
+    found = test_results.results_of(transaction, [test["id"] for test in tests], since=until - RESULTS_AGE)
+    results = {test_id: [row for row in some if row["at"] < until] for test_id, some in found.items()}
     last_fails = {test_id: fail for test_id, some in results.items() if (fail := _last_fail(some, since)) is not None}
     events = digest_rows.events_of_runs(transaction, set(last_fails.values()))
     wanted = [test for test in tests if (event := events.get(last_fails.get(test["id"]))) and fits(event)]

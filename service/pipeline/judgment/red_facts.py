@@ -159,9 +159,7 @@ def judge_tests(
     project = test_results.project_of(event)
     ids = test_results.find_ids(transaction, {test_results.digest_of(project, one.test) for one in observed})
     since = run.stopped_at - RESULTS_AGE
-    rows: Mapping[int, list[Row]] = defaultdict(list)
-    for row in test_results.results_of(transaction, ids.values(), since=since):
-        rows[row["test_id"]].append(row)
+    rows = test_results.results_of(transaction, ids.values(), since=since)
     track_ids = {run.track_id, *(row["track_id"] for some in rows.values() for row in some)}
     greens: Mapping[int, list[TestResult]] = defaultdict(list)  # made once for all tests of the run
     for row in run_history.greens_of(transaction, track_ids, since=since):

@@ -4,24 +4,29 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Select, bindparam, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, delete, func, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.db.columns import is_any
+from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
 from service.store.bulk import BulkInsert
-from service.store.rows import Row, plain_rows
+from service.store.rows import Row
 
 WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
 MAX_RESULTS = 100_000
 MAX_RUNS = 500  # of one test
+MAX_SHARED = 50_000  # rows that are kept while tests are read, for those that share them
 MAX_DIGESTS = 1_000  # in one statement: a run may have tens of thousands of tests
 
-_RESULT = ("test_id", "run_id", "failed", "track_id", "pipeline_number", "revision", "at")
+_RESULT = ("run_id", "failed", "track_id", "pipeline_number", "revision", "at")
 _DIGESTS = UUID("5d4d6f1e-27f0-5b0e-9c39-8f2d2b1b6a10")
 _TEST_COLUMNS = [column.name for column in tests.c if column.name != "id"]
 _PUT_TESTS = BulkInsert(
@@ -139,26 +144,66 @@ def find_ids(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, 
     return {row.digest: row.id for row in _find(transaction, digests)}
 
 
-def results_of(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
-    """Return the results of tests since a time, the newest first.
+def results_of(
+    transaction: Transaction, test_ids: Collection[int], *, since: datetime, limit: int = MAX_RESULTS
+) -> dict[int, list[Row]]:
+    """Return the results of tests since a time, by test, the newest first.
 
-    There are as many of each test as its rates are of.
+    There are as many of each test as its rates are of. A run has the same of many tests: they share a row, which is
+    converted once.
     """
-    return list(plain_rows(transaction.execute(_RESULTS, {"test_ids": list(test_ids), "since": since})))
+    build = _ROWS.builder(transaction.dialect)
+    found: dict[int, list[Row]] = defaultdict(list)
+    for test_id, row in _NEWEST[transaction.dialect.name](transaction, test_ids, since):
+        found[test_id].append(build(row))
+    return found if sum(map(len, found.values())) <= limit else _newest(found, limit)
 
 
-def _results() -> Select[Any]:
-    """Build the statement of ``results_of``, once: that takes longer than to run it."""
-    newest = func.row_number().over(partition_by=test_results.c.test_id, order_by=test_results.c.at.desc())
-    is_of_tests = is_any(test_results.c.test_id, "test_ids")
-    numbered = (
-        select(test_results, newest.label("nth")).where(is_of_tests, test_results.c.at >= bindparam("since")).subquery()
-    )
-    columns = (numbered.c[name] for name in _RESULT)
-    return select(*columns).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
+def _newest(found: Mapping[int, Sequence[Row]], limit: int) -> dict[int, list[Row]]:
+    """Return so many of these results, those of the last runs."""
+    every = ((row["at"], test_id, row) for test_id, some in found.items() for row in some)
+    newest: dict[int, list[Row]] = defaultdict(list)
+    for _, test_id, row in nlargest(limit, every, key=itemgetter(0)):
+        newest[test_id].append(row)
+    return newest
 
 
-_RESULTS = _results()
+def _newest_one_by_one(
+    transaction: Transaction, test_ids: Collection[int], since: datetime
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the rows of tests, by a question for each.
+
+    SQLite sorts only what it returns then.
+    """
+    for test_id in test_ids:
+        for row in transaction.execute(_OF_ONE, {"test_id": test_id, "since": since}).all():
+            yield test_id, tuple(row)
+
+
+def _newest_at_once(
+    transaction: Transaction, test_ids: Collection[int], since: datetime
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield the same by one question: to ask Postgres takes longest."""
+    for row in transaction.execute(_OF_EACH, {"test_ids": list(test_ids), "since": since}).all():
+        yield row[0], tuple(row[1:])
+
+
+def _of_test(test_id: ColumnElement[int]) -> Select[Any]:
+    is_recent = test_results.c.at >= bindparam("since")
+    wanted = select(*_ROWS.columns).where(test_results.c.test_id == test_id, is_recent)
+    return wanted.order_by(test_results.c.at.desc()).limit(MAX_RUNS)
+
+
+def _of_each() -> Select[Any]:
+    test_ids = func.unnest(bindparam("test_ids", type_=ARRAY(Integer))).column_valued("wanted")
+    newest = _of_test(test_ids).lateral("newest")
+    return select(test_ids, *newest.c).join(newest, true())
+
+
+_ROWS: RawRows[Row] = RawRows([test_results.c[name] for name in _RESULT], dict, kept=MAX_SHARED)
+_OF_ONE = _of_test(bindparam("test_id"))
+_OF_EACH = _of_each()
+_NEWEST = {"sqlite": _newest_one_by_one, "postgresql": _newest_at_once}
 
 
 def prune(transaction: Transaction, *, before: datetime, limit: int) -> int:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.db.tables import Transaction
+from service.operations.test_history.judged_tests import TestFacts
 from service.operations.test_history.shown_tests import KEPT_FOR, JudgedTests, ShownTest
 from service.operations.test_history.tests_page import read_tests
 from service.store.test_history import test_list
@@ -50,7 +51,8 @@ async def judged(instance: Instance, kept: JudgedTests) -> list[ShownTest | None
 
     def judge(transaction: Transaction) -> list[ShownTest | None]:
         rows = test_list.candidates(transaction, TestFilter(), beyond=None, limit=200)
-        return kept.judge(transaction, sorted(rows, key=lambda row: row["id"]), TestFilter(), instance.clock())
+        facts = TestFacts(transaction, instance.clock())
+        return kept.judge(facts, sorted(rows, key=lambda row: row["id"]), TestFilter())
 
     return await instance.service.context.store.read(judge)
 
@@ -113,11 +115,11 @@ async def test_after_some_minutes_a_test_is_judged_again_though_nothing_changed(
 
 @contextmanager
 def judgings() -> Iterator[list[str]]:
-    """Yield the statements that read results to judge tests by, of all connections."""
+    """Yield the statements that read the times of tests, once when some are judged, of all connections."""
     read: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "row_number" in statement and "FROM test_results" in statement:
+        if "FROM test_days" in statement:
             read.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

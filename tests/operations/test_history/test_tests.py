@@ -13,6 +13,7 @@ from service.model import Color
 from service.model import Run as StoredRun
 from service.operations.test_history import tests
 from service.store.runs import run_history, runs
+from service.store.test_history import test_results
 from service.store.test_history.test_list import TestFilter
 from service.testing.fake_circleci.faults import broken
 from service.testing.sample_runs import VOUCHERS
@@ -163,6 +164,20 @@ async def test_greens_of_a_busy_track_leave_room_for_those_of_others(instance: I
     of_busy = [row["pipeline_number"] for row in found if row["track_id"] == busy]
     assert of_busy == list(range(1_599, 1_099, -1))
     assert len(found) == 501
+
+
+@pytest.mark.long
+async def test_more_results_than_may_be_judged_by_are_those_of_the_last_runs(instance: Instance) -> None:
+    await post(instance, run(900, *VOUCHERS[:2]), run(901, VOUCHERS[0]), run(902, VOUCHERS[1]))
+    store, test_ids = instance.service.context.store, [row[0] for row in instance.rows("SELECT id FROM tests")]
+    since = RED.pushed_at - timedelta(days=1)
+    every = await store.read(test_results.results_of, test_ids, since=since)
+
+    newest = await store.read(test_results.results_of, test_ids, since=since, limit=2)
+
+    times, kept = (sorted(row["at"] for some in found.values() for row in some) for found in (every, newest))
+    assert len(times) > 2
+    assert kept == times[-2:]
 
 
 @pytest.mark.long

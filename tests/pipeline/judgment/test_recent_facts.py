@@ -63,7 +63,7 @@ async def test_a_second_channel_costs_no_look_at_the_tests(folder: Path) -> None
     looks: list[str] = []
 
     def listen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        looks.extend(["results"] if "PARTITION BY test_results" in statement else [])
+        looks.extend(["greens"] if "PARTITION BY runs" in statement else [])
 
     async with an_instance(folder, TWO) as instance:
         listen_to(Engine, "before_cursor_execute", listen)
@@ -74,4 +74,4 @@ async def test_a_second_channel_costs_no_look_at_the_tests(folder: Path) -> None
             remove(Engine, "before_cursor_execute", listen)
 
         assert len(instance.channels.told) == 2
-        assert looks == ["results"]
+        assert looks == ["greens"]
