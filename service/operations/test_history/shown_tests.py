@@ -1,6 +1,6 @@
 """Judged tests as the page of tests shows them, kept until their results change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -80,15 +80,16 @@ class JudgedTests:
         now, known = facts.now, {row["id"]: self._kept.get((wanted.branch, row["id"])) for row in rows}
         counts = test_list.count_results(facts.transaction, list(known))
         values = {row["id"]: (*row.values(), counts.get(row["id"], 0)) for row in rows}
-        same = _Same(facts.tracks({one for kept in known.values() if kept for one in kept.tracks}))
+        earlier = [kept for kept in known.values() if kept]
+        changed = _find_changed(earlier, facts.tracks({one for kept in earlier for one in kept.tracks}))
         found = {
             test_id: kept
             for test_id, kept in known.items()
-            if kept and kept.values == values[test_id] and _is_fresh(kept, same, now)
+            if kept and kept.values == values[test_id] and _is_fresh(kept, changed, now)
         }
-        changed = [row for row in rows if row["id"] not in found]
-        judged = judge_tests(facts, changed, wanted) if changed else []
-        for row, one in zip(changed, judged, strict=True):
+        stale = [row for row in rows if row["id"] not in found]
+        judged = judge_tests(facts, stale, wanted) if stale else []
+        for row, one in zip(stale, judged, strict=True):
             shown = to_shown(one, now) if one else None
             found[row["id"]] = _Kept(at=now, values=values[row["id"]], tracks=one.tracks if one else {}, test=shown)
         self._forget_beyond(MAX_KEPT - len(found))
@@ -101,28 +102,19 @@ class JudgedTests:
             self._kept = {}
 
 
-class _Same:
-    """Comparison of kept tracks with those of now, once each.
+def _find_changed(kept: Iterable[_Kept], tracks: Mapping[int, StoredTrack]) -> set[int]:
+    """Return the ``id`` of each kept track that is not as it is now.
 
-    Tests that were judged together share them, and each has hundreds on a long history.
+    Tests that were judged together share them, and each has hundreds on a long history: each is compared once.
     """
-
-    def __init__(self, tracks: Mapping[int, StoredTrack]) -> None:
-        self._tracks = tracks
-        self._known: dict[int, bool] = {}
-
-    def is_same(self, kept: StoredTrack) -> bool:
-        """Return whether a track is as it was kept."""
-        known = self._known.get(id(kept))
-        if known is None:
-            known = self._known[id(kept)] = self._tracks.get(kept.track.id) == kept
-        return known
+    every = {id(one): one for some in kept for one in some.tracks.values()}
+    return {key for key, one in every.items() if tracks.get(one.track.id) != one}
 
 
-def _is_fresh(kept: _Kept, same: _Same, now: datetime) -> bool:
+def _is_fresh(kept: _Kept, changed: Collection[int], now: datetime) -> bool:
     """Return whether a test was judged lately, and its branches had no run since."""
     is_young = timedelta() <= now - kept.at < KEPT_FOR
-    return is_young and all(same.is_same(stored) for stored in kept.tracks.values())
+    return is_young and not (changed and any(id(one) in changed for one in kept.tracks.values()))
 
 
 def to_shown(test: ListedTest, now: datetime) -> ShownTest:
