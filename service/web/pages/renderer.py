@@ -88,6 +88,7 @@ def _environment(folder: Path) -> Environment:
         "rounds": template_filters.rounds,
         "as_sentence": template_filters.as_sentence,
         "length_of_time": template_filters.length_of_time,
+        "with_breaks": template_filters.with_breaks,
         "with_code": template_filters.with_code,
         "severity": severity,
         "humanize": humanize,

@@ -1,5 +1,6 @@
 """Template filters: times, counts, marks, notification outcomes, bodies."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,7 @@ HEADINGS = {
     503: "This cannot be shown right now",
 }
 """The heading of an error page, by its status."""
+NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
 MAX_BODY_HTML = 25_000  # bytes of a body on a page: a sign may take six, and a page of two bodies stays small
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
@@ -114,6 +116,11 @@ def _cut(text: str, max_bytes: int, end: str) -> str:
 def as_sentence(text: str) -> str:
     """Return a text with a capital letter first, but for a name, and a full stop last."""
     return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def with_breaks(name: str) -> Markup:
+    """Return a name of code that wraps after its separators, not before a last letter."""
+    return Markup("<wbr>").join(NAME_PART.findall(name))
 
 
 def with_code(text: str) -> Markup:

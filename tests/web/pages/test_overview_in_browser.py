@@ -111,3 +111,11 @@ def test_figures_are_in_two_columns_on_a_phone(tab: Tab) -> None:
 
     assert len(lefts) == 4
     assert len(set(lefts)) == 2
+
+
+def test_forty_projects_fit_on_a_wall(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 1920, "height": 1080})
+    tab.go("/board?still=1")
+
+    assert tab.page.locator(".board .tile").count() > 40
+    assert tab.page.evaluate("document.documentElement.scrollHeight") <= 1080

@@ -76,3 +76,8 @@ def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
 
 def test_a_part_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
     assert template_filters.with_code("run `a <b>` & look") == "run <code>a &lt;b&gt;</code> &amp; look"
+
+
+def test_a_name_of_code_may_wrap_after_its_separators_and_is_escaped() -> None:
+    assert template_filters.with_breaks("a.b::test_<x>_1") == "a.<wbr>b::<wbr>test_<wbr>&lt;x&gt;_<wbr>1"
+    assert not template_filters.with_breaks("")
