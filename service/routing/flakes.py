@@ -113,7 +113,10 @@ def is_contradicted(results: Sequence[TestResult], now: datetime) -> bool:
 
 
 def _is_contradicted(known: Sequence[TestResult], passed_at: Collection[str | None], now: datetime) -> bool:
-    """Return the same by results until now, oldest first, and revisions that passed."""
+    """Return whether results until now, oldest first, contradict each other.
+
+    passed_at   the revisions at which the test passed
+    """
     both = {one.revision for one in known if one.failed and one.revision in passed_at}
     if not both:
         return False
@@ -213,7 +216,7 @@ def judge_flakiness(results: Iterable[TestResult], now: datetime) -> Flakiness:
 
 
 def judge_in_order(results: Sequence[TestResult], now: datetime) -> Flakiness:
-    """Return the same by results that are in the order of their times and places.
+    """Return how flaky a test is by results in the order of their times and places.
 
     Most tests seldom fail: what is asked of each result is asked of all at once, and the rest of the fails alone.
     """
