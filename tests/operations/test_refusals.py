@@ -134,7 +134,7 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(instance: Inst
     assert [item["count"] for item in items] == [20]
     assert "  the last of 20 such posts" in said.lines
     assert '<span class="line">the last of 20</span>' in page
-    assert "at least 20 posts were refused" in page
+    assert "At least 20 posts were refused" in page
 
 
 @pytest.mark.long
