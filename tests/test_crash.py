@@ -198,6 +198,18 @@ async def test_a_worker_that_is_frozen_loses_nothing_at_the_default_timings(
     assert count.acknowledged > 0
 
 
+@pytest.mark.long
+async def test_a_change_of_the_harness_waits_for_a_server_that_was_killed(server: postgres.Server) -> None:
+    database = new_postgres(server)
+    await asyncio.to_thread(server.stop, "immediate")
+
+    change = asyncio.create_task(asyncio.to_thread(database.change, "CREATE TABLE made (number int)"))
+    await asyncio.to_thread(server.start)
+    await change
+
+    assert database.rows("SELECT count(*) FROM made") == [(0,)]
+
+
 def test_a_count_that_misses_anything_is_not_good() -> None:
     good = Count(acknowledged=2, kept=2, acts=1, acts_kept=1, owed=4, told=4, repeated=1, in_flight=1)
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 
 from service.db.migrate import migrate
 from tests.support import postgres
+
+SERVES_WITHIN_S = 60.0
+T = TypeVar("T")
 
 
 class Database(Protocol):
@@ -29,7 +33,7 @@ class Database(Protocol):
         ...
 
     def change(self, *statements: str) -> None:
-        """Change what is on record, in one transaction."""
+        """Change what is on record, in one transaction; a change may be made twice."""
         ...
 
 
@@ -45,13 +49,19 @@ class SQLite:
         return f"sqlite:///{self.file}"
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.file)) as connection:
-            return connection.execute(query).fetchall()
+        def read() -> list[tuple[Any, ...]]:
+            with closing(sqlite3.connect(self.file)) as connection:
+                return connection.execute(query).fetchall()
+
+        return once_it_serves(read)
 
     def change(self, *statements: str) -> None:
-        with closing(sqlite3.connect(self.file, timeout=30)) as connection, connection:
-            for statement in statements:
-                connection.execute(statement)
+        def write() -> None:
+            with closing(sqlite3.connect(self.file, timeout=30)) as connection, connection:
+                for statement in statements:
+                    connection.execute(statement)
+
+        once_it_serves(write)
 
 
 @dataclass(kw_only=True)
@@ -67,18 +77,36 @@ class Postgres:
         return self.server.url(self.name)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query).fetchall()
+        def read() -> list[tuple[Any, ...]]:
+            with psycopg.connect(self.url) as connection:
+                return connection.execute(query).fetchall()
+
+        return once_it_serves(read)
 
     def change(self, *statements: str) -> None:
-        with psycopg.connect(self.url) as connection:
-            for statement in statements:
-                connection.execute(statement)
+        def write() -> None:
+            with psycopg.connect(self.url) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+
+        once_it_serves(write)
 
     async def crash(self) -> None:
         """Kill the server's processes, and start it again: it recovers from its log."""
         await asyncio.to_thread(self.server.stop, "immediate")
         await asyncio.to_thread(self.server.start)
+
+
+def once_it_serves(work: Callable[[], T]) -> T:
+    """Do what may be done twice; again while the server is gone or the disk is full, as another trouble wants it."""
+    deadline = time.monotonic() + SERVES_WITHIN_S
+    while True:
+        try:
+            return work()
+        except (psycopg.OperationalError, sqlite3.OperationalError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def new_sqlite(folder: Path, migrate: Callable[[str], None] = migrate) -> SQLite:
