@@ -12,9 +12,9 @@ import psycopg
 
 LISTED = 8
 LOOK_EVERY_S = 0.01
-STATEMENT_CHARACTERS = 90
+STATEMENT_CHARACTERS = 108
 ACTIVE = """
-    SELECT query FROM pg_stat_activity
+    SELECT CASE wait_event_type WHEN 'Lock' THEN 'waits for a lock: ' ELSE '' END || query FROM pg_stat_activity
     WHERE state = 'active' AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
 
