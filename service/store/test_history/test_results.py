@@ -23,6 +23,7 @@ WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
 MAX_RESULTS = 100_000
 MAX_RUNS = 500  # of one test
+MAX_AT_ONCE = 200  # tests in one question
 MAX_SHARED = 50_000  # rows that are kept while tests are read, for those that share them
 MAX_DIGESTS = 1_000  # in one statement: a run may have tens of thousands of tests
 
@@ -154,9 +155,13 @@ def results_of(
     """
     build = _ROWS.builder(transaction.dialect)
     found: dict[int, list[Row]] = defaultdict(list)
-    for test_id, row in _NEWEST[transaction.dialect.name](transaction, test_ids, since):
+    count = 0
+    for test_id, row in _NEWEST[transaction.dialect.name](transaction, list(test_ids), since):
         found[test_id].append(build(row))
-    return found if sum(map(len, found.values())) <= limit else _newest(found, limit)
+        count += 1
+        if count >= 2 * limit:  # while they are read: ten jobs of a run may have 2,000 failed tests
+            found, count = _newest(found, limit), limit
+    return found if count <= limit else _newest(found, limit)
 
 
 def _newest(found: Mapping[int, Sequence[Row]], limit: int) -> dict[int, list[Row]]:
@@ -169,7 +174,7 @@ def _newest(found: Mapping[int, Sequence[Row]], limit: int) -> dict[int, list[Ro
 
 
 def _newest_one_by_one(
-    transaction: Transaction, test_ids: Collection[int], since: datetime
+    transaction: Transaction, test_ids: Sequence[int], since: datetime
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yield the rows of tests, by a question for each.
 
@@ -181,11 +186,13 @@ def _newest_one_by_one(
 
 
 def _newest_at_once(
-    transaction: Transaction, test_ids: Collection[int], since: datetime
+    transaction: Transaction, test_ids: Sequence[int], since: datetime
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield the same by one question: to ask Postgres takes longest."""
-    for row in transaction.execute(_OF_EACH, {"test_ids": list(test_ids), "since": since}).all():
-        yield row[0], tuple(row[1:])
+    """Yield the rows of tests, by a question for many: to ask Postgres takes longest."""
+    for start in range(0, len(test_ids), MAX_AT_ONCE):
+        asked = {"test_ids": test_ids[start : start + MAX_AT_ONCE], "since": since}
+        for row in transaction.execute(_OF_EACH, asked).all():
+            yield row[0], tuple(row[1:])
 
 
 def _of_test(test_id: ColumnElement[int]) -> Select[Any]:
