@@ -128,6 +128,19 @@ async def test_a_login_after_a_refusal_leads_to_the_page_that_was_wanted(site: S
     assert f'name="next" value="{page}"' in html.unescape(declined.text)
 
 
+async def test_a_login_that_took_too_long_leads_to_the_page_wanted_the_next_time(site: Site) -> None:
+    page = "/builds?q=main"
+    sent = await site.browser.get("/login/oidc", params={"next": page})
+    kept_for = int(sent.headers["set-cookie"].partition("Max-Age=")[2].partition(";")[0])
+    brought = site.provider.authorize(sent.headers["location"])
+    site.instance.clock.tick(minutes=10, seconds=1)
+
+    late = await site.browser.get(CALLBACK, params=brought)
+
+    assert (late.status_code, kept_for) == (401, 3600)
+    assert f'name="next" value="{page}"' in html.unescape(late.text)
+
+
 # Who is let in
 
 

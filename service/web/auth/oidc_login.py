@@ -19,6 +19,8 @@ from service.web.auth.session import signer
 from service.web.parameters import single_valued_params
 
 LIFETIME = timedelta(minutes=10)
+KEPT_FOR = timedelta(hours=1)
+"""How long a browser keeps the page that was asked for: a login that took too long is followed by another."""
 MAX_WANTED = 1_000
 NOT_OURS = (
     "this login was begun in another browser, in another tab since, or more than 10 minutes ago; log in again from here"
@@ -68,7 +70,7 @@ class OidcLogin:
         ]
         # hex: a value with = in it would be quoted, and not every client takes the quotes off
         value = self._signer.sign(json.dumps(kept).encode().hex()).decode()
-        self._set_cookie(response, value, max_age=int(LIFETIME.total_seconds()))
+        self._set_cookie(response, value, max_age=int(KEPT_FOR.total_seconds()))
 
     async def finish(self, request: Request) -> tuple[Identity, str]:
         """Return the user whom the provider names, and the path wanted.
