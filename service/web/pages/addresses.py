@@ -12,8 +12,8 @@ from service.store.events.filters import escaped
 PROJECTS = "/projects"
 BY_NAME = "-"
 """The last part of the address of a page whose names stand in its query: not every name can be part of a path."""
-MAX_ADDRESS = 800
-"""Characters of a link in a list: with 50 longer ones a page would be too large. A branch has 244 bytes at most."""
+MAX_ADDRESS = 1_000
+"""Characters of a link in a list: with 50 longer ones a page would be too large."""
 
 
 @lru_cache(maxsize=1_000)  # the rows of a page are of few projects and branches

@@ -55,9 +55,10 @@ HEADINGS = {
     503: "This cannot be shown right now",
 }
 """The heading of an error page, by its status."""
+CODE = re.compile(r"(?<![^\s(])`([^`\s][^`]*)`")  # a backtick in a name begins no code
 NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
-MAX_BODY_HTML = 25_000  # bytes of a body on a page: a sign may take six, and a page of two bodies stays small
+MAX_BODY_HTML = 32_000  # bytes of a body on a page: a sign may take five, and a page of two bodies stays small
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
 
 
@@ -114,7 +115,7 @@ def _cut(text: str, max_bytes: int, end: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Return a text with a capital letter first, but for a name, and a full stop last."""
+    """Return a text with a full stop, and a capital letter if its first word is plain."""
     return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
@@ -126,7 +127,7 @@ def with_breaks(name: str) -> Markup:
 def with_code(text: str) -> Markup:
     """Return a sentence whose parts in backticks are code."""
     code = Markup("<code>{}</code>")
-    return Markup().join(code.format(part) if nth % 2 else part for nth, part in enumerate(text.split("`")))
+    return Markup().join(code.format(part) if nth % 2 else part for nth, part in enumerate(CODE.split(text)))
 
 
 def length_of_time(seconds: float) -> str:

@@ -70,12 +70,15 @@ def test_a_name_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
 def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
     shown = template_filters.truncate_body('"' * template_filters.MAX_BODY)
 
-    assert shown == '"' * 5_000 + " …"
+    assert shown == '"' * 6_400 + " …"
     assert template_filters.truncate_body("x" * template_filters.MAX_BODY) == "x" * template_filters.MAX_BODY
 
 
 def test_a_part_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
     assert template_filters.with_code("run `a <b>` & look") == "run <code>a &lt;b&gt;</code> &amp; look"
+    assert template_filters.with_code("no test 'a`b': see `c` (`d e`), `f") == (
+        "no test &#39;a`b&#39;: see <code>c</code> (<code>d e</code>), `f"
+    )
 
 
 def test_a_name_of_code_may_wrap_after_its_separators_and_is_escaped() -> None:
