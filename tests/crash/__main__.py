@@ -20,6 +20,7 @@ from tests.crash.rounds import Plan, deal, play
 from tests.crash.troubles import TROUBLES
 from tests.support import postgres
 
+INTERRUPTED = 130  # as a shell has it
 HANDS = 4  # each round has a quarter of all troubles
 LONG_FREEZE = ("freeze", "hold", "kill")
 COLUMNS = {
@@ -50,7 +51,7 @@ def main() -> int:
     for name, trouble in TROUBLES.items():
         if lack := trouble.lack():
             console.print(f"left out: {name}, since {lack}")
-    total, bad = {"SQLite": Count(), "Postgres": Count()}, []
+    total, bad, is_cut = {"SQLite": Count(), "Postgres": Count()}, [], False
     with postgres.running() as server:
         for plan in _plans(options, server):
             began = time.monotonic()
@@ -58,6 +59,7 @@ def main() -> int:
                 counted, folder = _play(plan)
             except KeyboardInterrupt:
                 console.print("ended early")
+                is_cut = True
                 break
             total[plan.kind.__name__] += counted
             bad += [] if counted.is_good else [_again(plan)]
@@ -65,7 +67,7 @@ def main() -> int:
             console.print(f"{_again(plan)}: {time.monotonic() - began:.0f} s, {verdict}", soft_wrap=True)
     console.print(_table(total))
     console.print("not as promised: " + "; ".join(bad) if bad else "nothing lost; nothing told twice but in flight")
-    return 1 if bad else 0
+    return 1 if bad else INTERRUPTED if is_cut else 0
 
 
 def _options() -> argparse.Namespace:

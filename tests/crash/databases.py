@@ -103,8 +103,9 @@ def once_it_serves(work: Callable[[], T]) -> T:
     while True:
         try:
             return work()
-        except (psycopg.OperationalError, sqlite3.OperationalError):
-            if time.monotonic() > deadline:
+        except (psycopg.OperationalError, sqlite3.OperationalError) as error:
+            is_wrong = isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+            if is_wrong or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 

@@ -121,7 +121,9 @@ async def recover(scene: Scene) -> None:
         configuration.reconfigure(scene.fleet, member, configuration.LARGER, scene.channel.port)
     await scene.fleet.revive()
     least, deadline = math.inf, 0.0
-    while left := len(await asyncio.to_thread(scene.fleet.unsettled)):
+    while rows := await asyncio.to_thread(scene.fleet.unsettled):
+        # a delivery becomes two messages, and these are then what is left
+        left = sum(3 if kind == "delivery" else 1 for kind, *_ in rows)
         if left < least:
             least, deadline = left, time.monotonic() + PROGRESS_WITHIN_S[scene.fleet.pace]
         elif time.monotonic() > deadline:
