@@ -44,7 +44,7 @@ class RawRows(Generic[Built]):
         return [build(tuple(row)) for row in transaction.execute(wanted, given).all()]
 
     def builder(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], Built]:
-        """Return a way to build of a row, which keeps objects as long as it is kept."""
+        """Return a function that builds objects of rows, with a cache of its own."""
         converted = [
             (column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in self._columns
         ]

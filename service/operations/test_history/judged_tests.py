@@ -105,7 +105,7 @@ class Known:
     """Results of tests and what they are judged by, each kind read at once.
 
     results   by test, newest first
-    made      the same by the ``id`` of their rows: tests of one run share them
+    made      a result made of each row, by the identity of the row, which ``results`` keeps: tests of a run share rows
     greens    the green runs by track, each with the number of its run, made once for all tests of it
     times     the mean times, by test
     """

@@ -225,5 +225,5 @@ def find_similar(transaction: Transaction, field: str, text: str, *, limit: int 
         return []
     known = {fold(name): name for name in reversed(latest(transaction, field, limit=MAX_COMPARED))}
     holding = [folded for folded in known if wanted in folded]
-    alike = get_close_matches(wanted, known, n=limit) if len(holding) < limit else []  # which compares letter by letter
+    alike = get_close_matches(wanted, known, n=limit) if len(holding) < limit else []  # it is slow
     return [known[folded] for folded in dict.fromkeys([*sorted(holding, key=len)[:limit], *alike])][:limit]
