@@ -176,7 +176,7 @@ async def test_an_incident_has_how_long_it_was_red_of_what_and_who_had_it(instan
     assert incident["fails"]["tests"] > 0
     assert incident["broke_with"]["revision"] == RED.revision
     assert incident["fixed_with"]["revision"] == GREEN.revision
-    assert "Red for 2h" in open_
+    assert "Red for 2 h" in open_
     assert "Has it no one" in open_
     assert f"Green with {GREEN.revision[:7]}" in text(closed)
     assert f'href="/builds/{event}"' in closed.text

@@ -131,7 +131,7 @@ async def test_a_project_shows_workflows_branches_routes_and_hook(instance: Inst
     assert found["routes"] == [{"route": "red", "receiver": "web", "if": ["status: failed, error"], "continues": False}]
     assert not found["hook"]["is_silent"]
     assert "✕ 1 of 1 workflow red on main, 1 workflow red on other branches." in words
-    assert "web by route red, if status: failed, error" in words
+    assert "by route '<bdi>red</bdi>', if <code><bdi>status: failed, error</bdi></code>" in shown.text
     assert 'href="/projects/acme/web/build-and-test?branch=topic%2F%3Cb%3E"' in shown.text
     assert 'href="/badge/gh/acme/web.svg"' in shown.text
     assert 'href="/builds?project=gh%2Facme%2Fweb"' in shown.text
