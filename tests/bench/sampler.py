@@ -19,7 +19,7 @@ WRITE_EVERY = 50
 SWITCH_S = 0.000_1  # else a look comes when a thread waits for the disk or the network, and counts little else
 WAITING = {
     *(("threading.py", "wait"), ("selectors.py", "select"), ("runners.py", "run"), ("thread.py", "_worker")),
-    *(("waiting.py", "wait_c"), ("threads.py", "_work")),
+    *(("waiting.py", "wait_c"), ("threads.py", "_work"), ("connection.py", "wait"), ("socket.py", "readinto")),
 }
 
 
