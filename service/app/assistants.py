@@ -37,6 +37,6 @@ def answer_assistants(settings: Settings, access: Access, context: Context) -> A
         raise BadConfig(
             "ROUNDSMAN_MCP is true, and the extra is not installed: pip install 'roundsman[mcp]', or leave it out"
         )
-    from service.web.mcp.endpoint import McpEndpoint  # noqa: PLC0415 - the extra may be absent
+    from service.web.mcp.endpoint import McpEndpoint  # noqa: PLC0415 - fails without the extra, which few install
 
     return McpEndpoint(context.store, access, context.clock)

@@ -215,7 +215,7 @@ async def _in_background(work: Coroutine[Any, Any, None] | None) -> AsyncIterato
             await asyncio.gather(task, return_exceptions=True)
 
 
-def build(  # noqa: PLR0913 - one argument for each thing that tests and the demo replace
+def build(  # noqa: PLR0913 - tests and the demo replace one part each
     config: Config,
     *,
     clock: Clock | None = None,

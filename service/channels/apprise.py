@@ -107,7 +107,7 @@ class AppriseChannels:
         """
         if url.lower().startswith(f"{slack_bot_url.KIND}://"):
             return slack_bot_url.problem(url)
-        from service.channels import plugin  # noqa: PLC0415 - Apprise: 57 MB, a second
+        from service.channels import plugin  # noqa: PLC0415 - loads Apprise, 57 MB: a web needs none
 
         return plugin.check(url)
 
@@ -115,7 +115,7 @@ class AppriseChannels:
         """Return the state of a channel that can be asked without a message, or None."""
         if channel.kind != slack_bot_url.KIND:
             return None
-        from service.channels.slack_bot import examine, sender  # noqa: PLC0415 - slack_sdk: a big import, for bots alone
+        from service.channels.slack_bot import examine, sender  # noqa: PLC0415 - loads slack_sdk, which bots alone need
 
         to = sender.recipient(channel, self._secret_urls)
         budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s)
@@ -125,7 +125,7 @@ class AppriseChannels:
         """Return the server that gets messages over HTTP; None if it is not known."""
         if channel.kind == slack_bot_url.KIND:
             return None
-        from service.channels import trial  # noqa: PLC0415 - Apprise: 57 MB, a second
+        from service.channels import trial  # noqa: PLC0415 - loads Apprise, 57 MB: a web needs none
 
         return await asyncio.to_thread(trial.endpoint_of, channel.url)
 
@@ -133,7 +133,7 @@ class AppriseChannels:
         """Log in at a channel's mail server, and send no mail; None: it is no mail."""
         if not service_of(channel).is_mail_server:
             return None
-        from service.channels import trial  # noqa: PLC0415 - Apprise: 57 MB, a second
+        from service.channels import trial  # noqa: PLC0415 - loads Apprise, 57 MB: a web needs none
 
         budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s, is_mail=True)
         trying: Future[Examined | None] = Future()
@@ -190,7 +190,7 @@ class AppriseChannels:
 
     def _send_to_slack(self, channel: Channel, message: Message, budget: Budget, *, notification_id: UUID) -> str:
         # slack_sdk is imported only where a channel of it is used, like Apprise
-        from service.channels.slack_bot import sender  # noqa: PLC0415 - slack_sdk: a big import, for bots alone
+        from service.channels.slack_bot import sender  # noqa: PLC0415 - loads slack_sdk, which bots alone need
 
         to = sender.recipient(channel, self._secret_urls)
         return sender.send(to, message, budget, notification_id=notification_id, base_url=self._slack_url)
@@ -209,7 +209,7 @@ async def _wait_for(sending: "Future[T]", seconds: float) -> T:
 def _run(sending: "Future[T]", work: Callable[[], T]) -> None:
     try:
         sending.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - an executor carries any failure to its caller, too
+    except BaseException as error:  # noqa: BLE001 - raised again by the Future, where it is awaited
         sending.set_exception(error)
 
 
@@ -217,6 +217,6 @@ def _send_in_thread(
     channel: Channel, message: Message, budget: Budget, *, notification_id: UUID, secret_urls: frozenset[str]
 ) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
-    from service.channels import plugin  # noqa: PLC0415 - Apprise: 57 MB, a second
+    from service.channels import plugin  # noqa: PLC0415 - loads Apprise, 57 MB: a web needs none
 
     return plugin.send(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)

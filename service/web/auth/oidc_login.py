@@ -20,7 +20,7 @@ from service.web.parameters import single_valued_params
 
 LIFETIME = timedelta(minutes=10)
 KEPT_FOR = timedelta(hours=1)
-"""How long a browser keeps the page that was asked for: a login that took too long is followed by another."""
+"""Lifetime of the cookie with the page asked for: longer than the login, so that the next attempt leads there."""
 MAX_WANTED = 1_000
 NOT_OURS = (
     "this login was begun in another browser, in another tab since, or more than 10 minutes ago; log in again from here"
