@@ -58,20 +58,10 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
     details = await fetch_details(context, event, wants, known, within=within, passes_of=passes_of)
-    known_better = with_details(event, details)
 
-    def record(transaction: Transaction) -> None:
-        if not deliveries.lock(transaction, event_id):
-            fetches.end(transaction, fetch)
-            return  # the event was pruned meanwhile
-        if known_better != event:
-            events.put(transaction, known_better)
-        events.put_details(transaction, {event_id: details})
-        is_new = not event.workflow.is_setup
-        revived = judge_setup(transaction, context, known_better) if is_new else []
-        record_tests(transaction, known_better, details)
+    def release(transaction: Transaction) -> None:
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
-        release_sends(transaction, context, [] if waits_on else unsent, others=revived)
+        release_sends(transaction, context, [] if waits_on else unsent)
         if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
             until, purpose = next_fetch
             is_of_tests = fetch.purpose is FetchPurpose.TESTS and purpose is FetchPurpose.PAGE
@@ -81,7 +71,29 @@ async def enrich(context: Context, fetch: Fetch) -> None:
         else:
             fetches.end(transaction, fetch)
 
-    await context.store.write(record)
+    # two transactions: runs that fail the same tests wait for each other's rows, which must not hold up lanes
+    if await context.store.write(_record_details, context, event, details):
+        await context.store.write(release)
+    else:
+        await context.store.write(fetches.end, fetch)
+
+
+def _record_details(transaction: Transaction, context: Context, event: Event, details: Details) -> bool:
+    """Record details and what they say of the run and its tests.
+
+    Returns False if the event was pruned meanwhile.
+    """
+    if not deliveries.lock(transaction, event.id):
+        return False
+    known_better = with_details(event, details)
+    if known_better != event:
+        events.put(transaction, known_better)
+    events.put_details(transaction, {event.id: details})
+    is_new = not event.workflow.is_setup
+    revived = judge_setup(transaction, context, known_better) if is_new else []
+    record_tests(transaction, known_better, details)
+    enqueue_heads(transaction, context.jobs, revived, context.clock())
+    return True
 
 
 def _load(
@@ -114,16 +126,11 @@ def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
 
 
-def release_sends(
-    transaction: Transaction, context: Context, unsent: Sequence[Notification], *, others: Sequence[Notification] = ()
-) -> None:
-    """End the wait of notifications for details: they are due now.
-
-    others   that changed in the transaction: the heads of all lanes are enqueued at once
-    """
+def release_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
+    """End the wait of notifications for details: they are due now."""
     if unsent:
         notifications.release(transaction, [notification.id for notification in unsent], context.clock())
-    enqueue_heads(transaction, context.jobs, [*unsent, *others], context.clock())
+    enqueue_heads(transaction, context.jobs, unsent, context.clock())
 
 
 async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> None:
