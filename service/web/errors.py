@@ -1,6 +1,7 @@
 """Turn errors into responses: a status, and a sentence with the next step."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -17,8 +18,9 @@ from service.web.request_log import REQUEST_ID
 PAGE_SENTENCES = {
     404: "nothing is at {path}: the address may be incomplete, or of another release",
     405: "{path} is what a button of a page leads to: press it on that page",
+    500: "the log says what, in the lines of request {request}",
 }
-"""Sentences of Starlette's own errors on pages, without the names of methods and of documents."""
+"""Sentences of pages on errors that have none of their own, without the names of methods and of documents."""
 
 ErrorHandler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
@@ -38,8 +40,10 @@ def html_or_json_error(pages: Pages) -> ErrorHandler:
         if not _wants_html(request):
             return await json_error(request, error)
         status, sentence, headers = _error_parts(request, error)
-        if isinstance(error, HTTPException) and status in PAGE_SENTENCES:
-            sentence = PAGE_SENTENCES[status].format(path=ascii(request.url.path))
+        is_own = isinstance(error, HTTPException) or status == HTTPStatus.INTERNAL_SERVER_ERROR
+        if is_own and status in PAGE_SENTENCES:
+            path, request_id = ascii(request.url.path), request.state.request_id
+            sentence = PAGE_SENTENCES[status].format(path=path, request=request_id)
         response = await pages.error_page(request, sentence, status=status, headers=headers)
         set_private_headers(response.headers)
         return response

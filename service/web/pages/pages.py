@@ -43,7 +43,7 @@ from service.web.pages import (
     view_forms,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
-from service.web.pages.forms import login_path, referring_path, request_path
+from service.web.pages.forms import local_path, login_path, referring_path, request_path
 from service.web.pages.template_filters import HEADINGS
 
 log = structlog.get_logger()
@@ -173,6 +173,7 @@ class Pages:
             **{"dead_letter_count": 0, **counts},
             heading=heading,
             problem=sentence,
+            again=_again(request, status, has_session=session is not None),
         )
         response.headers.update(headers)
         return response
@@ -219,6 +220,17 @@ class Pages:
             return redirect(login_path(request_path(request)))
         page = referring_path(request) or "/builds"
         return self.context.redirect_with_notice(page, "nothing", to=login_path(page))
+
+
+def _again(request: Request, status: int, *, has_session: bool) -> Mapping[str, str] | None:
+    """Return the link to the same page, without the query that it could not answer."""
+    if request.method != "GET":
+        return None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return {"address": local_path(request_path(request)), "words": "Try again"}
+    if status == HTTPStatus.BAD_REQUEST and request.url.query and has_session:
+        return {"address": local_path(request.url.path), "words": "Open the page without what was asked"}
+    return None
 
 
 def _nothing(_transaction: Transaction) -> dict[str, Any]:

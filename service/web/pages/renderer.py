@@ -80,6 +80,7 @@ def _environment(folder: Path) -> Environment:
         "status_mark": template_filters.status_mark,
         "status_tag": template_filters.status_tag,
         "time_tag": template_filters.time_tag,
+        "setting_state": template_filters.setting_state,
         "one_line": template_filters.one_line_or_mark,
         "truncate_body": template_filters.truncate_body,
         "pretty_json": template_filters.pretty_json,

@@ -55,6 +55,7 @@ HEADINGS = {
     503: "This cannot be shown right now",
 }
 """The heading of an error page, by its status."""
+UTC_TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
 CODE = re.compile(r"(?<![^\s(])`([^`\s][^`]*)`")  # a backtick in a name begins no code
 NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
@@ -80,6 +81,14 @@ def exact_time(time: str) -> str:
 def time_tag(time: str, now: datetime) -> Markup:
     """Return the element of a time, with the exact time as its title."""
     return _tag_of_time(time, short_time(time, now))
+
+
+def setting_state(state: str, now: datetime) -> str:
+    """Return the state of a setting; of a secret, the time at which it was set."""
+    try:
+        return Markup("set ") + time_tag(state, now) if UTC_TIME.fullmatch(state) else one_line_or_mark(state)
+    except ValueError:  # a day that its month lacks
+        return one_line_or_mark(state)
 
 
 def exact_time_tag(time: str, now: datetime) -> Markup:
@@ -250,11 +259,12 @@ def truncate_body(text: str) -> str:
 
 
 def build_name(event: Json | None) -> str:
-    """Return the name of a build: ``acme/web main: build-and-test failed``."""
+    """Return the name of a build: ``acme/web main: build-and-test #1487 failed``."""
     if event is None:
         return "a build that was forgotten"
     place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
-    what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
+    number = f"#{event['pipeline']['number']}" if event["pipeline"]["number"] else None
+    what = [event["workflow"]["name"] or event["kind"], number, (event["job"] or {}).get("name"), event["status"]]
     return (
         f"{' '.join(map(one_line_or_mark, filter(None, place)))}: {' '.join(map(one_line_or_mark, filter(None, what)))}"
     )

@@ -77,6 +77,34 @@ async def test_what_nobody_foresaw_is_told_people_as_a_page_too(instance: Instan
         page = await http.get(f"/builds/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
 
     assert page.status_code == 500
-    assert "Something went wrong here Something went wrong here; the log says what." in text(page)
+    assert "Something went wrong here The log says what, in the lines of request request-7. Try again" in text(page)
     assert page.headers["x-request-id"] == "request-7"
     assert "a-word-that-nobody-should-see" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [
+        ("/tests?state=nope", '<a class="target" href="/tests">Open the page without what was asked</a>'),
+        ("/what/nowhere?x=1", '<a href="/builds">the builds</a>'),
+    ],
+)
+async def test_a_page_that_was_asked_wrong_leads_to_itself(instance: Instance, path: str, link: str) -> None:
+    await instance.http.get("/builds")
+
+    page = await instance.http.get(path, headers=AS_BROWSERS_ASK)
+
+    assert link in page.text
+
+
+async def test_a_page_that_failed_can_be_asked_for_again(instance: Instance) -> None:
+    await instance.http.get("/builds")
+    instance.change("ALTER TABLE sessions RENAME TO away")
+    broken = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+
+    async with httpx.AsyncClient(
+        transport=broken, base_url=instance.http.base_url, cookies=instance.http.cookies
+    ) as http:
+        same = await http.get("/builds?q=x&still=1", headers=AS_BROWSERS_ASK)
+
+    assert '<a class="target" href="/builds?q=x&amp;still=1">Try again</a>' in same.text

@@ -36,7 +36,7 @@ async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
 
     said = f"web-team (slack) told {NINE} a resend was not delivered Resend to web-team (slack) Slack answered 410"
     assert said in page
-    assert f"acme/web main: build-and-test failed told {NINE} a resend was not delivered Resend to web-team" in waiting
+    assert f"acme/web main: build-and-test #1487 failed told {NINE} a resend was not delivered" in waiting
 
 
 async def test_a_resend_on_its_way_says_how_far_it_is(instance: Instance, browser: httpx.AsyncClient) -> None:
@@ -67,7 +67,7 @@ async def test_attempts_of_a_resend_differ_from_our_own_retries(instance: Instan
     page = await browser.get(f"/builds/{event.id}")
 
     asked_for = "3 today 09:13:03 put off: Slack answered 503 a resend, asked for by command line, ada 4"
-    assert page.text.count('<tr class="asked">') == 1
+    assert page.text.count('<tr class="resent">') == 1
     assert asked_for in text(page)
     assert "sent: Slack answered 200 Message sent" in text(page)
     assert "today 09:13 resend of web-team (slack) by command line, ada" in text(page)

@@ -84,3 +84,13 @@ def test_a_part_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
 def test_a_name_of_code_may_wrap_after_its_separators_and_is_escaped() -> None:
     assert template_filters.with_breaks("a.b::test_<x>_1") == "a.<wbr>b::<wbr>test_<wbr>&lt;x&gt;_<wbr>1"
     assert not template_filters.with_breaks("")
+
+
+def test_the_state_of_a_secret_is_the_time_at_which_it_was_set() -> None:
+    shown = template_filters.setting_state("2026-01-12T08:00:00.000Z", NOW)
+
+    assert 'set <time datetime="2026-01-12T08:00:00.000Z" title="2026-01-12 08:00:00 UTC">12 Jan' in shown
+    assert [template_filters.setting_state(one, NOW) for one in ("on", "2026-02-30T08:00:00Z")] == [
+        "on",
+        "2026-02-30T08:00:00Z",
+    ]
