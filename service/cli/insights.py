@@ -11,6 +11,7 @@ from service.cli._known_names import complete_project
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say
 from service.config.settings import Settings
 from service.db.database import Store
+from service.message.status_text import duration
 from service.operations.figures.insights_report import Wanted, read_insights
 from service.operations.json_shapes import Json
 from service.operations.overviews.month_figures import MonthCache
@@ -108,10 +109,7 @@ def _share(share: float | None, runs: int | None) -> str | None:
 
 
 def _seconds(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}h {minutes % 60}m" if minutes >= 60 else f"{minutes}m {rest}s" if minutes else f"{rest}s"
+    return None if seconds is None else duration(round(seconds) * 1000)
 
 
 def _test_row(one: Any) -> tuple[object, ...]:

@@ -174,7 +174,7 @@ def _branch_or_tag(event: Event, vcs: Vcs) -> Words:
 
 
 def _first_line(event: Event, details: Details, facts: MessageFacts) -> Line:
-    """Return ``Pipeline 42, after 2m 05s.``, linked to the logs.
+    """Return ``Pipeline 42, after 2 min 05 s.``, linked to the logs.
 
     The title already says what happened.
     """
@@ -185,7 +185,7 @@ def _first_line(event: Event, details: Details, facts: MessageFacts) -> Line:
 
 
 def _run_line(event: Event, facts: MessageFacts) -> Line:
-    """Return ``build-and-test #42 after 2m 05s.``, linked to the logs.
+    """Return ``build-and-test #42 after 2 min 05 s.``, linked to the logs.
 
     The title of such news names no workflow.
     """

@@ -82,7 +82,7 @@ def red_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
 
 
 def took_words(event: Event, facts: MessageFacts) -> str | None:
-    """Return ``after 5m 00s, usually 4m 10s``, as far as it is known."""
+    """Return ``after 5 min, usually 4 min 10 s``, as far as it is known."""
     if event.duration_ms is None:
         return None
     usual = f", usually {duration(facts.usual_ms)}" if facts.usual_ms is not None else ""

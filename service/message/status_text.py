@@ -83,18 +83,18 @@ def trigger_phrase(trigger: str) -> str | None:
 
 
 def duration_suffix(milliseconds: int | None) -> str:
-    """Return `` after 2m 05s``, or an empty string if the duration is unknown."""
+    """Return `` after 2 min 05 s``, or an empty string if the duration is unknown."""
     return "" if milliseconds is None else f" after {duration(milliseconds)}"
 
 
 def duration(milliseconds: int) -> str:
-    """Return a duration as ``850ms``, ``42s``, ``2m 05s`` or ``3h 07m``."""
+    """Return a duration as ``850 ms``, ``42 s``, ``2 min 05 s`` or ``3 h 07 min``."""
     if milliseconds < 1000:
-        return f"{milliseconds}ms"
+        return f"{milliseconds} ms"
     minutes, seconds = divmod(milliseconds // 1000, 60)
-    if minutes >= 60:
-        return f"{minutes // 60}h {minutes % 60:02}m"
-    return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+    if minutes >= 60 or not seconds:
+        return age(timedelta(minutes=minutes))
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
 def age(lasted: timedelta) -> str:

@@ -58,7 +58,7 @@ NAMES = {
     "author": "the name of the commit's author",
     "actor": "the name of the person who started it",
     "trigger": "such as `webhook`, `api`, `schedule`",
-    "duration": "such as `5m 00s`",
+    "duration": "such as `5 min 12 s`",
     "taken_by": "the person who has the incident",
     "failed_jobs": "a list: each has `name`, `status`, `url`",
     "failed_tests": "a list: each has `name`, `module`, `message`; ten at most",

@@ -135,7 +135,7 @@ def test_event_lines_have_the_facts_of_a_page() -> None:
         "  commit      3f2c8a5",
         "  by          Ada Example",
         "  trigger     webhook",
-        "  happened    2026-11-22 12:00:00 UTC, took 1m 05s",
+        "  happened    2026-11-22 12:00:00 UTC, took 1 min 05 s",
         "  received    2026-11-22 12:00:00 UTC",
         "  at CircleCI https://app.example.com/w",
         "  delivery    settled, posted 3 times",

@@ -60,7 +60,7 @@ async def test_api_that_refuses_is_named(status: int) -> None:
 
 async def test_message_of_a_break_without_its_suspects_is_missing() -> None:
     names = "\n".join(test.name for test in sample_runs.VOUCHERS)
-    text = f"usually 4m 02s. Green for 3 days before this.\n{names}"
+    text = f"usually 4 min 02 s. Green for 3 days before this.\n{names}"
     card = Card(team="web-team", title="acme/web main broke: 3 tests fail in unit-tests", text=text, kind="failure")
 
     assert (await shown(readback(nothing, card)))["broke"] == (

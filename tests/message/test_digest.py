@@ -34,11 +34,11 @@ def test_workflows_that_take_longer_than_the_week_before_are_slowing() -> None:
 
     assert lines(DigestFacts(usual=usual))[1:] == [
         "Slowest: 3",
-        "- deploy, usually 20m 00s (9 green runs)",
-        "- build, usually 12m 00s (5 green runs), 8m 00s the time before",
-        "- lint, usually 11m 40s (5 green runs), 1m 00s the time before",
+        "- deploy, usually 20 min (9 green runs)",
+        "- build, usually 12 min (5 green runs), 8 min the time before",
+        "- lint, usually 11 min 40 s (5 green runs), 1 min the time before",
         "Slowing too: 1",
-        "- docs, usually 10m 00s, 1m 00s the time before",
+        "- docs, usually 10 min, 1 min the time before",
     ]
 
 

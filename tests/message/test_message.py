@@ -235,7 +235,10 @@ def test_a_status_is_told_in_plain_words_and_an_unknown_one_verbatim(
 
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
-    [(0, "0ms"), (999, "999ms"), (1000, "1s"), (59_999, "59s"), (60_000, "1m 00s"), (3_600_000, "1h 00m")],
+    [
+        *((0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (59_999, "59 s"), (60_000, "1 min"), (65_000, "1 min 05 s")),
+        *((3_600_000, "1 h"), (3_725_000, "1 h 02 min"), (172_800_000, "2 days")),
+    ],
 )
 def test_a_duration_is_told_in_the_two_units_that_matter(milliseconds: int, words: str) -> None:
     assert compose(an_event(duration_ms=milliseconds), None).text == f"After {words}."

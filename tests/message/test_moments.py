@@ -87,7 +87,7 @@ def test_unknown_facts_of_a_track_are_not_told(news: News) -> None:
     message = compose(a_story("success"), None, facts=MessageFacts(news=news))
 
     lines = message.text.splitlines()
-    assert lines[0].startswith("build-and-test #1487 after 5m 00s. ")
+    assert lines[0].startswith("build-and-test #1487 after 5 min. ")
     assert [line.partition(" ")[0] for line in lines[1:]] == ["By"]
     assert "None" not in message.title + message.text
 

@@ -49,7 +49,7 @@ async def test_sent_message_is_recorded_with_its_receipt(instance: Instance) -> 
 
     assert notification["state"] == "sent"
     assert notification["title"] == "acme/web main: build-and-test failed"
-    assert notification["words"].startswith("Pipeline 1487, after 5m 00s. https://")
+    assert notification["words"].startswith("Pipeline 1487, after 5 min. https://")
     [attempt] = notification["attempts"]
     assert (attempt["number"], attempt["outcome"], attempt["receipt"]) == (1, "sent", "taken")
     assert instance.counted("attempts", channel="json", outcome="sent") == 1

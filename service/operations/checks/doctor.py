@@ -9,6 +9,7 @@ from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
 from service.db.data_folder import database_file
 from service.db.tables import Transaction
 from service.errors import NoToken, Permanent, Temporary
+from service.message.status_text import age
 from service.operations.checks.checks import Finding, Grade
 from service.operations.checks.rights import Access, RightFound
 from service.queue import lane_heads
@@ -127,7 +128,7 @@ def read_rows(transaction: Transaction, now: datetime) -> list[Finding]:
 
 
 def _backlog_finding(depth: int, oldest_s: float) -> Finding:
-    sentence = f"{depth} due, the oldest since {round(oldest_s)} s"
+    sentence = f"{depth} due, the oldest for {age(timedelta(seconds=oldest_s))}"
     if depth and oldest_s > MAX_WAIT_S:
         sentence += ": look whether a worker runs, and at its log"
         return Finding(what="queue", grade=Grade.WRONG, sentence=sentence)

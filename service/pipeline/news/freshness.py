@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from service.message.status_text import age
 from service.model import Event, EventKind, Via
 
 FRESH_FOR = timedelta(hours=1)
@@ -16,12 +17,13 @@ def stale_reason(event: Event, now: datetime) -> str | None:
     Webhooks are told at any age: CircleCI sends them at once, or again soon. So is the end of an approval: a channel
     that was told that a workflow waits is to hear that it waits no more.
     """
-    age = now - event.happened_at
-    if event.ends_hold or event.via is not Via.RECONCILE or age <= _FRESH_FOR.get(event.kind, FRESH_FOR):
+    passed = now - event.happened_at
+    if event.ends_hold or event.via is not Via.RECONCILE or passed <= _FRESH_FOR.get(event.kind, FRESH_FOR):
         return None
     if event.kind is EventKind.SETTINGS_CHANGED:
-        return f"late: it was found {age.days} days ago; it is told for a day only"
+        return f"late: it was found {passed.days} days ago; it is told for a day only"
     if event.kind is EventKind.WORKFLOW_HELD:
-        return f"late: it had waited for {age.days} days when it was found; it is told for a week only"
-    found = f"{age / timedelta(hours=1):.0f} h" if age < timedelta(days=2) else f"{age.days} days"
-    return f"late: its webhook did not come, and asking found it {found} after its end; it is told for an hour only"
+        return f"late: it had waited for {passed.days} days when it was found; it is told for a week only"
+    return (
+        f"late: its webhook did not come, and asking found it {age(passed)} after its end; it is told for an hour only"
+    )

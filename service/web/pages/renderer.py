@@ -9,7 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.responses import Response
 
 from service.message.sanitize import safe_url
-from service.message.status_text import duration, severity, trigger_phrase
+from service.message.status_text import severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.text import definition_digits, humanize, percent
@@ -74,7 +74,7 @@ def _environment(folder: Path) -> Environment:
         "pluralize": template_filters.pluralize,
         "dismissal": template_filters.dismissal,
         "definition_digits": definition_digits,
-        "duration": duration,
+        "duration": template_filters.took,
         "exact_time": template_filters.exact_time,
         "exact_time_tag": template_filters.exact_time_tag,
         "status_mark": template_filters.status_mark,

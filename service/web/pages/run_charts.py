@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -153,11 +153,6 @@ def span(begin: str, end: str) -> str:
     return age(datetime.fromisoformat(end) - datetime.fromisoformat(begin))
 
 
-def lasted(seconds: int) -> str:
-    """Return a length of time: ``19 min`` or ``3 days``."""
-    return age(timedelta(seconds=seconds))
-
-
 def day_of_month(day: str) -> str:
     """Return a day: ``3 Nov``."""
     at = datetime.fromisoformat(day)
@@ -171,7 +166,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "days_in_words": days_in_words,
     "dots": dots,
     "grid_cells": grid_cells,
-    "lasted": lasted,
     "legend": legend,
     "median_line": median_line,
     "span": span,

@@ -11,7 +11,7 @@ from operator import itemgetter
 from markupsafe import Markup, escape
 
 from service.message import one_line
-from service.message.status_text import age, severity
+from service.message.status_text import age, duration, severity
 from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
@@ -57,6 +57,7 @@ HEADINGS = {
 """The heading of an error page, by its status."""
 UTC_TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
 CODE = re.compile(r"(?<![^\s(])`([^`\s][^`]*)`")  # a backtick in a name begins no code
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
 MAX_BODY_HTML = 32_000  # bytes of a body on a page: a sign may take five, and a page of two bodies stays small
@@ -139,9 +140,14 @@ def with_code(text: str) -> Markup:
     return Markup().join(code.format(part) if nth % 2 else part for nth, part in enumerate(CODE.split(text)))
 
 
+def took(milliseconds: int) -> str:
+    """Return a duration as messages have it, without a place to wrap."""
+    return duration(milliseconds).replace(" ", NO_BREAK_SPACE)
+
+
 def length_of_time(seconds: float) -> str:
     """Return a number of seconds as ``38 min``, ``5 h 12 min`` or ``3 days``."""
-    return age(timedelta(seconds=seconds))
+    return age(timedelta(seconds=seconds)).replace(" ", NO_BREAK_SPACE)
 
 
 def pluralize(count: int, noun: str) -> str:
@@ -185,7 +191,7 @@ def ago(time: str, now: datetime) -> str:
 
 def age_of(time: str, now: datetime) -> str:
     """Return the time since then: ``19 min``, ``5 h 12 min`` or ``3 days``."""
-    return age(now - datetime.fromisoformat(time))
+    return length_of_time((now - datetime.fromisoformat(time)).total_seconds())
 
 
 def status_mark(status: str | None) -> str:

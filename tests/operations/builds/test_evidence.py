@@ -116,8 +116,8 @@ async def test_usual_duration_rests_on_the_green_runs(instance: Instance) -> Non
     found = await evidence(instance, *(run(number, "success") for number in range(880, 892)), run(901))
 
     claim = found["usual_duration"]
-    assert claim["words"] == "usually 5m 42s: the median of 12 green runs"
-    assert (runs_of(claim)[0], len(claim["runs"]), claim["more"]) == (("5m 42s", 891), 10, 2)
+    assert claim["words"] == "usually 5 min 42 s: the median of 12 green runs"
+    assert (runs_of(claim)[0], len(claim["runs"]), claim["more"]) == (("5 min 42 s", 891), 10, 2)
 
 
 async def test_a_first_run_claims_nothing_of_others(instance: Instance) -> None:

@@ -178,7 +178,7 @@ async def test_old_ones_are_judged_and_not_told(instance: Instance) -> None:
     [event_id] = [one for (one,) in instance.rows("SELECT id FROM events WHERE via = 'reconcile'")]
     [decision] = (await instance.show(str(event_id)))["decisions"]
     assert decision["verdict"] == "late"
-    assert "asking found it 1 h after its end" in decision["reason"]
+    assert "asking found it 1 h 11 min after its end" in decision["reason"]
 
 
 @pytest.mark.long

@@ -100,7 +100,7 @@ async def test_jobs_of_a_run_are_shown_on_demand(instance: Instance, browser: ht
 
     assert f'href="/builds?branch=main&amp;jobs={event.id}#r-{event.id}"' in folded.text
     assert "unit" not in text(folded)
-    assert "✓ success lint <b> ✕ failed unit 1m 01s" in text(unfolded)
+    assert "✓ success lint <b> ✕ failed unit 1 min 01 s" in text(unfolded)
     assert f'href="/builds?branch=main#r-{event.id}"' in unfolded.text
     assert "Its jobs are not known" in text(unknown)
     assert (wrong.status_code, "'x' is not an id" in text(wrong)) == (400, True)

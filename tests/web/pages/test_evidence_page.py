@@ -71,7 +71,7 @@ def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
     assert [claim.rpartition(": ")[2] for claim in claims if "flaky" in claim] == [
         "1 of its last 2 fails was contradicted at the same commit"
     ]
-    assert any("usually 5m 42s: the median of 13 green runs" in claim for claim in claims)
+    assert any("usually 5 min 42 s: the median of 13 green runs" in claim for claim in claims)
     assert "and 3 more" in section.inner_text()
     before = section.locator(f"a[href='/builds/{build.before}']").first
     assert before.text_content() == "build-and-test #901, rerun 1"

@@ -27,7 +27,7 @@ async def test_a_build_is_one_line_with_its_story(instance: Instance, browser: h
     page = await browser.get("/builds")
 
     line = "✕ failed build-and-test #1487 jobs acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
-    assert f"{line} today 09:11 1 minute ago · took 5m 03s no notification: see why" in text(page)
+    assert f"{line} today 09:11 1 minute ago · took 5 min 03 s no notification: see why" in text(page)
     assert f'href="/builds/{event.id}"' in page.text
     assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text
 
@@ -227,7 +227,7 @@ async def test_a_sent_notification_stays_sent_after_a_failed_resend(
 
     page = await browser.get("/builds")
 
-    assert "5m 03s a (slack), b (slack)" in text(page)
+    assert "5 min 03 s a (slack), b (slack)" in text(page)
 
 
 async def test_a_row_shows_channels_that_another_event_of_the_same_news_notified(
@@ -239,9 +239,9 @@ async def test_a_row_shows_channels_that_another_event_of_the_same_news_notified
 
     told, by_another = text(await browser.get("/builds")).split("the-second")
 
-    assert "5m 03s web-team (slack)" in told
+    assert "5 min 03 s web-team (slack)" in told
     assert "by another report" not in told
-    assert "5m 03s web-team (slack) by another report of it" in by_another
+    assert "5 min 03 s web-team (slack) by another report of it" in by_another
     assert "nobody" not in told + by_another
 
 

@@ -44,7 +44,7 @@ async def test_the_story_stands_at_the_top(instance: Instance, browser: httpx.As
         in text(page)
     )
     assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example by a push, trigger webhook" in text(page)
-    assert "today 09:11:03, 1 minute ago; took 5m 03s" in text(page)
+    assert "today 09:11:03, 1 minute ago; took 5 min 03 s" in text(page)
     assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
     assert '<a href="https://github.example.com/c/1" rel="noreferrer">' in page.text
     assert '<a class="muted" href="/builds?project=gh%2Facme%2Fweb">' in page.text
@@ -177,7 +177,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(
     page = await browser.get(f"/builds/{event.id}")
 
     before, _, folded = text(page).partition("490 more failures")
-    assert "✕ failed unit-tests Exited with 1 ✕ failed e2e Other jobs Status Job Took ✓ success lint 48s" in folded
+    assert "✕ failed unit-tests Exited with 1 ✕ failed e2e Other jobs Status Job Took ✓ success lint 48 s" in folded
     assert "500 failures, 7 passed; there are more than we read" in before
     assert "test_9. in test_a.py assert 9" in before
     assert "test_10." in folded

@@ -55,7 +55,7 @@ async def test_each_test_stands_under_its_states_with_its_evidence(instance: Ins
     assert flaky["cost_minutes"] == pytest.approx((RED.stopped_at - RED.pushed_at).total_seconds() / 60, rel=0.5)
     assert [one["result"] for one in flaky["last"]] == ["passed", "failed", "passed"]
     assert f"red and green at {run(901).revision[:7]}" in shown
-    assert "slow: 30s in the mean" in shown
+    assert "slow: 30 s in the mean" in shown
     assert "new: failing on main" in shown
     assert "Tests are known for 2 of 2 red runs of the last 90 days." in shown
     assert "Which tests become slower is not known" in shown
