@@ -35,12 +35,15 @@ def humanize(value: str) -> str:
     return value.replace("_", " ")
 
 
-def capitalize_first(text: str) -> str:
-    """Return a sentence with a capital letter first, if its first word is a plain one.
+def capitalize_first(text: str, *names: str) -> str:
+    """Return a sentence with a capital letter first, if its first word is ours.
 
     ``roundsman.yaml``, ``acme/web``, ``max_age`` and an address stay as they are: they are names.
+
+    names   those that the sentence may begin with, which stay as they are spelled
     """
-    return text[:1].upper() + text[1:] if PLAIN_WORD.match(text) else text
+    is_ours = PLAIN_WORD.match(text) and not any(name and text.startswith(name) for name in names)
+    return text[:1].upper() + text[1:] if is_ours else text
 
 
 def decode(body: bytes, limit: int | None = None) -> str:

@@ -63,8 +63,8 @@ def _look_at_rows(transaction: Transaction, context: Context, found: AlarmLook, 
             continue
         waiting = f"{channel.messages} message{'' if channel.messages == 1 else 's'}"
         sentence = (
-            f"{channel.label} has accepted nothing since {channel.since:%Y-%m-%d %H:%M} UTC, and not {waiting}: "
-            "`roundsman receivers test` shows what it answers."
+            f"Channel {channel.label} has accepted nothing since {channel.since:%Y-%m-%d %H:%M} UTC, "
+            f"and not {waiting}: `roundsman receivers test` shows what it answers."
         )
         found.add(make_alarm(AlarmKind.CHANNEL_REFUSED, sentence, now, about=channel.key, channel_key=channel.key))
 

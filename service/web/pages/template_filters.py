@@ -124,9 +124,12 @@ def _cut(text: str, max_bytes: int, end: str) -> str:
     return shown if shown is text else shown.rstrip() + end
 
 
-def as_sentence(text: str) -> str:
-    """Return a text with a full stop, and a capital letter if its first word is plain."""
-    return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".")
+def as_sentence(text: str, *names: str) -> str:
+    """Return a text with a full stop, and a capital letter if its first word is ours.
+
+    names   those that the text may begin with
+    """
+    return capitalize_first(text, *names) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def with_breaks(name: str) -> Markup:
