@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Dialect, Select, type_coerce
+from sqlalchemy import ColumnElement, Dialect, Select, type_coerce
+from sqlalchemy.sql.elements import KeyedColumnElement
 from sqlalchemy.types import NullType
 
 from service.db.tables import Transaction
@@ -23,14 +24,14 @@ class RawRows(Generic[Built]):
     """
 
     def __init__(
-        self, columns: Sequence[Column[Any]], build: Callable[[Mapping[str, Any]], Built], *, kept: int
+        self, columns: Sequence[KeyedColumnElement[Any]], build: Callable[[Mapping[str, Any]], Built], *, kept: int
     ) -> None:
         self._columns = columns
         self._build = build
         self._kept = kept
         self._by_dialect: dict[str, Callable[[tuple[Any, ...]], Built]] = {}
         self.columns: list[ColumnElement[Any]] = [
-            type_coerce(column, NullType()).label(column.name) for column in columns
+            type_coerce(column, NullType()).label(column.key) for column in columns
         ]
 
     def read(
@@ -46,7 +47,7 @@ class RawRows(Generic[Built]):
     def builder(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], Built]:
         """Return a function that builds objects of rows, with a cache of its own."""
         converted = [
-            (column.name, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in self._columns
+            (column.key, column.type.dialect_impl(dialect).result_processor(dialect, None)) for column in self._columns
         ]
 
         @lru_cache(maxsize=self._kept)

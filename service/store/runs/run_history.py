@@ -2,19 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, select
 
 from service.db.columns import is_any
+from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run, Track
 from service.routing.culprits import RevisionRun
-from service.store.rows import Row, plain_rows
+from service.store.rows import Row
 
 MAX_GREENS = 50_000
 MAX_GREENS_OF_TRACK = 500
+MAX_KEPT = 10_000  # rows of each kind that are kept converted
 MAX_RANGE = 500
 FIRST_RANGE = 50
 MAX_DURATIONS = 30
@@ -24,31 +27,33 @@ MAX_TIMED = 5_000
 def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
     """Return the green runs of tracks, newest first, with their revisions.
 
-    Each track has as many as rates are of: a busy one leaves room for the others.
+    Each track has as many as rates are of: a busy one leaves room for the others. The rows must not be changed: each
+    red run of a track asks for nearly the same, and they are kept.
     """
-    return list(plain_rows(transaction.execute(_GREENS, {"track_ids": list(track_ids), "since": since})))
+    return _GREEN_ROWS.read(transaction, _GREENS, {"track_ids": list(track_ids), "since": since})
 
 
-def _greens() -> Select[Any]:
-    """Build the statement of ``greens_of``, once: that takes longer than to run it."""
+def _newest_greens() -> Subquery:
     newest = func.row_number().over(partition_by=runs.c.track_id, order_by=runs.c.pipeline_number.desc().nulls_last())
-    is_of_tracks = is_any(runs.c.track_id, "track_ids")
-    greens = (
-        select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.stopped_at)
-        .add_columns(newest.label("nth"))
-        .where(is_of_tracks, runs.c.color == Color.GREEN, runs.c.stopped_at >= bindparam("since"))
-        .subquery()
-    )
-    return (
-        select(greens.c.id, greens.c.track_id, greens.c.pipeline_number, greens.c.stopped_at, events.c.revision)
-        .join(events, events.c.id == greens.c.event_id)
-        .where(greens.c.nth <= MAX_GREENS_OF_TRACK)
-        .order_by(greens.c.stopped_at.desc())
-        .limit(MAX_GREENS)
-    )
+    columns = (runs.c[name] for name in ("id", "event_id", "track_id", "pipeline_number", "stopped_at"))
+    is_recent = runs.c.stopped_at >= bindparam("since")
+    wanted = select(*columns, newest.label("nth")).where(is_any(runs.c.track_id, "track_ids"), is_recent)
+    return wanted.where(runs.c.color == Color.GREEN).subquery()
 
 
-_GREENS = _greens()
+_NEWEST = _newest_greens()
+_GREEN_ROWS: RawRows[Row] = RawRows(
+    [*(_NEWEST.c[name] for name in ("id", "track_id", "pipeline_number", "stopped_at")), events.c.revision],
+    dict,
+    kept=MAX_KEPT,
+)
+_GREENS = (
+    select(*_GREEN_ROWS.columns)
+    .join_from(_NEWEST, events, events.c.id == _NEWEST.c.event_id)
+    .where(_NEWEST.c.nth <= MAX_GREENS_OF_TRACK)
+    .order_by(_NEWEST.c.stopped_at.desc())
+    .limit(MAX_GREENS)
+)
 
 
 def timed_greens(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
@@ -131,33 +136,14 @@ def _holds_break(found: Sequence[RevisionRun]) -> bool:
 def _until(transaction: Transaction, run: Run, limit: int) -> tuple[list[RevisionRun], bool]:
     """Return up to so many runs of a track until a run, and if these are all."""
     asked = {"track_id": run.track_id, "pipeline_number": run.pipeline_number, "most": limit}
-    rows = list(plain_rows(transaction.execute(_UNTIL, asked)))
-    found = [row for row in rows if _place(row) <= run.place]
-    return [_to_revision_run(row) for row in sorted(found, key=_place)], len(rows) < limit
+    rows = _REVISION_RUNS.read(transaction, _UNTIL, asked)
+    return [one for place, one in sorted(rows, key=itemgetter(0)) if place <= run.place], len(rows) < limit
 
 
-def _with_events() -> Select[Any]:
-    columns = ("id", "pipeline_number", "created_at", "stopped_at", "color")
-    facts = ("revision", "commit_author_name", "commit_author_email", "commit_subject")
-    return select(*(runs.c[name] for name in columns), *(events.c[name] for name in facts)).join(
-        events, events.c.id == runs.c.event_id
-    )
-
-
-_UNTIL = (
-    _with_events()
-    .where(runs.c.track_id == bindparam("track_id"), runs.c.pipeline_number <= bindparam("pipeline_number"))
-    .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
-    .limit(bindparam("most"))
-)
-
-
-def _place(row: Row) -> tuple[int, datetime, str]:
-    return (row["pipeline_number"] or 0, row["created_at"], str(row["id"]))
-
-
-def _to_revision_run(row: Row) -> RevisionRun:
-    return RevisionRun(
+def _placed(row: Row) -> tuple[tuple[int, datetime, str], RevisionRun]:
+    """Return a run with its place on its track."""
+    place = (row["pipeline_number"] or 0, row["created_at"], str(row["id"]))
+    return place, RevisionRun(
         revision=row["revision"],
         color=Color(row["color"]),
         created_at=row["created_at"],
@@ -167,3 +153,20 @@ def _to_revision_run(row: Row) -> RevisionRun:
         subject=row["commit_subject"],
         run_id=row["id"],
     )
+
+
+_REVISION_RUNS = RawRows(
+    [
+        *(runs.c[name] for name in ("id", "pipeline_number", "created_at", "stopped_at", "color")),
+        *(events.c[name] for name in ("revision", "commit_author_name", "commit_author_email", "commit_subject")),
+    ],
+    _placed,
+    kept=MAX_KEPT,
+)
+_UNTIL = (
+    select(*_REVISION_RUNS.columns)
+    .join_from(runs, events, events.c.id == runs.c.event_id)
+    .where(runs.c.track_id == bindparam("track_id"), runs.c.pipeline_number <= bindparam("pipeline_number"))
+    .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
+    .limit(bindparam("most"))
+)
