@@ -92,8 +92,9 @@ cover: $(READY)  ## Run the tests, show the lines and branches that none reached
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
 
 .PHONY: mutants
-mutants: $(READY)  ## Change the core in small ways and count what its tests notice (SEED=1 EACH=5 ONLY=routing/decide)
-	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
+mutants: $(READY)  ## Change the core in small ways and count what its tests notice (SEED=1 EACH=2 ONLY=routing/decide)
+	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(JOBS),--jobs $(JOBS)) $(if $(REACH),--reach $(REACH))
 
 .PHONY: install-check
 install-check: $(READY)  ## Install every lock with old and new pips and Pythons, beside an index that has newer releases

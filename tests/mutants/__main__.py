@@ -8,35 +8,44 @@ import argparse
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.mutants.changes import Change, diff, draw, lines_of
-from tests.mutants.reach import Reach, read_reach
+from tests.mutants.reach import Reach, reach_of
+from tests.mutants.server import Server
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("service", "tests", "migrations", "docs", "helm", "pyproject.toml", "README.md", "roundsman.example.yaml")
-TIMEOUT_S = 240.0
-REACH_TIMEOUT_S = 3600.0  # of all tests of a folder, with coverage, on a machine that does other work too
-OUTPUT = "output"
-RUN = ("-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
-COVERED = ("--cov=service", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
+NO_TESTS = 5
 
-CORE = {  # the modules, and the tests that mirror them
-    "service/routing": ("tests/routing",),
-    "service/message": ("tests/message", "tests/channels"),
-    "service/pipeline": ("tests/pipeline",),
-    "service/store": ("tests/store",),
-    "service/queue": ("tests/queue",),
-    "service/circleci/webhook": ("tests/circleci",),
-    "service/channels/failures.py": ("tests/channels",),
-    "service/operations/hooks/hooks.py": ("tests/operations",),
-    "service/operations/hooks/hook_steps.py": ("tests/operations",),
+CORE = {  # the modules, and the folders of the tests that tell how they work
+    "service/routing": ("routing",),
+    "service/message": ("message", "channels"),
+    "service/pipeline": ("pipeline", "operations"),
+    "service/store": ("store", "pipeline", "operations", "web", "health", "cli"),
+    "service/queue": ("queue", "pipeline"),
+    "service/circleci/webhook": ("circleci",),
+    "service/channels/failures.py": ("channels",),
+    "service/operations/hooks/hooks.py": ("operations",),
+    "service/operations/hooks/hook_steps.py": ("operations",),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A change of one module."""
+
+    name: str
+    source: bytes
+    change: Change
 
 
 @dataclass(kw_only=True)
@@ -45,15 +54,53 @@ class Score:
 
     killed: int = 0
     timed_out: int = 0
-    survivors: list[str] = field(default_factory=list)
+    survived: int = 0
 
     @property
     def total(self) -> int:
-        return self.killed + self.timed_out + len(self.survivors)
+        return self.killed + self.timed_out + self.survived
+
+    def add(self, mutant: Mutant, *, killed: bool | None) -> None:
+        """Count a mutant; print it if it survived."""
+        self.timed_out += killed is None
+        self.killed += killed is True
+        self.survived += killed is False
+        if killed is False:
+            say(f"\nsurvived: {mutant.change.kind}\n{diff(mutant.name, mutant.source, mutant.change)}\n")
 
     def row(self, name: str) -> str:
         """Return a line of the table."""
-        return f"{name:44}{self.total:>8}{self.killed:>8}{self.timed_out:>11}{len(self.survivors):>10}"
+        return f"{name:60}{self.total:>8}{self.killed:>8}{self.timed_out:>11}{self.survived:>10}"
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """The trees in which mutants are tried, and what their tests reach."""
+
+    reach: Reach
+    trees: SimpleQueue[tuple[Path, Server]] = field(default_factory=SimpleQueue)
+
+    def is_killed(self, mutant: Mutant) -> bool | None:
+        """Run the tests that reach a change; return whether one fails, None when they do not end in time."""
+        tree, server = self.trees.get()
+        try:
+            return self._is_killed_in(tree, server, mutant)
+        finally:
+            self.trees.put((tree, server))
+
+    def _is_killed_in(self, tree: Path, server: Server, mutant: Mutant) -> bool | None:
+        module = tree / mutant.name
+        tests = self.reach.tests(mutant.name, lines_of(mutant.source, mutant.change))
+        if not tests:
+            return False
+        module.write_bytes(mutant.change.apply(mutant.source))
+        try:
+            status = server.run(tests, timeout_s=self.reach.timeout_s(tests))
+        finally:
+            module.write_bytes(mutant.source)
+        if status == NO_TESTS:
+            raise SystemExit(f"none of these is a test: {' '.join(tests)}")
+        return None if status is None else status != 0  # also of a mutant that cannot even be imported
 
 
 def modules(only: str | None) -> dict[str, tuple[str, ...]]:
@@ -67,69 +114,24 @@ def modules(only: str | None) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def is_killed(tree: Path, *arguments: str, timeout_s: float = TIMEOUT_S, **environ: str) -> bool | None:
-    """Run tests; return whether one fails, None when they do not end in time."""
-    environ = {**os.environ, "PYTHONPATH": str(tree), **environ}
-    command = (sys.executable, *RUN, *arguments)
-    with (
-        (tree / OUTPUT).open("wb") as out,
-        subprocess.Popen(command, cwd=tree, env=environ, stdout=out, stderr=out, start_new_session=True) as running,
-    ):
-        try:
-            status = running.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            if running.poll() is None:
-                os.killpg(running.pid, signal.SIGTERM)
-                time.sleep(2)  # for the databases that the tests have started
-                os.killpg(running.pid, signal.SIGKILL)
-    if status not in {0, 1, 2}:  # 2: the mutant cannot even be imported
-        raise SystemExit(f"pytest ended with {status}")
-    return status != 0
+def mutants(names: Iterable[str], *, each: int, seed: int) -> Iterator[Mutant]:
+    """Draw the mutants of each module."""
+    for name in names:
+        source = (ROOT / name).read_bytes()
+        for change in draw(source, each, f"{seed} {name}"):
+            yield Mutant(name=name, source=source, change=change)
 
 
-def reach_of(tree: Path, folders: tuple[str, ...]) -> Reach:
-    """Run the tests of unchanged modules, which must pass; return the lines that each reaches.
-
-    The bytecode that this run leaves is used by all others: a changed module is newer than its own.
-    """
-    data = tree / "reach.data"
-    covered = {"COVERAGE_FILE": str(data), "PYTHONDONTWRITEBYTECODE": ""}
-    if is_killed(tree, *COVERED, *folders, timeout_s=REACH_TIMEOUT_S, **covered) is not False:
-        said = (tree / OUTPUT).read_text(encoding="utf-8", errors="replace")[-3000:]
-        raise SystemExit(f"{said}\n{' '.join(folders)} must pass before anything is changed")
-    return read_reach(data, tree)
-
-
-def measure(tree: Path, name: str, reach: Reach, *, each: int, seed: int) -> Score:
-    """Make and try the mutants of one module."""
-    source, score = (tree / name).read_bytes(), Score()
-    for change in draw(source, each, f"{seed} {name}"):
-        killed = try_change(tree, name, change, reach)
-        if killed is None:
-            score.timed_out += 1
-        elif killed:
-            score.killed += 1
-        else:
-            score.survivors.append(name)
-            say(f"\nsurvived: {change.kind}\n{diff(name, source, change)}\n")
-    say(score.row(name))
-    return score
-
-
-def try_change(tree: Path, name: str, change: Change, reach: Reach) -> bool | None:
-    """Run the tests that reach a change; return whether one fails, None when they do not end in time."""
-    source = (tree / name).read_bytes()
-    tests = reach.tests(name, lines_of(source, change))
-    if not tests:
-        return False
-    (tree / "selected").write_text("\n".join(tests), encoding="utf-8")
-    (tree / name).write_bytes(change.apply(source))
-    try:
-        return is_killed(tree, "@selected", PYTHONDONTWRITEBYTECODE="1")
-    finally:
-        (tree / name).write_bytes(source)
+def measure(trial: Trial, drawn: list[Mutant], jobs: int) -> Iterator[Score]:
+    """Try mutants; print each survivor, and the score of each module."""
+    with ThreadPoolExecutor(jobs) as pool:
+        tried = zip(drawn, pool.map(trial.is_killed, drawn), strict=True)
+        for name, of_module in groupby(tried, key=lambda one: one[0].name):
+            score = Score()
+            for mutant, killed in of_module:
+                score.add(mutant, killed=killed)
+            say(score.row(name))
+            yield score
 
 
 def say(line: str) -> None:
@@ -151,23 +153,31 @@ def main() -> None:
     """Print each survivor, a table and the score."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="draws the same mutants again")
-    parser.add_argument("--each", type=int, default=5, metavar="N", help="mutants for each module")
+    parser.add_argument("--each", type=int, default=2, metavar="N", help="mutants for each module")
     parser.add_argument("--only", metavar="MODULE", help="only modules whose path contains this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="mutants tried at a time")
+    parser.add_argument("--reach", type=Path, metavar="FOLDER", help="keep there what tests reach, and begin with it")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    say(f"{'module':44}{'mutants':>8}{'killed':>8}{'timed out':>11}{'survived':>10}")
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Path(folder)
-        copy_tree(tree)
-        found = modules(chosen.only)
-        reaches = {tests: reach_of(tree, tests) for tests in dict.fromkeys(found.values())}
-        scores = [
-            measure(tree, name, reaches[tests], each=chosen.each, seed=chosen.seed) for name, tests in found.items()
-        ]
-    survivors = [survivor for score in scores for survivor in score.survivors]
-    total = sum(score.total for score in scores)
-    share = f"{100 * (total - len(survivors)) / total:.1f} %" if total else "nothing"
-    say(f"\nfound {total - len(survivors)} of {total}: {share} (seed {chosen.seed})")
+    found = modules(chosen.only)
+    folders = sorted({folder for folders in found.values() for folder in folders})
+    drawn = list(mutants(found, each=chosen.each, seed=chosen.seed))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
+        first = folder / "0"
+        first.mkdir()
+        copy_tree(first)
+        trial = Trial(reach=reach_of(first, chosen.reach or folder, folders, chosen.jobs))
+        for number in range(chosen.jobs):
+            tree = folder / str(number)
+            if tree != first:
+                shutil.copytree(first, tree)
+            trial.trees.put((tree, stack.enter_context(Server(tree))))
+        say(f"{'module':60}{'mutants':>8}{'killed':>8}{'timed out':>11}{'survived':>10}")
+        scores = list(measure(trial, drawn, chosen.jobs))
+    total, survived = sum(score.total for score in scores), sum(score.survived for score in scores)
+    share = f"{100 * (total - survived) / total:.1f} %" if total else "nothing"
+    say(f"\nfound {total - survived} of {total}: {share} (seed {chosen.seed})")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import ast
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -26,6 +27,11 @@ MIN_LIMIT = 10
 """The smallest number that counts as a limit: it is doubled, since one more or less is tuning."""
 EQUIVALENT_KEYWORDS = frozenset({"strict", "maxsize", "frozen", "kw_only", "slots", "repr", "compare"})
 """Arguments that guard against mistakes in the code, or save work: another value changes no result."""
+
+PACE = re.compile("_S$|_MIN$|EVERY|BATCH|CHUNK|STEP|PAGE|PREFETCH|CONNECTIONS")
+"""The names of numbers that say how often, or in which portions, work is done: no result depends on them."""
+MANY = 200
+"""A named limit from here on is tuning: tests put a smaller one in its place, and its use is changed where that is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +140,18 @@ def _guards(tree: ast.Module) -> Iterator[ast.expr]:
             yield node.value
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache":
             yield from node.args
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            yield from _tuning(statement.targets[0].id, statement.value)
+
+
+def _tuning(name: str, value: ast.expr) -> Iterator[ast.expr]:
+    if name != name.upper():
+        return
+    for node in ast.walk(value):
+        match node:
+            case ast.Constant(value=int() as number) if number >= MANY or PACE.search(name):
+                yield node
 
 
 def draw(source: bytes, count: int, seed: str) -> Sequence[Change]:
