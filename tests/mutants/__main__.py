@@ -6,12 +6,13 @@ not end counts as noticed.
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -104,13 +105,13 @@ class Trial:
 
 
 def modules(only: str | None) -> dict[str, tuple[str, ...]]:
-    """Return each module of the core with the folders of its tests; ``only`` those whose path contains this."""
+    """Return each module of the core with the folders of its tests; ``only`` those in whose path this pattern is."""
     found: dict[str, tuple[str, ...]] = {}
     for place, folders in CORE.items():
         path = ROOT / place
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         names = [file.relative_to(ROOT).as_posix() for file in files]
-        found |= {name: folders for name in names if (only or "") in name}
+        found |= {name: folders for name in names if re.search(only or "", name)}
     return found
 
 
@@ -122,16 +123,15 @@ def mutants(names: Iterable[str], *, each: int, seed: int) -> Iterator[Mutant]:
             yield Mutant(name=name, source=source, change=change)
 
 
-def measure(trial: Trial, drawn: list[Mutant], jobs: int) -> Iterator[Score]:
+def measure(trial: Trial, drawn: list[Mutant], pool: Executor) -> Iterator[Score]:
     """Try mutants; print each survivor, and the score of each module."""
-    with ThreadPoolExecutor(jobs) as pool:
-        tried = zip(drawn, pool.map(trial.is_killed, drawn), strict=True)
-        for name, of_module in groupby(tried, key=lambda one: one[0].name):
-            score = Score()
-            for mutant, killed in of_module:
-                score.add(mutant, killed=killed)
-            say(score.row(name))
-            yield score
+    tried = zip(drawn, pool.map(trial.is_killed, drawn), strict=True)
+    for name, of_module in groupby(tried, key=lambda one: one[0].name):
+        score = Score()
+        for mutant, killed in of_module:
+            score.add(mutant, killed=killed)
+        say(score.row(name))
+        yield score
 
 
 def say(line: str) -> None:
@@ -154,27 +154,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="draws the same mutants again")
     parser.add_argument("--each", type=int, default=2, metavar="N", help="mutants for each module")
-    parser.add_argument("--only", metavar="MODULE", help="only modules whose path contains this")
+    parser.add_argument("--only", metavar="PATTERN", help="only modules in whose path this is")
+    parser.add_argument("--tests", metavar="FOLDER,...", help="judge all by the tests of these folders alone")
+    parser.add_argument("--long", action="store_true", help="also by the long form of the tests, which takes hours")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="mutants tried at a time")
     parser.add_argument("--reach", type=Path, metavar="FOLDER", help="keep there what tests reach, and begin with it")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found = modules(chosen.only)
-    folders = sorted({folder for folders in found.values() for folder in folders})
+    its_own = {folder for folders in found.values() for folder in folders}
+    tests = sorted(f"tests/{folder}" for folder in (chosen.tests.split(",") if chosen.tests else its_own))
     drawn = list(mutants(found, each=chosen.each, seed=chosen.seed))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
-        first = folder / "0"
+        first, options = folder / "0", ["--long"] if chosen.long else []
         first.mkdir()
         copy_tree(first)
-        trial = Trial(reach=reach_of(first, chosen.reach or folder, folders, chosen.jobs))
+        trial = Trial(reach=reach_of(first, chosen.reach or folder, [*options, *tests], chosen.jobs))
+        pool = ThreadPoolExecutor(chosen.jobs)
+        stack.callback(pool.shutdown, cancel_futures=True)  # after the servers have ended, for which its threads wait
         for number in range(chosen.jobs):
             tree = folder / str(number)
             if tree != first:
                 shutil.copytree(first, tree)
-            trial.trees.put((tree, stack.enter_context(Server(tree))))
+            trial.trees.put((tree, stack.enter_context(Server(tree, options))))
         say(f"{'module':60}{'mutants':>8}{'killed':>8}{'timed out':>11}{'survived':>10}")
-        scores = list(measure(trial, drawn, chosen.jobs))
+        scores = list(measure(trial, drawn, pool))
     total, survived = sum(score.total for score in scores), sum(score.survived for score in scores)
     share = f"{100 * (total - survived) / total:.1f} %" if total else "nothing"
     say(f"\nfound {total - survived} of {total}: {share} (seed {chosen.seed})")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import islice
 
 from tests.mutants.equivalents import FASTER
 
@@ -21,7 +22,7 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.In: "not in",
     ast.NotIn: "in",
 }
-SWAPPED_CALLS = {"all": "any", "any": "all", "min": "max", "max": "min", "sorted": "list"}
+SWAPPED_CALLS = {"all": "any", "any": "all", "min": "max", "max": "min"}
 DROPPED_METHODS = frozenset({"where", "order_by", "with_for_update", "strip", "lower", "limit"})
 MIN_LIMIT = 10
 """The smallest number that counts as a limit: it is doubled, since one more or less is tuning."""
@@ -32,6 +33,8 @@ PACE = re.compile("_S$|_MIN$|EVERY|BATCH|CHUNK|STEP|PAGE|PREFETCH|CONNECTIONS")
 """The names of numbers that say how often, or in which portions, work is done: no result depends on them."""
 MANY = 200
 """A named limit from here on is tuning: tests put a smaller one in its place, and its use is changed where that is."""
+TUNED = re.compile("(Limits|Timings|Policy)$")
+"""The names of classes whose defaults are such numbers; tests make their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,8 @@ class Finder:
         match node.func:
             case ast.Name(id=name) if name in SWAPPED_CALLS:
                 yield self._replace(node.func, "call swapped", SWAPPED_CALLS[name])
+            case ast.Name(id="sorted"):
+                yield self._replace(node, "call swapped", f"list({self._text(node.args[0])})")
             case ast.Attribute(attr=name, value=value) if name in DROPPED_METHODS:
                 yield self._replace(node, "call dropped", self._text(value))
                 if name == "where":
@@ -133,13 +138,16 @@ class Finder:
         )
 
 
-def _guards(tree: ast.Module) -> Iterator[ast.expr]:
+def _guards(tree: ast.Module) -> Iterator[ast.AST]:
     """Find the constants whose change changes no result."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in EQUIVALENT_KEYWORDS:
-            yield node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache":
-            yield from node.args
+        match node:
+            case ast.keyword(arg=name, value=value) if name in EQUIVALENT_KEYWORDS:
+                yield value
+            case ast.Call(func=ast.Name(id="lru_cache") | ast.Attribute(attr="limit"), args=args):
+                yield from args  # a row more than one reads costs a little; a limit that is gone is another change
+            case ast.ClassDef(name=name, body=body) if TUNED.search(name):
+                yield from (inner for field in body if isinstance(field, ast.AnnAssign) for inner in ast.walk(field))
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             yield from _tuning(statement.targets[0].id, statement.value)
@@ -160,8 +168,8 @@ def draw(source: bytes, count: int, seed: str) -> Sequence[Change]:
     Left out are those that no Python could read, and those that no test could notice.
     """
     possible = [change for change in Finder(source).find() if _line_of(source, change) not in FASTER]
-    found = [change for change in possible if _is_python(change.apply(source))]
-    return random.Random(seed).sample(found, min(count, len(found)))
+    random.Random(seed).shuffle(possible)
+    return list(islice((change for change in possible if _is_python(change.apply(source))), count))
 
 
 def lines_of(source: bytes, change: Change) -> range:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -60,14 +60,15 @@ class Reach:
                 return
 
 
-def reach_of(tree: Path, kept: Path, folders: Iterable[str], processes: int) -> Reach:
-    """Run the tests of some folders, of unchanged modules; return the lines that each reaches.
+def reach_of(tree: Path, kept: Path, tests: Sequence[str], processes: int) -> Reach:
+    """Run tests of unchanged modules; return the lines that each reaches.
 
-    kept   the folder of the result; if it is there already, the tests are only read
+    kept    the folder of the result; if it is there already, the tests are only read
+    tests   their folders, and options of pytest
 
     The bytecode that either leaves is used by all runs: a changed module is newer than its own.
     """
-    kept, tests = kept.absolute(), [f"tests/{folder}" for folder in folders]
+    kept = kept.absolute()
     data, times = kept / "reach.data", kept / "times.xml"
     if times.exists():
         _run(tree, "--collect-only", *tests)

@@ -31,11 +31,11 @@ STOP_WITHIN_S = 2  # for the databases that the tests have started
 class Server:
     """The process, which reads the modules of one tree."""
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, options: Sequence[str]) -> None:
         self._output = tree / "output"
         environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", MODULES: str(tree / MODULES)}
         self._process = subprocess.Popen(
-            (sys.executable, *PYTEST),
+            (sys.executable, *PYTEST, *options),
             cwd=tree,
             env=environ,
             stdin=subprocess.PIPE,

@@ -1,19 +1,28 @@
 """The event as it was judged, after details have filled in what it lacked."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model import Actor, Details, Event, Vcs
+from service.model import AbsentFacts, Actor, Details, Event, PullRequest, Vcs
 from service.routing.absent_facts import absent_facts, without_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import findable_details, read_facts
-from tests.support.example_events import EVENTS, TEXT, at_any_pace
+from tests.support.example_events import EVENTS, FAILED, TEXT, at_any_pace
 
 LEARNED = st.builds(
     Details,
     actor=st.none() | st.builds(Actor, id=st.none() | TEXT, login=st.none() | TEXT, name=st.none() | TEXT),
     vcs=st.none() | st.builds(Vcs, branch=st.none() | TEXT, tag=st.none() | TEXT, revision=st.none() | TEXT),
 )
+WHOLE = replace(FAILED, tag="v1", queue_ms=5, pull_request=PullRequest(number=41))
+
+
+@pytest.mark.parametrize("fact", [AbsentFacts.NONE, *AbsentFacts])
+def test_each_fact_is_removed_alone(fact: AbsentFacts) -> None:
+    assert absent_facts(without_facts(WHOLE, fact)) == fact
 
 
 @at_any_pace

@@ -1,12 +1,13 @@
 """Rows with few values in any combination, so that each condition of a statement decides about some of them."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, SmallInteger, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, SmallInteger, Table, Uuid
 
 from service.db.columns import UtcDateTime
 from tests.support.app_fixture import NINE
@@ -25,6 +26,7 @@ BY_TYPE: Mapping[type, Sequence[object]] = {
     Integer: range(3),
     SmallInteger: range(3),
     BigInteger: range(3),
+    LargeBinary: (b"a", b"b"),
 }
 WORDS = ("a", "b", "c")
 
@@ -34,7 +36,7 @@ class RandomRows:
 
     def __init__(self, seed: int = 1) -> None:
         self._dice = random.Random(seed)
-        self._number = 0
+        self._numbers: Counter[str] = Counter()
 
     def rows(self, table: Table, count: int, **values: Sequence[object]) -> list[Row]:
         """Return rows of a table, whose keys differ."""
@@ -50,5 +52,7 @@ class RandomRows:
         return self._dice.choice(BY_TYPE.get(type(column.type), WORDS))
 
     def _key(self, column: Column[Any]) -> object:
-        self._number += 1
-        return UUID(int=self._dice.getrandbits(128)) if isinstance(column.type, Uuid) else self._number
+        self._numbers[column.table.name] += 1
+        return (
+            UUID(int=self._dice.getrandbits(128)) if isinstance(column.type, Uuid) else self._numbers[column.table.name]
+        )
