@@ -20,6 +20,7 @@ from service.store.search.names import names_of
 from service.store.search.places import place_of
 from service.store.search.search_terms import numbers_of, spelled, terms_of
 from tests.bench.past_bodies import with_body
+from tests.bench.past_copies import copy
 
 Row = dict[str, Any]
 Names = dict[tuple[str, str, str], datetime]
@@ -28,6 +29,7 @@ KEY = ("field", "folded", "name")
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAYS = 400
 AT_ONCE = 1_000
+MADE = 250_000  # events, in a minute; the database copies them in seconds
 PROJECTS = [f"service-{n}" for n in range(40)]
 WORKFLOWS = {"build-and-test": 60, "lint": 18, "deploy": 15, "nightly": 5, "release": 2}
 JOBS = [f"{what}-{where}" for what in ("unit", "lint", "build", "deploy", "e2e") for where in ("web", "api", "ios")]
@@ -48,18 +50,26 @@ HOUSEKEEPING = {
 class Past:
     """Rows of events, oldest first, alike for the same seed."""
 
-    def __init__(self, size: int, *, seed: int = 1, days: int = DAYS) -> None:
+    def __init__(
+        self, size: int, *, seed: int = 1, span: timedelta = timedelta(days=DAYS), until: datetime = NOW
+    ) -> None:
         self._size = size
-        self._days = days
+        self._span = span
+        self._until = until
         self._dice = random.Random(seed)
         self._number = 0
+
+    @property
+    def pipelines(self) -> int:
+        """Return how many pipelines there have been so far."""
+        return self._number
 
     def rows(self) -> Iterator[Row]:
         """One row of ``events`` after the other: the jobs of a workflow, and then the workflow."""
         return islice(self._endless(), self._size)
 
     def _endless(self) -> Iterator[Row]:
-        at, step = NOW - timedelta(days=self._days), timedelta(days=self._days) / self._size
+        at, step = self._until - self._span, self._span / self._size
         while True:
             run = self._run()
             for job in [*self._dice.sample(JOBS, 8), None]:
@@ -114,16 +124,22 @@ class Past:
         return UUID(int=self._dice.getrandbits(128), version=4)
 
 
-def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = False) -> None:
+def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = False, made: int = MADE) -> None:
     """Put a past into an empty, migrated database.
 
     has_bodies   the webhooks are there as they came: else blanks of their size, which are made sooner
+    made         the most events that are made one by one: a longer past, without bodies, consists of copies
     """
+    pasts = 1 if has_bodies else max(1, size // made)
+    span = timedelta(days=days) / pasts
+    past, seen = Past(size // pasts, span=span, until=NOW - (pasts - 1) * span), Names()
     with filling(database_url) as connection:
-        rows, seen = Past(size, days=days).rows(), Names()
+        rows = past.rows()
         while some := list(islice(rows, AT_ONCE)):
             put(connection, some, seen, has_bodies=has_bodies)
         load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
+        if pasts > 1:
+            copy(connection, pasts=pasts, span=span, pipelines=past.pipelines)
 
 
 @contextmanager
