@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+import textwrap
 from collections.abc import Sequence, Sized
 from dataclasses import asdict
 from typing import Annotated
@@ -10,7 +12,7 @@ import typer
 
 from service.app.build_context import circleci
 from service.channels import AppriseChannels
-from service.cli._output import AsJson, print_json, say
+from service.cli._output import AsJson, console, print_json, say
 from service.config.configuration import Config, load
 from service.config.setting_values import named_tokens
 from service.metrics import Metrics
@@ -38,6 +40,7 @@ from service.operations.checks.oidc_check import check_provider
 from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.web.server.server import connection_shortage, listen
 
+MIN_WIDTH, MAX_WIDTH = 40, 100  # of what is wrapped on a terminal
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WARNING: "yellow", Grade.WRONG: "red"}
 
 
@@ -96,12 +99,26 @@ async def find_all(config: Config) -> list[Finding]:
     return [*here, *there, *channels, *of_routes, *budgets]
 
 
+def say_graded(grade: Grade, sentence: str) -> None:
+    """Print a sentence beside its grade; on a terminal, wrapped under its begin."""
+    head, width = f"{grade:<7}  ", max(min(console.width, MAX_WIDTH), MIN_WIDTH)
+    wrapper = textwrap.TextWrapper(
+        width if console.is_terminal else sys.maxsize,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in wrapper.wrap(" ".join(sentence.split())):
+        say(line, STYLES[grade])
+
+
 def _print_findings(config: Config, findings: list[Finding]) -> None:
     say(f"{config.settings.config}: {_counted(config.routes, 'route')}, {_counted(config.receivers, 'receiver')}")
     for warning in config.warnings:
-        say(f"warning  {warning}", "yellow")
+        say_graded(Grade.WARNING, warning)
     for finding in findings:
-        say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
+        say_graded(finding.grade, f"{finding.what}: {finding.sentence}")
     say(*_verdict(config.warnings, findings))
 
 

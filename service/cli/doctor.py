@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -15,8 +14,8 @@ from service.app.build_context import circleci
 from service.channels import AppriseChannels
 from service.circleci.api.request import TOKEN_SETTING
 from service.circleci.circleci import ADMIN_TOKEN_SETTING, CircleCI
-from service.cli._output import AsJson, console, print_json, say
-from service.cli.check import STYLES, find_all
+from service.cli._output import AsJson, print_json, say
+from service.cli.check import find_all, say_graded
 from service.clock import now_utc
 from service.config.configuration import Config, load
 from service.config.settings import Settings
@@ -35,7 +34,6 @@ from service.operations.hooks.hook_globs import project_to_try
 from service.store.events.event_search import recent_projects
 
 RECENT_DAYS = 30
-MAX_WIDTH, MIN_WIDTH = 100, 40  # columns of a report
 Names = Annotated[bool, typer.Option("--names", help="Show names and addresses; secrets stay hidden.")]
 Send = Annotated[bool, typer.Option("--send", help="Send each channel a test message, which people see.")]
 
@@ -67,21 +65,10 @@ def doctor(names: Names = False, send: Send = False, as_json: AsJson = False) ->
 def _print(findings: Sequence[Finding]) -> None:
     say(f"Roundsman {version('roundsman')}")
     for finding in findings:
-        for line in _wrapped(finding):
-            say(line, STYLES[finding.grade])
+        say_graded(finding.grade, f"{finding.what}: {finding.sentence}")
     wrong = sum(one.grade is Grade.WRONG for one in findings)
     noted = sum(one.grade in {Grade.NOTE, Grade.WARNING} for one in findings)
     say(f"{wrong} wrong, {noted} to note, {len(findings)} looked at")
-
-
-def _wrapped(finding: Finding) -> list[str]:
-    """Return the lines of a finding, cut between words."""
-    text = " ".join(f"{finding.what}: {finding.sentence}".split())
-    width = max(min(console.width, MAX_WIDTH), MIN_WIDTH)
-    wrapper = textwrap.TextWrapper(
-        width, f"{finding.grade:<7}  ", " " * 9, break_long_words=False, break_on_hyphens=False
-    )
-    return wrapper.wrap(text)
 
 
 async def _examine(config: Config, *, sends: bool) -> tuple[list[Finding], Private]:

@@ -160,7 +160,7 @@ def test_a_channel_that_refuses_messages_is_found_by_sending_one(operator: Termi
     assert "messages" not in grades(sent.json)
 
 
-def test_a_report_fits_a_terminal(operator: Terminal) -> None:
+def test_a_finding_is_one_line_in_a_pipe(operator: Terminal) -> None:
     operator.set(ROUNDSMAN_WATCHDOG_URL="http://127.0.0.1:9/ping/obviously-secret")
 
     lines = operator.run("doctor").lines
@@ -168,9 +168,8 @@ def test_a_report_fits_a_terminal(operator: Terminal) -> None:
     assert lines[0].startswith("Roundsman ")
     assert lines[-1] == "names and addresses are hidden: --names shows them"
     assert lines[-2].endswith("looked at")
-    assert [line for line in lines if len(line) > 80] == []
-    assert {line[:9].strip() for line in lines[1:-2]} == {"", "ok", "note", "wrong"}
-    assert "each fetch counts as a sign of life" in " ".join(" ".join(lines).split())
+    assert {line[:9].strip() for line in lines[1:-2]} == {"ok", "note", "wrong"}
+    assert any("each fetch counts as a sign of life" in line for line in lines)
 
 
 def test_without_a_token_there_are_no_rights_to_try(operator: Terminal, fake: FakeCircleCI) -> None:

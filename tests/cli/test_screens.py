@@ -125,6 +125,16 @@ def test_statuses_have_colors_ids_are_short_and_addresses_are_links(lived: Lived
     assert LINKS.search(shown)
 
 
+@pytest.mark.long
+def test_findings_are_wrapped_under_their_begin(lived: Lived) -> None:
+    environment = environ(lived.folder, ROUTES)
+    found = on_screen("check", folder=lived.folder, columns=80, within_s=ENDS_WITHIN_S, **environment).text
+    lines = STYLES.sub("", found).splitlines()
+
+    assert {line[:9].strip() for line in lines[1:-1]} >= {"", "ok", "note"}
+    assert max(map(cell_len, lines[1:-1])) <= 80
+
+
 @pytest.fixture(scope="module")
 def red(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with red workflows whose names have each length, so that a line breaks at each of its blanks."""
