@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
+from service.db.tables import Transaction, runs
 from service.operations.overviews.now import STRIP_RUNS
-from service.testing.fake_circleci.organization import Run
+from service.testing.fake_circleci.organization import SHOP_API, Run
 from tests.support.app_fixture import GREEN, RED, Instance
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -24,8 +27,8 @@ def run(of: Run, number: int, *, attempt: int = 1) -> Run:
     return replace(of, number=number, attempt=attempt, pushed_at=pushed_at)
 
 
-async def post(instance: Instance, *runs: Run) -> None:
-    for one in runs:
+async def post(instance: Instance, *posted: Run) -> None:
+    for one in posted:
         await instance.finish(one)
     await instance.drain()
     instance.clock.tick(hours=1)
@@ -37,8 +40,8 @@ async def rows(instance: Instance, address: str) -> Any:
     return answer.json()
 
 
-def ids(runs: Sequence[Any]) -> list[str]:
-    return [one["id"] for one in runs]
+def ids(some: Sequence[Any]) -> list[str]:
+    return [one["id"] for one in some]
 
 
 async def test_late_rerun_stands_in_its_pipeline_and_not_as_the_newest(instance: Instance) -> None:
@@ -67,3 +70,20 @@ async def test_strip_that_begins_within_a_pipeline_keeps_its_last_attempts(insta
 
     expected = [attempts[-1], *newer, run(RED, FIRST + STRIP_RUNS - 1)]
     assert ids(item["runs"]) == ids(project["runs"]) == [one.workflow_id for one in expected]
+
+
+async def test_many_runs_of_one_pipeline_leave_the_strips_of_other_projects_whole(instance: Instance) -> None:
+    instance.clock.tick(days=1)
+    await post(instance, run(RED, FIRST))
+    await post(instance, replace(run(GREEN, FIRST), project=SHOP_API))
+    await instance.service.context.store.write(repeat, 10_500)
+
+    listed = (await rows(instance, "/projects.json"))["items"]
+
+    assert {one["project_name"]: len(one["runs"]) for one in listed} == {"acme/web": STRIP_RUNS, "acme/shop-api": 1}
+
+
+def repeat(transaction: Transaction, times: int) -> None:
+    """Put copies of the first track's run into its pipeline."""
+    first = transaction.execute(select(runs).order_by(runs.c.track_id).limit(1)).mappings().one()
+    transaction.execute(runs.insert(), [{**first, "id": uuid4()} for _ in range(times)])
