@@ -37,7 +37,7 @@ _KNOWN_TOKEN = re.compile(
     r"[\w-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|npm_\w{16,}|pypi-[\w-]{16,}|CCI[A-Z]{2,4}_[\w-]{8,}|dop_v1_\w{16,}"
     r"|SG\.[\w-]{10,}\.[\w-]{10,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"
 )
-_WORD = re.compile(r"[A-Za-z0-9_+=-]{20,}")
+_WORD = re.compile(rf"[A-Za-z0-9_+=-]{{{MIN_RANDOM_CHARACTERS},}}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+|[a-z]+|[A-Z_]+")
 

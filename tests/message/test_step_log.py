@@ -40,6 +40,7 @@ KEY = "-----BEGIN {} KEY-----\nMIIEpAIBAAKCAQEAxyz\nabc+/=\n-----END {} KEY-----
         ("AKIA" + "IOSFODNN7EXAMPLE", "IOSFODNN7"),
         (f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{RANDOM}", "eyJzdWIi"),
         (f"the value {RANDOM} is odd", RANDOM),
+        ("the value aZ3-bY4_cX5+dW6=eV7f is odd", "aZ3-bY4_cX5"),  # of 20 characters
         ("digest 0123456789abcdef0123456789abcdef", "0123456789abcdef"),
         (KEY.format("RSA PRIVATE", "RSA PRIVATE"), "MIIEpAIBAAKCAQEAxyz"),
         ("-----BEGIN PRIVATE KEY-----\nMIIEcut", "MIIEcut"),
@@ -62,6 +63,8 @@ def test_a_secret_is_masked(line: str, secret: str) -> None:
         "https://example.com/a/b?page=2",
         "container unit-tests-of-checkout-with-vouchers-7-of-12 has ended",
         "Exited with code exit status 1",
+        "Test-Run-of-0000000001-00000000001-000000002",  # long, and not random
+        "aZ3-bY4_cX5+dW6=eV7",  # random, and of 19 characters
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:
