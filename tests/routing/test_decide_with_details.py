@@ -8,7 +8,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.model import Actor, Commit, DetailKind, Details, Event, EventKind, Matcher, Route, Vcs, Verdict
+from service.model import (
+    Actor,
+    Commit,
+    DetailKind,
+    Details,
+    Event,
+    EventKind,
+    Matcher,
+    PullRequest,
+    Route,
+    Vcs,
+    Verdict,
+)
 from service.routing.decide import decide, missing_facts, with_details
 from tests.support.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
 
@@ -55,6 +67,14 @@ def test_a_route_that_may_yet_lose_does_not_keep_later_ones_from_asking() -> Non
 
 
 # What the details add
+
+
+def test_pull_request_of_the_details_is_that_of_an_event_that_has_none() -> None:
+    known, learned = PullRequest(number=7), Details(pull_request=PullRequest(number=41))
+
+    assert with_details(FAILED, learned).pull_request == PullRequest(number=41)
+    assert with_details(replace(FAILED, pull_request=known), learned).pull_request == known
+    assert with_details(replace(FAILED, pull_request=known), Details()).pull_request == known
 
 
 def test_details_fill_in_absent_facts_of_the_event() -> None:

@@ -1,18 +1,23 @@
 """The reasons of a recorded judgment, worked out when it is looked at."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from service.model import (
     AbsentFacts,
+    Color,
     Decision,
     DetailKind,
     Event,
+    JudgedState,
     Judgment,
     JudgmentNotes,
     Route,
     RoutesVersion,
+    RunState,
+    Transition,
     Verdict,
 )
 from service.routing.absent_facts import absent_facts
@@ -127,6 +132,25 @@ def test_verdicts_are_shown_also_where_the_routes_are_gone() -> None:
 
     assert (decision.route, decision.verdict) == ("route 5", Verdict.MATCHED)
     assert decision.reason == "the routes of that time are no longer on record"
+
+
+def test_verdicts_of_routes_that_are_gone_are_shown_in_the_order_of_the_routes() -> None:
+    judgment = judge(FAILED, [], version=None, verdicts={4: Verdict.MATCHED, 1: Verdict.PRECEDED})
+
+    assert [decision.route for decision in explain(judgment, FAILED)] == ["route 2", "route 5"]
+
+
+def test_run_is_explained_as_it_was_judged_and_a_late_run_changes_no_reason() -> None:
+    one = UUID(int=1)
+    state = RunState(run_id=one, event_id=one, track_id=1, color=Color.RED, transition=Transition.BROKE, streak=1)
+    judged = JudgedState(transition=Transition.STILL_BROKEN, streak=2, is_late=False)
+    of_run, routes = replace(FAILED, run=state), [route(transition="still_broken")]
+
+    [decision] = explain(judge(of_run, routes, verdicts={0: Verdict.MATCHED}, run=judged), of_run)
+    [alone] = explain(judge(of_run, [route(transition="broke")], verdicts={0: Verdict.MATCHED}, run=None), of_run)
+
+    assert (decision.verdict_today, decision.reason) == (None, "transition still_broken matches still_broken")
+    assert (alone.verdict_today, alone.reason) == (None, "transition broke matches broke")
 
 
 def test_absent_facts_are_those_that_an_event_lacks() -> None:

@@ -57,6 +57,15 @@ def test_a_revision_with_both_outcomes_is_a_contradiction() -> None:
     assert is_contradicted(both, NOW)
 
 
+def test_contradiction_counts_from_its_end_in_whichever_order_results_are_read() -> None:
+    both = [result("a", "P", ago=20 * DAY), result("a", "F", ago=21 * DAY)]
+    later = [result(str(number), "P", ago=DAY * 19 * (100 - number) / 100) for number in range(100)]
+
+    for results in ([*both, *later], [*later, *both], list(reversed([*both, *later]))):
+        assert not is_contradicted(results, NOW)
+        assert is_contradicted(results[1:], NOW) is (results[1:].count(both[0]) + results[1:].count(both[1]) == 2)
+
+
 @pytest.mark.parametrize(
     "results",
     [

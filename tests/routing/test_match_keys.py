@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from service.config.match_shape import MatchShape
 from service.config.matchers import to_matcher
+from service.errors import BadRequest
 from service.model import Actor, DetailKind, Event, EventKind, PullRequest, Route, RunFailures, Verdict
 from service.routing.decide import decide, fits
 from service.routing.match_key import MatchKey
@@ -193,3 +194,20 @@ def test_names_that_people_choose_freely_may_hold_brackets() -> None:
     free = {name for name, key in MATCH_KEYS.items() if key.may_hold_brackets}
 
     assert free == {"workflow", "job", "actor", "author"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("transition", "broken"), ("new_failure", "maybe"), ("class", "unlucky"), ("streak", "x")]
+)
+def test_value_that_a_key_does_not_have_is_refused_where_it_is_set(key: str, value: str) -> None:
+    with pytest.raises(BadRequest, match=value):
+        MATCH_KEYS[key].put(FAILED, value)
+
+
+def test_names_of_people_may_hold_brackets_and_names_of_refs_may_not() -> None:
+    assert {name for name, key in MATCH_KEYS.items() if key.may_hold_brackets} >= {"actor", "author"}
+    assert not any(MATCH_KEYS[name].may_hold_brackets for name in ("branch", "tag", "event", "status"))
+
+
+def test_keys_of_failures_are_worked_out_where_a_route_names_them() -> None:
+    assert {"new_failure", "flaky", "known_problem"} <= FACT_KEYS

@@ -102,3 +102,12 @@ def test_scheduled_build_was_started_by_no_one(trigger: str) -> None:
     details = Details(actor=Actor(login="ada"))
 
     assert find_mentions(by(None, trigger=trigger), details, ["actor"], people=PEOPLE) == ()
+
+
+def test_culprits_are_mentioned_where_they_are_wanted() -> None:
+    culprit, event = Identity(names=("linh-gh",), shown="Linh"), by("Ada Example", "ada@example.com")
+
+    assert [one.name for one in find_mentions(event, None, ["culprits"], people=PEOPLE, culprits=[culprit])] == ["Linh"]
+    assert [one.name for one in find_mentions(event, None, ["author"], people=PEOPLE, culprits=[culprit])] == [
+        "Ada Example"
+    ]

@@ -129,3 +129,10 @@ def test_what_an_event_says_under_some_keys_is_tested_as_by_every_route(event: E
     )
 
     assert RouteIndex(routes).fits_by(event, TRACK_KEYS) == plain
+
+
+def test_ping_comes_to_match_no_route_and_a_workflow_may() -> None:
+    index = RouteIndex([route(event="*")])
+
+    assert not index.may_match(PING)
+    assert index.may_match(FAILED)
