@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from service.message import Form, Story, apply_templates, compose, slack_message, slack_problems
-from service.message.act_links import ActLinks, ActLinkSigner
+from service.message.act_links import CODES, ActLink, ActLinks, ActLinkSigner
 from service.message.truncate import RenderOptions, render_body
 from service.model import Event, EventKind, Job, Message, Receiver, Untrusted
+from service.model.build_acts import ActVerb
 from tests.message.moments import MOMENTS, PAGE
 
 LINKS = ActLinks(signer=ActLinkSigner("an-invented-admin-token"), url="https://ci.example.com")
@@ -95,3 +96,15 @@ def test_approval_is_named_with_sixty_characters_at_most() -> None:
     approve, _ = linked(held, compose(event(), None)).buttons[-2:]
 
     assert [len(word.text) for word in approve.words if isinstance(word, Untrusted)] == [60]
+
+
+@pytest.mark.parametrize("verb", list(CODES))
+def test_token_is_read_as_it_was_made(verb: ActVerb) -> None:
+    signer = ActLinkSigner("an-invented-admin-token")
+    link = ActLink(notification_id=UUID(int=7), verb=verb, until=UNTIL)
+    token = signer.make(link)
+
+    assert signer.read(token) == link
+    for wrong in (token[:-1], token + "=", token.swapcase(), "\u00fc" + token[1:], ""):
+        assert signer.read(wrong) is None
+    assert ActLinkSigner("another-token").read(token) is None

@@ -30,6 +30,8 @@ def test_workflows_that_take_longer_than_the_week_before_are_slowing() -> None:
         SlowWorkflow(place="lint", usual_ms=700_000, runs=5, before_ms=60_000),
         SlowWorkflow(place="docs", usual_ms=600_000, runs=5, before_ms=60_000),
         SlowWorkflow(place="site", usual_ms=60_000, runs=5),
+        SlowWorkflow(place="e2e", usual_ms=590_000, runs=5, before_ms=10_000),
+        SlowWorkflow(place="app", usual_ms=590_000, runs=5, before_ms=10_000),
     ]
 
     assert lines(DigestFacts(usual=usual))[1:] == [
@@ -37,7 +39,9 @@ def test_workflows_that_take_longer_than_the_week_before_are_slowing() -> None:
         "- deploy, usually 20 min (9 green runs)",
         "- build, usually 12 min (5 green runs), 8 min the time before",
         "- lint, usually 11 min 40 s (5 green runs), 1 min the time before",
-        "Slowing too: 1",
+        "Slowing too: 3",
+        "- app, usually 9 min 50 s, 10 s the time before",
+        "- e2e, usually 9 min 50 s, 10 s the time before",
         "- docs, usually 10 min, 1 min the time before",
     ]
 

@@ -102,3 +102,15 @@ def test_slack_takes_it_whatever_its_names_are(count: int) -> None:
     items = [item(news(f"acme/{names[n % len(names)]}", names[(n + 7) % len(names)])) for n in range(count)]
 
     assert list(slack_problems(slack_message(compose_items(items, page=PAGE)))) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "is_explained"),
+    [(News.RUN, "failed", True), (News.RUN, "success", False), (News.STILL_BROKEN, "failed", True)],
+)
+def test_failure_is_told_of_each_failed_run_also_where_every_run_is_heard(
+    said: News, status: str, *, is_explained: bool
+) -> None:
+    message = compose_items([item(news("acme/web", "build", status=status), said, tests=3)] * 2, page=PAGE)
+
+    assert ("3 tests fail" in message.text) is is_explained

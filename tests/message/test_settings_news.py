@@ -28,6 +28,12 @@ def test_several_changes_are_counted_in_the_title_and_listed() -> None:
     assert message.text.splitlines()[:4] == ["Changed at CircleCI", "- One.", "- Two.", "- and 3 more"]
 
 
+def test_changes_that_are_all_listed_are_not_counted_beside() -> None:
+    lines = composed("one.", "two.").text.splitlines()
+
+    assert [line for line in lines if line.startswith("- ")] == ["- One.", "- Two."]
+
+
 def test_first_twenty_changes_are_listed_in_their_order() -> None:
     lines = composed(*(f"change {number}." for number in range(21))).text.splitlines()
 

@@ -176,6 +176,19 @@ def test_what_slack_would_refuse_is_a_problem(payload: dict[str, Any], problem: 
     assert any(problem in found for found in slack_problems(payload)), slack_problems(payload)
 
 
+@pytest.mark.parametrize(
+    "element",
+    [
+        *({"type": "user", "user_id": user} for user in ("U0ADA", "W" + "A" * 20)),
+        {"type": "emoji", "name": "large_red_square"},
+        {"type": "link", "url": "https://x.example/" + "x" * 2_982, "text": "x" * 3_000},
+        TEXT | {"text": "x" * 3_000, "style": {"bold": True}},
+    ],
+)
+def test_what_slack_takes_is_no_problem(element: dict[str, Any]) -> None:
+    assert list(slack_problems(rich(section(element)))) == []
+
+
 def test_a_button_with_a_long_name_is_cut() -> None:
     message = replace(moment("broke"), buttons=(Link(words=("x" * 200,), url="https://x.example"),))
 

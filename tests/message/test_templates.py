@@ -9,7 +9,7 @@ import pytest
 from service.message import Form, Story, apply_templates, compose, slack_message, slack_problems, template_problem
 from service.message.template_language import MAX_OUTPUT
 from service.message.templates import NAMES
-from service.model import Commit, Message, Receiver
+from service.model import Commit, JobReport, Message, Receiver, TestFailure, TestReport
 from tests.message.moments import MOMENTS, PAGE
 from tests.support.hostile_words import EVERY
 
@@ -31,6 +31,41 @@ def test_headline_is_the_receivers_own() -> None:
     assert message.title == "acme/web main broke"
     assert message.remark is None
     assert "3 of 415 tests failed" in message.text
+
+
+@pytest.mark.parametrize(
+    ("headline", "title"),
+    [
+        ("{{ project | upper }}", "ACME/WEB"),
+        ("{{ 'Acme/WEB' | lower }}", "acme/web"),
+        ("{{ 'acme/WEB' | capitalize }}", "Acme/web"),
+        ("{{ '  x  ' | trim }}{{ 'y' }}", "xy"),
+        (f"{{{{ '{'x' * 101}' | truncate }}}}", "x" * 97 + "..."),
+        (f"{{{{ '{'x' * 100}' | truncate }}}}", "x" * 100),
+        ("{{ 'abcdef' | truncate(5) }}", "ab..."),
+        ("{{ tag | default('no tag') }} {{ '' | default('empty') }} {{ branch | default('x') }}", "no tag empty main"),
+        ("{{ ['a', 'b'] | join('+') }} {{ ['a', 'b'] | join }} {{ 'ab' | join('+') }}", "a+b ab ab"),
+        ("{{ ['a', 'b'] | length }} {{ ['a', 'b'] | first }} {{ [] | first is none }}", "2 a True"),
+        (
+            "{{ 1 is eq 1 }} {{ 1 is ne 1 }} {{ 1 is lt 2 }} {{ 1 is gt 2 }} {{ 1 is in [1] }}",
+            "True False True False True",
+        ),
+    ],
+)
+def test_filter_and_test_of_templates_does_what_its_name_says(headline: str, title: str) -> None:
+    assert told(headline=headline).title == title
+
+
+def test_failed_test_is_of_its_class_or_else_of_its_file() -> None:
+    event, details, facts = MOMENTS["broke"]
+    failures = (TestFailure(name="a", class_name="Class", file="f.py"), TestFailure(name="b", file="f.py"))
+    report = TestReport(counts={"failure": 2}, failures=failures)
+    jobs = (JobReport(name="unit", status="failed", tests=report),)
+    known = replace(details, jobs=jobs)
+    story = Story(event=event, details=known, facts=facts, message=compose(event, known, facts=facts))
+    receiver = Receiver(name="web-team", channels=(), body="{% for one in failed_tests %}{{ one.module }} {% endfor %}")
+
+    assert apply_templates(receiver, story).text.splitlines()[0].split() == ["Class", "f.py"]
 
 
 def test_body_is_the_receivers_own_and_keeps_the_link_to_our_page() -> None:
