@@ -12,7 +12,10 @@ from collections.abc import Iterator
 
 MARK = "\N{REPLACEMENT CHARACTER}"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
+ZERO_WIDTH_JOINER = "\N{ZERO WIDTH JOINER}"
+SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+MAX_SIGNS_OF_A_LETTER = 16
+JOINERS = f"{ZERO_WIDTH_JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
 CHUNK_BYTES = 65_536  # decoded at a time: between two chunks other threads may run
 
 # Terminal colors and window titles carry no words: CSI and OSC sequences of ECMA-48 are removed without a mark.
@@ -44,6 +47,23 @@ def capitalize_first(text: str, *names: str) -> str:
     """
     is_ours = PLAIN_WORD.match(text) and not any(name and text.startswith(name) for name in names)
     return text[:1].upper() + text[1:] if is_ours else text
+
+
+def cut_off(text: str, length: int) -> str:
+    """Return the beginning of a text, which ends before a letter of several signs.
+
+    An accent, and what a joiner joins, are seen as one with the sign before.
+    """
+    end = max(length, 0)
+    for _ in range(MAX_SIGNS_OF_A_LETTER):
+        if not 0 < end < len(text) or not (_is_joined(text[end]) or text[end - 1] == ZERO_WIDTH_JOINER):
+            return text[:end]
+        end -= 1
+    return text[: max(length, 0)]  # more signs than any letter has
+
+
+def _is_joined(sign: str) -> bool:
+    return sign == ZERO_WIDTH_JOINER or sign in SKIN_TONES or unicodedata.category(sign) in {"Mn", "Mc", "Me"}
 
 
 def decode(body: bytes, limit: int | None = None) -> str:

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote, urlsplit
 
-from service.text import ANSI, replace_control_chars
+from service.text import ANSI, cut_off, replace_control_chars
 
 MAX_URL_LENGTH = 500
 HOST = r"[A-Za-z0-9.-]+(:[0-9]+)?"
@@ -28,7 +28,7 @@ def _is_one_line(text: str) -> bool:
 
 def truncate(text: str, max_length: int) -> str:
     """Return the text, or as much of it as fits with three dots at its end."""
-    return text if len(text) <= max_length else text[: max_length - 3].rstrip() + "..."
+    return text if len(text) <= max_length else cut_off(text, max_length - 3).rstrip() + "..."
 
 
 def safe_url(url: str | None) -> str | None:

@@ -16,7 +16,7 @@ from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
 from service.store.notifications.summaries import UNTOLD
-from service.text import MARK, capitalize_first
+from service.text import MARK, capitalize_first, cut_off
 from service.web.pages.json_text import format_beginning
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
@@ -59,6 +59,8 @@ UTC_TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
 CODE = re.compile(r"(?<![^\s(])`([^`\s][^`]*)`")  # a backtick in a name begins no code
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
+MAX_LETTER_BYTES = 3  # of a name on a page: a name in any alphabet is cut at the same length
+MAX_SIGN_BYTES = 5  # a quote as ``&#34;``
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
 MAX_BODY_HTML = 32_000  # bytes of a body on a page: a sign may take five, and a page of two bodies stays small
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
@@ -113,15 +115,16 @@ def status_tag(status: str | None) -> Markup:
 def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
     """Return a text on one line; a mark for an invisible one: a link needs a name."""
     shown = one_line(text, max_characters) or (MARK if text else "")
-    return shown if 3 * len(shown) <= max_characters else _cut(shown, 2 * max_characters, "...")
+    max_bytes = MAX_LETTER_BYTES * max_characters
+    return shown if MAX_SIGN_BYTES * len(shown) <= max_bytes else _cut(shown, max_bytes, "...")
 
 
 def _cut(text: str, max_bytes: int, end: str) -> str:
-    """Return as much of a text as takes so many bytes of a page, up to five a sign."""
+    """Return as much of a text as takes so many bytes of a page."""
     shown = text
     while (size := len(escape(shown).encode())) > max_bytes:
-        shown = shown[: len(shown) * max_bytes // size]
-    return shown if shown is text else shown.rstrip() + end
+        shown = cut_off(shown, len(shown) * max_bytes // size)
+    return shown if shown is text else shown.rstrip(f" {end[0]}") + end
 
 
 def as_sentence(text: str, *names: str) -> str:

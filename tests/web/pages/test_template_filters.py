@@ -63,8 +63,20 @@ def test_a_name_that_begins_a_sentence_keeps_its_first_letter(name: str) -> None
 def test_a_name_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
     marks, plain = template_filters.one_line_or_mark("<" * 400, 100), template_filters.one_line_or_mark("x" * 400, 100)
 
-    assert (marks, plain) == ("<" * 50 + "...", "x" * 97 + "...")
-    assert template_filters.one_line_or_mark("部署" * 30, 100) == "部署" * 30
+    assert (marks, plain) == ("<" * 75 + "...", "x" * 97 + "...")
+
+
+def test_a_name_in_any_alphabet_is_cut_at_the_same_length() -> None:
+    for letter in "xñж部한":
+        assert template_filters.one_line_or_mark(letter * 100, 100) == letter * 100
+        assert template_filters.one_line_or_mark(letter * 400, 100) == letter * 97 + "..."
+
+
+@pytest.mark.parametrize("letter", ["e\u0301", "🧑‍🚀", "👍🏽", "❤️", "न्"])
+def test_a_letter_of_several_signs_is_whole_or_left_out(letter: str) -> None:
+    for length in range(3, 40):
+        shown = template_filters.one_line_or_mark(letter * 40, length)
+        assert set(shown.removesuffix("...").split(letter)) <= {""}, length
 
 
 def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
