@@ -74,8 +74,8 @@ def reach_of(tree: Path, kept: Path, tests: Sequence[str], processes: int) -> Re
         _run(tree, "--collect-only", *tests)
     else:
         kept.mkdir(parents=True, exist_ok=True)
-        spread = ("-n", str(processes), f"--junitxml={times}")
-        _run(tree, *COVERED, *XML, *spread, *tests, COVERAGE_FILE=str(data))
+        spread = ("-n", str(processes)) if processes > 1 else ()
+        _run(tree, *COVERED, *XML, *spread, f"--junitxml={times}", *tests, COVERAGE_FILE=str(data))
     seconds, failed = _seconds_of(times)
     if len(failed) > MAX_FAILED:
         raise SystemExit(f"{_said(tree)}\nthe tests must pass before anything is changed")
