@@ -42,6 +42,10 @@ class RandomRows:
         """Return rows of a table, whose keys differ."""
         return [{column.name: self._value(column, values) for column in table.c} for _ in range(count)]
 
+    def id(self) -> UUID:
+        """Return an id that no other row has."""
+        return UUID(int=self._dice.getrandbits(128))
+
     def _value(self, column: Column[Any], values: Values) -> object:
         if column.name in values:
             return self._dice.choice(values[column.name])
