@@ -7,12 +7,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from coverage import CoverageData
 
-START_S = 30.0
+ROOT = Path(__file__).parents[2]
+START_S = 90.0
 TIMES = 4.0
 IMPORT = ""
 """The context of lines that run when a module is imported, and in no test."""
@@ -36,11 +38,17 @@ class Reach:
     seconds: Mapping[str, float]
 
     def tests(self, name: str, numbers: Iterable[int]) -> list[str]:
-        """Return the tests that run one of these lines; those of the whole module for lines that its import runs."""
+        """Return the tests that run one of these lines.
+
+        For lines that the import of a module runs they are those that run any of its lines, or stand in a file that
+        imports it: they may read a table of it and run none.
+        """
         lines = self.lines.get(name, {})
         found = frozenset[str]().union(*(lines.get(number, ()) for number in numbers))
         if IMPORT in found:
-            found = frozenset[str]().union(*lines.values())
+            module = name.removesuffix(".py").replace("/", ".")
+            importing = {test for test in self.seconds if module in _text_of(test.partition("::")[0])}
+            found = frozenset[str]().union(importing, *lines.values())
         mirror = f"tests/{name.removeprefix('service/').partition('/')[0]}/"
         first = sorted(
             found & self.seconds.keys(), key=lambda test: (not test.startswith(mirror), self.seconds[test], test)
@@ -58,6 +66,11 @@ class Reach:
             spent_s += self.seconds[test]
             if spent_s >= WORTH_S:
                 return
+
+
+@cache
+def _text_of(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
 
 
 def reach_of(tree: Path, kept: Path, tests: Sequence[str], processes: int) -> Reach:
