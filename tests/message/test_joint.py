@@ -114,3 +114,12 @@ def test_failure_is_told_of_each_failed_run_also_where_every_run_is_heard(
     message = compose_items([item(news("acme/web", "build", status=status), said, tests=3)] * 2, page=PAGE)
 
     assert ("3 tests fail" in message.text) is is_explained
+
+
+def test_job_without_a_name_is_told_as_a_job() -> None:
+    report = TestReport(counts={"failure": 2})
+    nameless = Details(jobs=(JobReport(name="", status="failed", tests=report),))
+    about = news("acme/web", "build")
+    message = compose_items([JointItem(event=about, details=nameless, news=News.BROKE)] * 2, page=PAGE)
+
+    assert "2 tests fail in a job" in message.text

@@ -35,7 +35,7 @@ VALUES: dict[Table, dict[str, Any]] = {
         "incident_id": [None, *IDS],
         "setup_color": [None],
     },
-    tracks: {"color": [RED, RED, GREEN], "project_slug": ["gh/a/x", "gh/a/y"], "branch": ["main"]},
+    tracks: {"project_slug": ["gh/a/x", "gh/a/y"], "branch": ["main"]},
     incidents: {
         "track_id": range(1, TRACKS + 1),
         "closed_because": [None, *Closing],
@@ -43,7 +43,7 @@ VALUES: dict[Table, dict[str, Any]] = {
         "merged_into": [None],
     },
     notifications: {
-        "news": [*News],
+        "news": [News.BROKE, News.STILL_BROKEN, News.REMINDER, News.FIXED],
         "state": [NotificationState.SENT, NotificationState.PENDING],
         "route": ["r", "s"],
         "channel_key": ["a", "b"],
@@ -61,17 +61,18 @@ def fill(transaction: Transaction) -> None:
     of_runs = source.rows(runs, COUNT, **VALUES[runs])
     of_tracks = source.rows(tracks, TRACKS, **VALUES[tracks])
     of_incidents = source.rows(incidents, 40, **VALUES[incidents])
-    of_notifications = source.rows(notifications, 2 * COUNT, event_id=ids, **VALUES[notifications])
+    of_notifications = source.rows(notifications, 3 * COUNT, event_id=ids, **VALUES[notifications])
     for number, row in enumerate(of_events):
         row["place"] = number
     for row, event_id in zip(of_runs, ids, strict=True):
         row["event_id"] = event_id
     for row in of_tracks:
-        row |= {"digest": source.id(), "incident_id": IDS[row["id"] % len(IDS)]}
+        color = GREEN if row["id"] == 1 else RED
+        row |= {"digest": source.id(), "incident_id": IDS[row["id"] % len(IDS)], "color": color}
     for row, run in zip(of_incidents, of_runs, strict=False):
         row["last_red"] = run["id"]
-    for row, incident_id in zip(of_incidents, IDS, strict=False):  # those of the tracks are open
-        row |= {"id": incident_id, "closed_because": None}
+    for row, incident_id in zip(of_incidents, IDS, strict=False):  # those of the tracks: one is closed
+        row |= {"id": incident_id, "closed_because": Closing.GREEN if incident_id == IDS[2] else None}
     for number, row in enumerate(of_notifications):
         row["topic"] = str(number)
     of_details = [
@@ -147,22 +148,18 @@ async def test_share_of_reds_with_tests_is_of_each_track_since_a_time(store: Sto
 
 
 async def test_route_that_told_a_channel_of_an_incident_is_the_last_of_its_red_runs(store: Store) -> None:
-    pairs = await runs_with_events(store)
-    opened = next(one for one, _ in pairs if one.track_id == 1 and one.pipeline_number == 1)
-    incident = Incident(id=IDS[0], track_id=1, opened_at=NOW, opened_by=opened.id, last_red=opened.id, streak=1)
-    red = {
-        one.event_id
-        for one, _ in pairs
-        if one.track_id == 1 and one.color == RED and one.pipeline_number is not None and one.pipeline_number >= 1
-    }
-    last: dict[str, Any] = {}
-    for row in sorted(await store.read(rows_of, notifications), key=lambda row: (row.created_at, row.id)):
-        if row.event_id in red and row.news in OF_RED and row.channel_key == "a":
-            last[row.channel_key] = (row.route, row.receiver)
+    there = await store.read(rows_of, runs)
+    said = [row for row in await store.read(rows_of, notifications) if row.news in OF_RED and row.channel_key == "a"]
+    said.sort(key=lambda row: (row.created_at, row.id))
+    for track in range(1, TRACKS + 1):
+        of_last = [row for row in there if row.track_id == track and row.pipeline_number == 2]
+        opened = of_last[0].id
+        incident = Incident(id=IDS[0], track_id=track, opened_at=NOW, opened_by=opened, last_red=opened, streak=1)
+        red = {row.event_id for row in of_last if row.color == RED}
+        last = [(row.route, row.receiver) for row in said if row.event_id in red][-1:]
 
-    found = await store.read(tellers.find, incident, ["a"])
-    assert last
-    assert {key: (one.route, one.receiver) for key, one in found.items()} == last
+        found = await store.read(tellers.find, incident, ["a"])
+        assert {key: (one.route, one.receiver) for key, one in found.items()} == dict(zip("a", last, strict=False))
 
 
 async def test_open_incidents_are_told_of_by_the_first_message_of_each_route_and_channel(store: Store) -> None:
