@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from service.message import Form, RenderOptions, compose, render_body
+from service.message.blocks import Block
+from service.message.truncate import shorter_versions
 from service.model import DetailKind, Details, MissingDetail
 from tests.message.test_message import APP, PAGE, STORIES, a_workflow
 
@@ -90,3 +92,12 @@ def test_failed_job_that_is_alone_keeps_its_name_in_a_short_message() -> None:
     body = render_body(message, Form.TEXT, RenderOptions(max_length=150))
 
     assert "Failed job: test failed" in body
+
+
+@pytest.mark.parametrize(("items", "kept"), [(3, [3, 2, 1]), (17, [17, *range(15, 0, -1)])])
+def test_items_leave_a_list_by_an_eighth_and_at_least_one_and_are_counted(items: int, kept: list[int]) -> None:
+    story = (Block(lines=(("It broke.",),)), Block(heading=("Failed",), lines=tuple((str(n),) for n in range(items))))
+    lists = [block for version in shorter_versions(story) for block in version if block.heading and block.lines]
+
+    assert list(dict.fromkeys(len(block.lines) for block in lists)) == kept
+    assert {len(block.lines) + block.more for block in lists} == {items}
