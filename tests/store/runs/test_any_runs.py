@@ -182,7 +182,8 @@ async def test_open_incidents_are_told_of_by_the_first_message_of_each_route_and
     found = await store.read(reminders.find_told, ["r"])
     assert first
     assert {(one.incident.id, one.channel_key): one.told_at for one in found} == first
-    assert [one.incident.id for one in found] == sorted(one.incident.id for one in found)
+    places = [(one.incident.id, one.told_at, one.channel_key) for one in found]
+    assert places == sorted(places)
 
 
 async def test_last_reds_of_incidents_are_of_these_incidents(store: Store) -> None:
