@@ -20,7 +20,7 @@ from service.store.search.names import names_of
 from service.store.search.places import place_of
 from service.store.search.search_terms import numbers_of, spelled, terms_of
 from tests.bench.past_bodies import with_body
-from tests.bench.past_copies import copy
+from tests.bench.past_copies import ID_BITS_OF_COPIED, copy
 
 Row = dict[str, Any]
 Names = dict[tuple[str, str, str], datetime]
@@ -51,8 +51,15 @@ class Past:
     """Rows of events, oldest first, alike for the same seed."""
 
     def __init__(
-        self, size: int, *, seed: int = 1, span: timedelta = timedelta(days=DAYS), until: datetime = NOW
+        self,
+        size: int,
+        *,
+        seed: int = 1,
+        span: timedelta = timedelta(days=DAYS),
+        until: datetime = NOW,
+        id_bits: int = 128,
     ) -> None:
+        self._id_bits = id_bits
         self._size = size
         self._span = span
         self._until = until
@@ -121,7 +128,7 @@ class Past:
         return row | {"kind": "job-completed", "status": status, "job_name": job, "job_status": status}
 
     def _id(self) -> UUID:
-        return UUID(int=self._dice.getrandbits(128), version=4)
+        return UUID(int=self._dice.getrandbits(self._id_bits), version=4)
 
 
 def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = False, made: int = MADE) -> None:
@@ -132,7 +139,8 @@ def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = F
     """
     pasts = 1 if has_bodies else max(1, size // made)
     span = timedelta(days=days) / pasts
-    past, seen = Past(size // pasts, span=span, until=NOW - (pasts - 1) * span), Names()
+    id_bits = ID_BITS_OF_COPIED if pasts > 1 else 128
+    past, seen = Past(size // pasts, span=span, until=NOW - (pasts - 1) * span, id_bits=id_bits), Names()
     with filling(database_url) as connection:
         rows = past.rows()
         while some := list(islice(rows, AT_ONCE)):

@@ -19,8 +19,9 @@ TIMES = {
     *("created_at", "next_attempt_at", "give_up_at", "sent_at", "started_at", "ended_at"),
 }
 AT_ONCE = 10_000
-VERSION_AT, VERSION_AT_WITH_DASHES = 13, 15  # of a UUID: 4 where they are made
-MAX_PASTS = 176
+ID_BITS_OF_COPIED = 112
+"""The bits of an identifier that its copies have too: with the others before them, those of one copy stand together."""
+MAX_PASTS = 2**16
 SLOTS = (29, 35, 41)  # of the index of terms
 
 
@@ -65,11 +66,6 @@ class Copy(ABC):
         """Return the expression of an event's place."""
         return f"place + {self.later_s * 1_000_000 << ID_BITS}"
 
-    def _marked(self, identifier: str, version_at: int) -> str:
-        """Return the expression of an identifier with the number of the copy in it: no other has its version."""
-        mark = f"{5 + self.number // 16:x}{self.number % 16:x}"
-        return f"substr({identifier}, 1, {version_at - 1}) || '{mark}' || substr({identifier}, {version_at + 2})"
-
     @abstractmethod
     def _terms(self) -> str: ...
 
@@ -95,7 +91,7 @@ class SqliteCopy(Copy):
         return f"{seconds} || substr({column}, 20)"
 
     def _id(self, column: str, *, is_uuid: bool) -> str:
-        return self._marked(column, VERSION_AT if is_uuid else VERSION_AT_WITH_DASHES)
+        return f"'{self.number:04x}' || substr({column}, 5)"
 
 
 class PostgresCopy(Copy):
@@ -108,7 +104,7 @@ class PostgresCopy(Copy):
         return f"{column} + interval '{self.later_s} seconds'"
 
     def _id(self, column: str, *, is_uuid: bool) -> str:
-        return f"({self._marked(f'{column}::text', VERSION_AT_WITH_DASHES)}){'::uuid' if is_uuid else ''}"
+        return f"('{self.number:04x}' || substr({column}::text, 5)){'::uuid' if is_uuid else ''}"
 
 
 def copy(connection: Connection, *, pasts: int, span: timedelta, pipelines: int) -> None:
