@@ -98,7 +98,8 @@ def main() -> None:
         )
         report = asyncio.run(work)
     if asked.markdown:
-        write_pages(report.parts())
+        is_history = asked.only == ["history"] and isinstance(report, Report)
+        write_pages({"history": report.text()} if is_history else report.parts())  # the table stays
     print(report.text())  # noqa: T201 - this is what the program is for
 
 

@@ -92,6 +92,6 @@ SCALES = {
         weighed=4_000,
         replayed=500_000,
         past=(1_000_000, 10_000_000),
-        repeats=20,
+        repeats=5,
     ),
 }
