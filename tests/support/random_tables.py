@@ -26,7 +26,7 @@ from service.model.insights import InsightKind
 from service.model.spans import SpanLevel
 from service.model.tracks import IncidentClass
 from service.model.users import CredentialKind
-from tests.support.random_rows import IDS, RandomRows
+from tests.support.random_rows import IDS, NOW, RandomRows
 
 Row = Any
 BRANCHES = ("main", "dev", "fix/a", None)
@@ -46,7 +46,7 @@ FILLED: dict[Table, tuple[int, dict[str, Any]]] = {
         },
     ),
     insights: (60, {"kind": tuple(InsightKind)[:2], "facts": ({"a": 1},)}),
-    sessions: (40, {"kind": tuple(CredentialKind), "groups": ([], None)}),
+    sessions: (60, {"kind": tuple(CredentialKind), "groups": ([], None), "ended_at": (None, NOW)}),
     silences: (40, {"matchers": ([],)}),
     spans: (120, {"level": tuple(SpanLevel), "result": ("success", "failed"), "facts": ({},), "workflow_id": IDS}),
     told: (99, {"track_id": range(1, 8), "channel_key": [f"key {number}" for number in range(99)], "color": [*Color]}),
