@@ -227,11 +227,12 @@ def _matching_on_sqlite(clauses: Sequence[Clause], span: Span, columns: Sequence
 def _matching_on_postgres(clauses: Sequence[Clause], span: Span, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Return what the GIN index finds.
 
-    OFFSET keeps the planner from walking all places instead.
+    OFFSET keeps the planner from walking all places instead. The slots come first: the index compares the lists of
+    terms in the order of the conditions, and after the first it skips what lies before the span.
     """
-    wanted = [_has_any(map(_number, clause)) for clause in clauses]
-    if slots := _slot_numbers(span):
-        wanted.append(_has_any(slots))
+    slots = _slot_numbers(span)
+    wanted = [_has_any(slots)] if slots else []
+    wanted += [_has_any(map(_number, clause)) for clause in clauses]
     found = select(events.c.place, *columns).where(*wanted).offset(0).subquery()
     return select(found).where(found.c.place >= span.low, found.c.place < span.high)
 
