@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -36,14 +36,20 @@ def held(instance: Instance, lane: str) -> Iterator[None]:
         connection.rollback()
 
 
-async def test_tests_of_a_run_are_on_record_while_it_waits_for_its_lane(instance: Instance) -> None:
+@asynccontextmanager
+async def waiting_fetch(instance: Instance) -> AsyncIterator[asyncio.Task[None]]:
+    """Yield the fetch of a red run's details, which waits for the lane of its message as long as the block runs."""
     delivery = await instance.finish(RED)
     await instance.process()
     [(lane,)] = instance.rows(LANES)
-
     with held(instance, lane):
         fetching = asyncio.create_task(instance.fetch(delivery, FetchPurpose.MESSAGE))
         await until(instance, lambda: bool(instance.rows(WAITING)))
+        yield fetching
+
+
+async def test_tests_of_a_run_are_on_record_while_it_waits_for_its_lane(instance: Instance) -> None:
+    async with waiting_fetch(instance) as fetching:
         recorded = instance.rows("SELECT count(*) FROM test_results WHERE failed")
     await fetching
     await instance.drain()
@@ -53,13 +59,7 @@ async def test_tests_of_a_run_are_on_record_while_it_waits_for_its_lane(instance
 
 
 async def test_cut_connection_to_a_lane_means_another_fetch_that_asks_for_nothing(instance: Instance) -> None:
-    delivery = await instance.finish(RED)
-    await instance.process()
-    [(lane,)] = instance.rows(LANES)
-
-    with held(instance, lane):
-        fetching = asyncio.create_task(instance.fetch(delivery, FetchPurpose.MESSAGE))
-        await until(instance, lambda: bool(instance.rows(WAITING)))
+    async with waiting_fetch(instance) as fetching:
         instance.rows(WAITING.replace("SELECT 1", "SELECT pg_terminate_backend(pid)"))
         await fetching
     asked = len(instance.pretend.calls)
