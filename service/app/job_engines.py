@@ -23,8 +23,8 @@ def job_engine(
     clock, grace = clock or store.clock, Grace(by_kind={"send": send_grace.total_seconds()})
     if not store.is_shared:
         return embedded_queue(store, clock=clock, grace=grace)
-    from service.queue.procrastinate import ProcrastinateQueue  # noqa: PLC0415 - SQLite starts sooner without
-    from service.queue.procrastinate_sql import ProcrastinateRows  # noqa: PLC0415 - SQLite starts sooner without
+    from service.queue.procrastinate import ProcrastinateQueue  # noqa: PLC0415 - a service on SQLite starts sooner
+    from service.queue.procrastinate_sql import ProcrastinateRows  # noqa: PLC0415 - a service on SQLite starts sooner
 
     return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock, grace=grace)
 
@@ -33,7 +33,7 @@ def make_wake_ups(settings: Settings, context: Context) -> WakeUps | None:
     """Return the wake-ups of the processes that share the database, if they may."""
     if not context.store.is_shared:
         return None
-    from service.queue.procrastinate import ProcrastinateQueue  # noqa: PLC0415 - SQLite starts sooner without
+    from service.queue.procrastinate import ProcrastinateQueue  # noqa: PLC0415 - a service on SQLite starts sooner
 
     wake_ups = WakeUps(settings.database_url)
     if isinstance(context.jobs, ProcrastinateQueue):

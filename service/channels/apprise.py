@@ -189,7 +189,6 @@ class AppriseChannels:
         return sending
 
     def _send_to_slack(self, channel: Channel, message: Message, budget: Budget, *, notification_id: UUID) -> str:
-        # slack_sdk is imported only where a channel of it is used, like Apprise
         from service.channels.slack_bot import sender  # noqa: PLC0415 - loads slack_sdk, which bots alone need
 
         to = sender.recipient(channel, self._secret_urls)
@@ -216,7 +215,6 @@ def _run(sending: "Future[T]", work: Callable[[], T]) -> None:
 def _send_in_thread(
     channel: Channel, message: Message, budget: Budget, *, notification_id: UUID, secret_urls: frozenset[str]
 ) -> str:
-    # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415 - loads Apprise, 57 MB: a web needs none
 
     return plugin.send(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)

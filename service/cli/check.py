@@ -40,7 +40,7 @@ from service.operations.checks.oidc_check import check_provider
 from service.operations.hooks.hook_addresses import HOOK_PATH
 from service.web.server.server import connection_shortage, listen
 
-MIN_WIDTH, MAX_WIDTH = 40, 100  # of what is wrapped on a terminal
+MIN_LINE, MAX_LINE = 40, 100  # columns of what is wrapped on a terminal
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WARNING: "yellow", Grade.WRONG: "red"}
 
 
@@ -101,7 +101,7 @@ async def find_all(config: Config) -> list[Finding]:
 
 def say_graded(grade: Grade, sentence: str) -> None:
     """Print a sentence beside its grade; on a terminal, wrapped under its begin."""
-    head, width = f"{grade:<7}  ", max(min(console.width, MAX_WIDTH), MIN_WIDTH)
+    head, width = f"{grade:<7}  ", max(min(console.width, MAX_LINE), MIN_LINE)
     wrapper = textwrap.TextWrapper(
         width if console.is_terminal else sys.maxsize,
         initial_indent=head,
