@@ -1,110 +1,24 @@
 """Group commit: deliveries that are pending together are stored together, and none fails for another."""
 
 import asyncio
-import gc
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
 
-from service.db.database import Store
-from service.db.tables import Transaction, deliveries
 from service.errors import Temporary
-from service.model import Delivery, SignatureMatch, Via
-from service.pipeline.receive import GroupCommitter, IntakeLimits, PendingDelivery, StoredDelivery
-from tests.support.app_fixture import NINE, still_writing
+from service.pipeline.receive import PendingDelivery, StoredDelivery
+from tests.support.app_fixture import NINE
+from tests.support.committer_fixture import Door, a_door, held_up, on_disk, outcomes, several, some_delivery
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
-def some_delivery(source_event_id: str | None = None, body: bytes = b"{}") -> Delivery:
-    return Delivery(
-        id=uuid4(),
-        source="circleci",
-        source_event_id=source_event_id or str(uuid4()),
-        via=Via.WEBHOOK,
-        received_at=NINE,
-        headers=(("content-type", "application/json"),),
-        body=body,
-        signed=SignatureMatch(index=0, fingerprint="0123456789ab"),
-    )
-
-
-def several(count: int) -> list[Delivery]:
-    return [some_delivery() for _ in range(count)]
-
-
-async def on_disk(store: Store) -> dict[UUID, int]:
-    """The deliveries that are kept, and how often each came again."""
-    rows = await store.read(lambda transaction: transaction.execute(select(deliveries.c.id, deliveries.c.repeats)))
-    return {row.id: row.repeats for row in rows}
-
-
-@asynccontextmanager
-async def held_up(store: Store) -> AsyncIterator[None]:
-    """Nobody else's delivery gets on disk while the block runs."""
-
-    def lock(transaction: Transaction) -> None:
-        if transaction.dialect.name == "postgresql":  # where others may write beside us
-            transaction.execute(text("LOCK TABLE deliveries IN EXCLUSIVE MODE"))
-
-    async with still_writing(store, lock):
-        yield
-
-
-class Door:
-    """A group committer, and senders of deliveries."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.announced = 0
-        self.limit()
-        self.commits = 0
-        store.after_commit(self._count)
-
-    def limit(self, **limits: Any) -> None:
-        """Have a committer with other limits."""
-        self.committer = GroupCommitter(
-            self.store,
-            announce=self._announce,
-            limits=replace(IntakeLimits(), **limits),
-        )
-
-    def _announce(self) -> None:
-        self.announced += 1
-
-    def _count(self) -> None:
-        self.commits += 1
-
-    async def arrive(self, arriving: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
-        """Send deliveries in this order."""
-        tasks = [asyncio.create_task(self.committer.keep(delivery)) for delivery in arriving]
-        await asyncio.sleep(0)
-        return tasks
-
-    async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
-        """Send deliveries during the commit of the first one."""
-        [task] = await self.arrive([first])
-        for _ in range(5):  # until the batch is collected
-            await asyncio.sleep(0)
-        assert not self.committer.has_backlog
-        return [task, *await self.arrive(others)]
-
-
 @pytest.fixture
 async def door(database: Database) -> AsyncIterator[Door]:
-    store = Store(database.url)
-    yield Door(store)
-    await store.close()
-
-
-async def outcomes(tasks: Iterable[asyncio.Task[StoredDelivery]]) -> list[Any]:
-    return await asyncio.gather(*tasks, return_exceptions=True)
+    async with a_door(database) as door:
+        yield door
 
 
 async def test_single_delivery_is_stored_at_once_and_announced(door: Door) -> None:
@@ -248,106 +162,6 @@ async def test_sender_is_asked_to_retry_after_the_timeout(door: Door) -> None:
     assert {failure.retry_after_s for failure in failures} == {10}
 
 
-async def test_wait_for_idle_returns_at_once_without_pending_deliveries(door: Door) -> None:
-    door.limit(max_delay=3600)
-
-    async with asyncio.timeout(120):
-        await door.committer.wait_for_idle()
-
-
-async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door) -> None:
-    door.limit(max_delay=3600)
-    async with held_up(door.store):
-        tasks = await door.arrive_after(some_delivery(), several(3))
-        giving = asyncio.create_task(door.committer.wait_for_idle())
-        await asyncio.sleep(0)
-        gave_way_early = giving.done()
-
-    async with asyncio.timeout(120):
-        await giving
-
-    assert not gave_way_early
-    assert not door.committer.has_backlog
-    await outcomes(tasks)
-
-
-async def test_burst_is_not_over_between_two_of_its_batches(door: Door) -> None:
-    door.limit(max_delay=3600, lull=3600)
-    async with held_up(door.store):
-        tasks = await door.arrive_after(some_delivery(), several(8))
-        giving = asyncio.create_task(door.committer.wait_for_idle())
-        await asyncio.sleep(0)
-    await outcomes(tasks)
-    for _ in range(5):  # until the committing task has ended
-        await asyncio.sleep(0)
-
-    assert door.committer.has_backlog
-    assert not giving.done()
-    giving.cancel()
-
-
-async def test_small_batch_is_no_burst(door: Door) -> None:
-    door.limit(max_delay=3600)
-
-    await outcomes(await door.arrive(several(7)))
-
-    assert not door.committer.has_backlog
-
-
-async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door) -> None:
-    door.limit(max_delay=0.05)
-    loop = asyncio.get_running_loop()
-    async with held_up(door.store):
-        tasks = await door.arrive_after(some_delivery(), several(3))
-        since = loop.time()
-        await asyncio.gather(*(door.committer.wait_for_idle() for _ in range(3)))
-        waited_s = loop.time() - since
-        assert door.committer.has_backlog
-
-    assert waited_s > 0.14  # side by side, they would all begin after 0.05
-    await outcomes(tasks)
-
-
-async def test_other_work_pauses_after_much_of_it_while_a_burst_goes_on(door: Door) -> None:
-    door.limit(max_delay=0, max_pause=3600, job_cost=0, lull=3600)
-    await outcomes(await door.arrive(several(8)))
-
-    free = [await door.committer.wait_for_idle() for _ in range(2)]
-    door.committer.count_work(10_000)
-    paused = asyncio.create_task(door.committer.wait_for_idle())
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-    assert free == [True, True]  # and the burst goes on
-    assert not paused.done()
-    paused.cancel()
-
-
-async def test_other_work_never_starves(door: Door) -> None:
-    door.limit(max_delay=0, max_pause=0.01, lull=3600)
-    await outcomes(await door.arrive(several(8)))
-    door.committer.count_work(10_000)
-
-    async with asyncio.timeout(120):
-        is_burst = await door.committer.wait_for_idle()
-
-    assert is_burst
-
-
-async def test_burst_lasts_through_its_commit(door: Door) -> None:
-    door.limit(lull=0)
-    async with held_up(door.store):
-        tasks = await door.arrive_after(some_delivery(), several(8))
-        for _ in range(20):
-            await asyncio.sleep(0)
-        early = door.committer.has_backlog
-    await outcomes(tasks)
-    await asyncio.sleep(0)
-
-    assert early
-    assert not door.committer.has_backlog
-
-
 async def test_result_before_the_timeout_stays() -> None:
     delivery = some_delivery()
     place = PendingDelivery(delivery=delivery, kept=asyncio.get_running_loop().create_future())
@@ -378,22 +192,3 @@ async def test_client_that_leaves_during_the_commit_keeps_no_other_of_its_batch_
 
     assert [one.id for one in await outcomes(staying)] == [delivery.id for delivery in others]
     assert door.commits - 1 == 1
-
-
-@pytest.mark.long
-async def test_second_rush_after_a_lull_ends_without_an_error_in_the_background(door: Door) -> None:
-    door.limit(max_delay=3600)
-    errors: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
-    for rush in range(3):  # the third lets go of the task of the second
-        async with held_up(door.store):
-            tasks = await door.arrive_after(some_delivery(), several(2))
-            if not rush:
-                giving = asyncio.create_task(door.committer.wait_for_idle())
-        await outcomes(tasks)
-        await giving
-        for _ in range(5):  # until the committer has ended
-            await asyncio.sleep(0)
-    gc.collect()
-
-    assert errors == []
