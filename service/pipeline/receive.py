@@ -140,11 +140,12 @@ class GroupCommitter:
 
         That is when no delivery is pending, and during a burst after a pause that leaves other work its share of the
         time. Callers return one at a time, so that a short pause in a burst starts one job, and not all of them.
+        Work that has all of the time does not wait; it is to be little all the same, for posts wait for its end.
         """
         async with self._yield_lock:
             loop, limits = asyncio.get_running_loop(), self._limits
             if limits.worker_share >= 1:
-                return False
+                return self.has_backlog
             until = max(loop.time() + limits.max_delay, self._pause_until)
             while self.has_backlog and (left := until - loop.time()) > 0:
                 self._idle = loop.create_future()

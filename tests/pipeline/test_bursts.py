@@ -94,6 +94,17 @@ async def test_other_work_pauses_after_much_of_it_while_a_burst_goes_on(door: Do
     paused.cancel()
 
 
+async def test_work_that_has_all_of_the_time_is_little_while_a_burst_goes_on(door: Door) -> None:
+    door.limit(max_delay=3600, lull=3600, worker_share=1)
+    quiet = await door.committer.wait_for_idle()
+    await outcomes(await door.arrive(several(8)))
+
+    async with asyncio.timeout(120):
+        is_burst = await door.committer.wait_for_idle()
+
+    assert (quiet, is_burst) == (False, True)
+
+
 async def test_other_work_never_starves(door: Door) -> None:
     door.limit(max_delay=0, max_pause=0.01, lull=3600)
     await outcomes(await door.arrive(several(8)))
