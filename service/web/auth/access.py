@@ -179,6 +179,10 @@ class Access:
 
         None if there is neither. Raises Temporary, or Forbidden for a user without a role.
         """
+        request.state.user = user = await self._find_user(request)
+        return user
+
+    async def _find_user(self, request: Request) -> User | None:
         if (cookie := self._find_cookie(request)) and (
             session := await self._store.read(sessions.find, cookie.session_id, self._clock())
         ):
@@ -202,10 +206,13 @@ class Access:
         return self._is_secure
 
     def probable_user(self, request: Request) -> User | None:
-        """Return a viewer for a validly signed cookie, without a look at its session.
+        """Return the known user of a request, else a viewer for a validly signed cookie.
 
-        The session may have ended: this grants nothing, and is for the navigation of error pages.
+        The session of a cookie may have ended: this grants nothing, and is for the navigation of error pages.
         """
+        known: User | None = getattr(request.state, "user", None)
+        if known is not None:
+            return known
         if cookie := self._find_cookie(request):
             kind = CredentialKind.ADMIN_TOKEN
             return User(name="", role=AccessRole.VIEWER, kind=kind, session_id=cookie.session_id)

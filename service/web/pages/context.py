@@ -45,7 +45,7 @@ class PageLimits:
 
     dead_letters      on one page, and in one act on all of a group
     scan_limits       the number of entries read for one page of builds, in steps
-    count_timeout_s   for the counts of the navigation on an error page
+    count_timeout_s   for the user and the counts of the navigation on an error page
     """
 
     dead_letters: int = 50

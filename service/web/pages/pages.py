@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.db.tables import Transaction
-from service.errors import NotFound, Rejected, Temporary, Unauthorized
+from service.errors import Forbidden, NotFound, Rejected, Temporary, Unauthorized
+from service.model import User
 from service.web.pages import (
     act_link,
     acts,
@@ -159,12 +160,9 @@ class Pages:
     async def error_page(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
         """Return an error page with a sentence and a link back, also for unknown paths.
 
-        With a signed cookie it has the navigation, whose counts are read only for errors of the client, and in limited
-        time: the database may be the cause of the others.
+        For a user it has the navigation; its counts are read only for errors of the client.
         """
-        session = self.context.access.probable_user(request)
-        is_counted = session is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
-        counts = await self._counts_if_possible() if is_counted else {}
+        session, counts = await self._navigation(request, status)
         heading = HEADINGS.get(status, "This did not work")
         response = self.context.render(
             "error.html",
@@ -178,14 +176,26 @@ class Pages:
         response.headers.update(headers)
         return response
 
-    async def _counts_if_possible(self) -> dict[str, Any]:
-        """Return what the navigation shows, without the version: the page does not change."""
+    async def _navigation(self, request: Request, status: int) -> tuple[User | None, dict[str, Any]]:
+        """Return the user of an error page, and the counts of its navigation.
+
+        They are read in limited time: the database may be the cause of the error, and then a signed cookie is enough.
+        After a fault of our own nothing is read, as that may fail in the same way.
+        """
+        access = self.context.access
+        session, counts = access.probable_user(request), dict[str, Any]()
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return session, counts
         try:
             async with asyncio.timeout(self.context.limits.count_timeout_s):
-                return await self.context.read(_nothing) | {"version": None}
+                session = await access.user(request)
+                if session is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    counts = await self.context.read(_nothing) | {"version": None}  # the page does not change
+        except Forbidden:  # a proxy names a user without a role
+            return None, counts
         except (Temporary, TimeoutError) as error:
-            log.warning("the counts of the navigation were not read", reason=str(error) or "timeout")
-            return {}
+            log.warning("the navigation of an error page was not read", reason=str(error) or "timeout")
+        return session, counts
 
     def _bare(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         """Return an endpoint whose errors are answered as those of the API are."""

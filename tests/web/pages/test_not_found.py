@@ -11,6 +11,8 @@ from tests.support.pages_fixture import text
 
 AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
 
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
@@ -43,12 +45,48 @@ async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(instance:
         transport=broken, base_url=instance.http.base_url, cookies=instance.http.cookies
     ) as http:
         failed = await http.get("/builds", headers=AS_BROWSERS_ASK)
+        lost = await http.get("/nowhere", headers=AS_BROWSERS_ASK)  # its user cannot be read
 
-    assert [page.status_code for page in (nowhere, unknown, failed)] == [404, 404, 500]
-    for page in (nowhere, unknown, failed):
+    assert [page.status_code for page in (nowhere, unknown, failed, lost)] == [404, 404, 500, 500]
+    for page in (nowhere, unknown, failed, lost):
         assert '<a href="/dead-letters">Dead letters</a>' in page.text
         assert ">Log out</button>" in page.text
     assert f"There is no build {UUID(int=1)}: it may have been forgotten" in text(unknown)
+
+
+async def test_error_pages_name_the_user_as_other_pages_do(instance: Instance) -> None:
+    await instance.http.get("/builds")
+    refused = {"Origin": "https://elsewhere.example.com"} | AS_BROWSERS_ASK
+    pages = [
+        await instance.http.get("/nowhere", headers=AS_BROWSERS_ASK),
+        await instance.http.get(f"/builds/{UUID(int=1)}", headers=AS_BROWSERS_ASK),
+        await instance.http.post("/silences", data={}, headers=refused),
+        await instance.http.post("/silences", content=b"x" * 2**21, headers=AS_BROWSERS_ASK | FORM),
+    ]
+    event = await instance.finish(RED)
+    await instance.drain()
+    instance.change("UPDATE details SET body = json_object('rounds', 'a word')")
+    broken = httpx.ASGITransport(instance.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(
+        transport=broken, base_url=instance.http.base_url, cookies=instance.http.cookies
+    ) as http:
+        pages.append(await http.get(f"/builds/{event}", headers=AS_BROWSERS_ASK))
+
+    assert [page.status_code for page in pages] == [404, 404, 403, 413, 500]
+    for page in pages:
+        assert '<a class="user" href="/sessions" title="admin: sessions"><bdi>admin</bdi></a>' in page.text
+        assert ">Log out</button>" in page.text
+
+
+async def test_error_page_of_a_session_that_ended_has_no_navigation(instance: Instance) -> None:
+    await instance.http.get("/builds")
+    instance.change("DELETE FROM sessions")
+
+    page = await instance.http.get("/nowhere", headers=AS_BROWSERS_ASK)
+
+    assert page.status_code == 404
+    assert '<a href="/builds">Log in, and see the builds</a>' in page.text
+    assert ">Log out</button>" not in page.text
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/events/what", "/hooks/circleci", "/hooks/other"])

@@ -294,7 +294,7 @@ async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(ins
     assert page.status_code == 400
     assert ">Dead letters</a>" in page.text
     assert [(line["event"], line["reason"]) for line in talk.lines] == [
-        ("the counts of the navigation were not read", "timeout")
+        ("the navigation of an error page was not read", "timeout")
     ]
 
 
