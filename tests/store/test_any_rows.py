@@ -231,6 +231,11 @@ WRITE: dict[str, tuple[Table, Callable[[Transaction], object], Is]] = {
         lambda t: stored_told.forget(t, [1, 2]),
         lambda row: row.track_id in {1, 2},
     ),
+    "forget what a channel was told": (
+        told,
+        lambda t: stored_told.forget_channel(t, 1, "key 1"),
+        lambda row: row.track_id == 1 and row.channel_key == "key 1",
+    ),
     "note a default branch": (
         tracks,
         lambda t: project_questions.put_default(t, "gh/a/x", "trunk"),
@@ -330,6 +335,21 @@ async def test_heartbeats_count_by_role_age_and_channels(store: Store) -> None:
     accepted = [row.secrets for row in beats if row.role != Role.WORKER and row.beat_at >= NOW]
     found = await store.read(stored_heartbeats.accepted_secrets, since=NOW)
     assert sorted(map(str, found)) == sorted(str(None if one is None else frozenset(one)) for one in accepted)
+
+
+async def test_session_is_found_until_it_ends_or_expires(store: Store) -> None:
+    there = await store.read(rows_of, sessions)
+
+    found = await store.read(lambda t: [one for row in there if (one := stored_sessions.find(t, row.id, NOW))])
+    assert [one.id for one in found] == [row.id for row in there if is_open_session(row)]
+
+
+async def test_told_colors_are_of_these_tracks(store: Store) -> None:
+    there = await store.read(rows_of, told)
+
+    assert await store.read(stored_told.find, [1, 2]) == {
+        (row.track_id, row.channel_key): row.color for row in there if row.track_id in {1, 2}
+    }
 
 
 async def test_red_channels_are_those_that_were_told_red_of_these_tracks(store: Store) -> None:

@@ -49,7 +49,7 @@ FILLED: dict[Table, tuple[int, dict[str, Any]]] = {
     sessions: (60, {"kind": tuple(CredentialKind), "groups": ([], None), "ended_at": (None, NOW)}),
     silences: (40, {"matchers": ([],)}),
     spans: (120, {"level": tuple(SpanLevel), "result": ("success", "failed"), "facts": ({},), "workflow_id": IDS}),
-    told: (99, {"track_id": range(1, 8), "channel_key": [f"key {number}" for number in range(99)], "color": [*Color]}),
+    told: (99, {"track_id": range(1, 8), "channel_key": [f"key {number}" for number in range(9)], "color": [*Color]}),
     tracks: (
         120,
         {

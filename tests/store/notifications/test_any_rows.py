@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from itertools import product
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -20,7 +22,7 @@ from service.store.notifications import notifications as stored
 from service.store.rows import to_notification
 from tests.support.databases import Database
 from tests.support.neighbor_rows import a_notification
-from tests.support.random_rows import IDS, NOW, TIMES, RandomRows
+from tests.support.random_rows import IDS, NOW, TIMES, WORDS, RandomRows
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -129,7 +131,7 @@ READ: dict[str, tuple[Callable[[Transaction], Found], Is, Sequence[str]]] = {
         ("next_attempt_at", "id"),
     ),
 }
-WRITE: dict[str, tuple[Callable[[Transaction, Collection[UUID]], object], Is, dict[str, object]]] = {
+WRITE: dict[str, tuple[Callable[[Transaction, Collection[UUID]], Found | None], Is, dict[str, object]]] = {
     "drop": (
         lambda t, ids: stored.drop(t, ids, reason="x"),
         lambda n: is_chosen(n) and n.state is PENDING,
@@ -144,6 +146,11 @@ WRITE: dict[str, tuple[Callable[[Transaction, Collection[UUID]], object], Is, di
         lambda t, ids: summaries.tell_in(t, IDS[3], ids, reason="x"),
         lambda n: is_chosen(n) and n.state is PENDING,
         {"state": DROPPED, "told_in": IDS[3], "reason": "x"},
+    ),
+    "take out of a message that waits": (
+        lambda t, _: summaries.take_out(t, list(filter(is_chosen, all_of(t))), reason="x"),
+        lambda n: is_chosen(n) and n.told_in == IDS[0] and n.state is DROPPED,
+        {"told_in": None, "reason": "x"},
     ),
     "end silences": (
         lambda t, _: kept_back.end_silences(t, NOW),
@@ -190,6 +197,8 @@ async def store(database: Database) -> AsyncIterator[Store]:
     store = Store(database.url)
     rows = RandomRows().rows(notifications, COUNT, **VALUES)
     distinct = {row["topic"]: row for row in rows}
+    for row, message_id, state in zip(rows, IDS, (PENDING, SENDING, SENT, DEAD), strict=False):  # that tell others
+        row |= {"id": message_id, "state": state, "told_in": None}
 
     def fill(transaction: Transaction) -> None:
         transaction.execute(insert(notifications), list(distinct.values()))
@@ -221,27 +230,47 @@ async def test_reads_return_the_rows_that_are_meant_in_order(store: Store) -> No
 
 
 async def test_last_notification_of_a_track_at_a_channel_is_the_newest_that_was_not_dropped(store: Store) -> None:
-    channel = Channel(key="a", label="a", kind="json", url="")
     there = await store.read(all_of)
-    of_channel = [one for one in there if one.channel_label == one.channel_key == "a" and one.track_id == 1]
-    told = [one for one in of_channel if one.news is not News.SUMMARY and one.state is not DROPPED]
+    told = [one for one in there if one.news is not News.SUMMARY and one.state is not DROPPED]
+    for track, key, label in product((1, 2), ("a", "b"), WORDS):
+        channel = Channel(key=key, label=label, kind="json", url="")
+        own = [one for one in told if (one.track_id, one.channel_key, one.channel_label) == (track, key, label)]
 
-    assert await store.read(told_news.find_last, 1, channel) == max(told, key=attrgetter(*OLDEST_FIRST))
+        assert await store.read(told_news.find_last, track, channel) == max(own, key=attrgetter(*OLDEST_FIRST))
+
+
+async def test_due_of_a_channel_are_counted_up_to_a_limit(store: Store) -> None:
+    in_lane = [one for one in await store.read(all_of) if one.lane == one.channel_key == "a" and one.state is PENDING]
+    count = sum(map(is_due, in_lane))
+
+    assert await store.read(partial(summaries.count_due, limit=COUNT), LIKE, NOW) == count
+    assert await store.read(partial(summaries.count_due, limit=count - 1), LIKE, NOW) == count - 1
+
+
+async def test_untold_news_of_tracks_are_those_of_messages_that_are_not_finished(store: Store) -> None:
+    there = {one.id: one for one in await store.read(all_of)}
+    dropped = [one for one in there.values() if one.track_id == 1 and one.state is DROPPED]
+    untold = [one for one in dropped if one.told_in in {IDS[0], IDS[1]}]
+
+    found = await store.read(summaries.untold_of_tracks, [1])
+    assert found == [(one, there[one.told_in]) for one in sorted(untold, key=attrgetter(*OLDEST_FIRST)) if one.told_in]
 
 
 @pytest.mark.parametrize(("write", "is_meant", "new"), WRITE.values(), ids=WRITE)
 async def test_write_changes_the_rows_that_are_meant_and_no_other(
     store: Store,
-    write: Callable[[Transaction, Collection[UUID]], object],
+    write: Callable[[Transaction, Collection[UUID]], Found | None],
     is_meant: Is,
     new: dict[str, object],
 ) -> None:
     before = {one.id: one for one in await store.read(all_of)}
 
-    await store.write(write, [one.id for one in before.values() if is_chosen(one)])
+    changed = await store.write(write, [one.id for one in before.values() if is_chosen(one)])
 
     after = {one.id: one for one in await store.read(all_of)}
-    assert any(map(is_meant, before.values()))
+    meant = list(filter(is_meant, before.values()))
+    assert meant
+    assert changed is None or sorted(ids_of(changed)) == sorted(ids_of(meant))
     assert after == {key: replace(one, **_of(one, new)) if is_meant(one) else one for key, one in before.items()}
 
 

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from itertools import product
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +13,13 @@ from sqlalchemy import Table, delete, insert
 
 from service.db.database import Store
 from service.db.tables import Transaction, details, events, incidents, notifications, runs, tracks
-from service.model import Closing, Color, EventKind, Incident, News, NotificationState, Run, Transition, Via
+from service.model import Closing, Color, EventKind, Incident, News, NotificationState, Run, Track, Transition, Via
 from service.store.incidents import outbreaks, red_rows, reminders, tellers
 from service.store.runs import run_history, run_neighbors, track_runs
 from service.store.runs import runs as stored_runs
 from service.store.runs.project_tracks import ProjectKey
 from tests.support.databases import Database
+from tests.support.example_events import FAILED
 from tests.support.random_rows import IDS, NOW, TIMES, RandomRows
 from tests.support.random_tables import Row, rows_of
 
@@ -275,6 +278,51 @@ async def test_nearest_green_and_the_newest_colored_pipeline_are_those_of_the_tr
     assert await store.read(stored_runs.newest_colored, 1, but=but) == max(
         row.pipeline_number for row in left if row.color != GREY and row.id not in but
     )
+
+
+async def test_red_before_a_run_is_the_last_of_its_incident_that_stands_before_it(store: Store) -> None:
+    there = [to_run(row) for row in await store.read(rows_of, runs)]
+    meant: dict[UUID, Run | None] = {}
+    for own in there:
+        its = [one for one in there if (one.track_id, one.incident_id) == (own.track_id, own.incident_id)]
+        reds = [one for one in its if one.color is RED and one.pipeline_number is not None and one.place < own.place]
+        is_placed = own.incident_id is not None and own.pipeline_number is not None
+        meant[own.id] = max(reds, key=attrgetter("place"), default=None) if is_placed else None
+
+    assert any(meant.values())
+    assert meant == await store.read(
+        lambda t: {own.id: stored_runs.red_before(t, own.state(None, None)) for own in there}
+    )
+
+
+async def test_history_until_a_run_has_its_track_up_to_it_in_order_with_revisions(store: Store) -> None:
+    pairs = [(to_run(row), event.revision) for row, event in await runs_with_events(store)]
+    placed = sorted((one for one in pairs if one[0].pipeline_number is not None), key=lambda one: one[0].place)
+    for own, _ in placed[:: len(placed) // 9]:
+        meant = [
+            (one.id, revision) for one, revision in placed if one.track_id == own.track_id and one.place <= own.place
+        ]
+        found = await store.read(run_history.until, own)
+
+        assert [(one.run_id, one.revision) for one in found] == meant
+
+
+async def test_event_has_its_run_with_its_track_and_the_start_of_its_incident(store: Store) -> None:
+    of_incidents = {row.id: row.opened_at for row in await store.read(rows_of, incidents)}
+    names = Track.__dataclass_fields__
+    of_tracks = {
+        row.id: Track(**{name: value for name, value in vars(row).items() if name in names})
+        for row in await store.read(rows_of, tracks)
+    }
+    there = [to_run(row) for row in await store.read(rows_of, runs)]
+    ids_of_runs = [*(one.id for one in there), UUID(int=0)]
+    posted = [replace(FAILED, id=one, workflow=replace(FAILED.workflow, id=str(one))) for one in ids_of_runs]
+
+    *found, unknown = await store.read(stored_runs.with_runs, posted)
+    assert unknown == posted[-1]
+    assert [event.run for event in found] == [
+        one.state(of_incidents[one.incident_id] if one.incident_id else None, of_tracks[one.track_id]) for one in there
+    ]
 
 
 async def ids(store: Store, read: Callable[..., Iterable[Run]], *asked: object) -> list[UUID]:
