@@ -50,6 +50,28 @@ HARD_TO_USE = """() => {
     }
     return found
 }"""
+# a dot that is drawn has words before and after it on its line; one in plain text would stay where the line ends
+HANGING = """() => {
+    const found = [], words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const rects = node => { const range = document.createRange(); range.selectNodeContents(node)
+        return [...range.getClientRects()].filter(one => one.width > 1) }
+    while (words.nextNode()) {
+        const node = words.currentNode
+        if (/^\\s*·|·\\s*$/.test(node.data) && !node.parentElement.closest('bdi, pre, .dot, .nowrap'))
+            found.push(`a dot in the text: ${node.parentElement.innerHTML.slice(0, 90)}`)
+    }
+    for (const dot of document.querySelectorAll('.dot')) {
+        const box = dot.getBoundingClientRect()
+        if (box.width < 1 || !dot.checkVisibility()) continue
+        const block = dot.closest('p, td, li, div, dd, .line, footer'), inside = []
+        const all = document.createTreeWalker(block, NodeFilter.SHOW_TEXT)
+        while (all.nextNode()) if (!dot.contains(all.currentNode)) inside.push(...rects(all.currentNode))
+        const beside = inside.filter(one => one.top < box.bottom && one.bottom > box.top)
+        if (!beside.some(one => one.left < box.left) || !beside.some(one => one.right > box.right))
+            found.push(`a dot at the end of a line: ${block.outerHTML.slice(0, 200)}`)
+    }
+    return found
+}"""
 T = TypeVar("T")
 
 
@@ -169,6 +191,14 @@ class Tab:
         options = {"runOnly": TAGS, "resultTypes": ["violations"], "preload": False}
         found = self.page.evaluate("options => axe.run(document, options)", options)
         return [_told(fault) for fault in found["violations"]]
+
+    def hanging_at(self, widths: Sequence[int]) -> list[str]:
+        """Return the separators that begin or end a line, at each width."""
+        found = []
+        for width in widths:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            found += [f"{width}: {one}" for one in self.page.evaluate(HANGING)]
+        return found
 
     def hard_to_use(self) -> list[str]:
         """Return the controls and links outside sentences that are small, and edges and placeholders that are pale."""

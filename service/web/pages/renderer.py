@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
 
 from service.message.sanitize import safe_url
@@ -17,6 +18,8 @@ from service.web.pages import addresses, charts, run_charts, template_filters
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
+DOT = Markup('<i class="dot"> <b>·</b></i>')
+"""The dot between two parts of a line. It is drawn behind a blank, and so goes with it where the line ends there."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -65,6 +68,7 @@ def _environment(folder: Path) -> Environment:
     )
     for module in (addresses, charts, run_charts):
         environment.filters |= module.FILTERS
+    environment.globals["dot"] = DOT
     environment.filters |= {
         "age": template_filters.age_of,
         "ago": template_filters.ago,

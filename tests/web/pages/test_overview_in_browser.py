@@ -103,6 +103,28 @@ def test_fields_of_a_filter_are_level_and_boxes_beside_their_words(tab: Tab) -> 
     assert not any(faults.values()), told(faults)
 
 
+def test_no_line_begins_or_ends_with_a_separator(tab: Tab) -> None:
+    faults = {}
+    for path in (*PATHS, *TESTS, *LISTS, "/builds?still=1", "/health?still=1"):
+        tab.go(path)
+        faults[path] = tab.hanging_at(range(340, 1441, 100))
+
+    assert not any(faults.values()), told(faults)
+
+
+def test_a_separator_that_hangs_is_found(tab: Tab) -> None:
+    tab.go("/builds?still=1")
+    ends = """text => document.querySelector('main').insertAdjacentHTML('beforeend', text)"""
+
+    tab.page.evaluate(ends, "<p>one · <b>two</b></p>")
+    tab.page.evaluate(ends, "<p>one<i class='dot'>&nbsp;<b>·</b></i><br>two</p>")
+
+    assert [one.partition(": ")[2][:18] for one in tab.hanging_at([1440])] == [
+        "a dot in the text:",
+        "a dot at the end o",
+    ]
+
+
 def test_figures_are_in_two_columns_on_a_phone(tab: Tab) -> None:
     tab.page.set_viewport_size({"width": 390, "height": 900})
     tab.go("/?still=1")
