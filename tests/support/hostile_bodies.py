@@ -37,6 +37,7 @@ TEXTS = (
     "",
     "   ",
 )
+NAMES = {"name", "slug", "branch", "login", "subject"}
 TIMES = (
     *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
     *("1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-W01-1", "20260302", "10000-01-01"),
@@ -94,3 +95,19 @@ def value(chance: random.Random) -> Any:
     """Return something that is not meant to stand where it will."""
     kind = chance.choice([TEXTS, TEXTS, TEXTS, TIMES, NUMBERS, OTHERS])
     return deepcopy(chance.choice(kind))  # it may be spoiled in its turn
+
+
+def with_longest_names(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload with each of its names as long as can be, of letters of four bytes, and unlike the others."""
+    turn = iter(range(1_000))
+
+    def longest(key: str, value: object) -> object:
+        match value:
+            case dict():
+                return {name: longest(name, item) for name, item in value.items()}
+            case str() if key in NAMES:
+                own = next(turn)
+                return "".join(chr(0x20000 + number * 7 + own) for number in range(600))
+        return value
+
+    return {name: longest(name, item) for name, item in payload.items()}
