@@ -313,6 +313,9 @@ notifications = Table(
     Column("incident_id", Uuid),
     Column("waits_for", String(16)),  # until ``next_attempt_at``; NULL: for nothing but its turn
     Column("told_in", Uuid),  # the notification whose message tells it with others
+    # of its event, to be found by; NULL: it is about none, or of a release that did not write them
+    Column("project_slug", Text),
+    Column("project_name", Text),
     UniqueConstraint("topic", "channel_key"),  # one topic is sent to a channel once
     enum_check("state", NotificationState),
     enum_check("news", News),
@@ -331,10 +334,18 @@ notifications = Table(
             ("untold_in", "track_id", "told_in IS NOT NULL AND state = 'dropped'"),
         )
     ),
-    # for the list of notifications: all, of a receiver, of a channel, and the unsent
+    # for the list of notifications: all, of a receiver, of a channel, of a project, and the unsent
     Index(None, "created_at", "id"),
-    Index(None, "receiver", "created_at", "id"),
-    Index(None, "channel_label", "created_at", "id"),
+    *(
+        Index(None, column, "created_at", "id")
+        for column in ("receiver", "channel_label", "project_slug", "project_name")
+    ),
+    Index(
+        "ix_notifications_without_project",
+        "id",
+        sqlite_where=text("event_id IS NOT NULL AND project_slug IS NULL AND project_name IS NULL"),
+        postgresql_where=text("event_id IS NOT NULL AND project_slug IS NULL AND project_name IS NULL"),
+    ),
     Index(
         "ix_notifications_unsent_created",
         "created_at",

@@ -65,6 +65,7 @@ class Notification:
     track_id     the track that the news are of; None: the run or job stands alone
     waits_for    the reason why it is not sent before ``next_attempt_at``; None: it is its turn
     told_in      the notification whose message tells these news with others; None: they have a message of their own
+    project_slug, project_name   of its event, by which it is found; None: it has none, or is about no event
     """
 
     id: UUID
@@ -90,6 +91,8 @@ class Notification:
     incident_id: UUID | None = None
     waits_for: WaitsFor | None = None
     told_in: UUID | None = None
+    project_slug: str | None = None
+    project_name: str | None = None
 
     @property
     def lane(self) -> str:

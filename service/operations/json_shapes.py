@@ -98,7 +98,8 @@ def notification_json(notification: Notification, attempts: Sequence[Attempt], d
     A notification that is not to be sent has no next attempt.
     """
     shape = _plain(notification)
-    del shape["attempts"], shape["channel_key"], shape["server_lane"], shape["topic"], shape["track_id"]
+    for name in ("attempts", "channel_key", "server_lane", "topic", "track_id", "project_slug", "project_name"):
+        del shape[name]
     shape["incident"] = shape.pop("incident_id")
     if not notification.is_unfinished:
         shape["next_attempt_at"] = None

@@ -172,7 +172,7 @@ def to_notification(row: Row) -> Notification:
     names = (
         *("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "channel_kind"),
         *("attempts", "created_at", "next_attempt_at", "give_up_at", "reason", "sent_at", "title", "words"),
-        *("server_lane", "track_id", "incident_id", "told_in"),
+        *("server_lane", "track_id", "incident_id", "told_in", "project_slug", "project_name"),
     )
     return Notification(
         state=to_member(NotificationState, row["state"]),

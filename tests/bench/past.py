@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from service.db.database import make_engine
 from service.db.tables import events
-from service.store.search.names import names_of
+from service.store.search.names import full_name, names_of
 from service.store.search.places import place_of
 from service.store.search.search_terms import numbers_of, spelled, terms_of
 from tests.bench.past_bodies import with_body
@@ -255,6 +255,8 @@ def _notification(row: Row) -> Row:
         "sent_at": at,
         "title": "t",
         "words": "w",
+        "project_slug": row["project_slug"],
+        "project_name": full_name(row),
     }
 
 

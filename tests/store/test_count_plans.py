@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from service.db.database import Store, make_engine
-from service.db.tables import Transaction, incidents, names, runs, tracks
+from service.db.tables import Transaction, incidents, runs, tracks
 from service.model import Run, TestCoverage
 from service.store.incidents import incident_search
 from service.store.incidents.incident_search import Wanted
-from service.store.notifications import notification_search
-from service.store.notifications.notification_search import NotificationSearch
 from service.store.runs import default_tracks, project_names, project_tracks, track_search
 from service.store.runs.runs import to_run
 from service.store.test_history import test_coverage
@@ -243,19 +241,3 @@ async def test_each_slug_of_a_name_and_each_name_of_a_slug_is_found(store: Store
     assert await store.read(project_names.names_of, ["gh/acme/large", "gh/acme/none"]) == names
     assert await store.read(track_search.find_projects, "acme/large") == ["gh/acme/large", "github/acme/large"]
     assert await store.read(track_search.find_projects, "gh/acme/none") == []
-
-
-async def test_notifications_of_a_project_look_their_own_track_and_event_up(store: Store) -> None:
-    known = {"field": "project", "folded": "acme/large", "name": "acme/large", "seen_at": NINE}
-    await store.write(lambda transaction: transaction.execute(names.insert(), known))
-
-    def ask(transaction: Transaction) -> None:
-        wanted = NotificationSearch(project=["acme/large"], receiver=["web"])
-        notification_search.find_page(transaction, wanted, limit=5)
-
-    *_, plan = await store.snapshot(plans_of, ask)
-
-    assert "events" in plan
-    assert "tracks" in plan
-    assert "hashed SubPlan" not in plan
-    assert "LIST SUBQUERY" not in plan

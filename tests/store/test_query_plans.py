@@ -203,6 +203,8 @@ async def test_neither_does_the_list_of_notifications(store: Store) -> None:
         NotificationSearch(channel=["web (json)", "ops (json)"], state=sent),
         NotificationSearch(receiver=["web"], channel=["web (json)"], since=NOW),
         NotificationSearch(state=unsent, since=NOW - timedelta(days=9)),
+        NotificationSearch(project=["gh/acme/service-0", "service-1", "nowhere"], receiver=["web"], state=sent),
+        NotificationSearch(project=["acme/service-1"], until=NOW),
     ]
 
     def ask(transaction: Transaction) -> None:

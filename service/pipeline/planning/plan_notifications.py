@@ -394,6 +394,8 @@ class _Planner:
             news=news,
             track_id=self._track_id if run is not None and not run.is_late else None,
             incident_id=run.incident_id if run is not None else None,
+            project_slug=self._event.project.slug,
+            project_name=self._event.project_name,
         )
         made = in_quiet_hours(context, route, made, self._now)
         return in_group(context, route, channel, made, replaced=self._plan.dropped)

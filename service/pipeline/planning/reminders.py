@@ -148,6 +148,8 @@ def _make(transaction: Transaction, context: Context, due: _Due, quiet: Sequence
         news=due.news,
         track_id=incident.track_id,
         incident_id=incident.id,
+        project_slug=event.project.slug,
+        project_name=event.project_name,
     )
 
 

@@ -8,7 +8,7 @@ import structlog
 from service.pipeline.context import Context
 from service.store.circleci import guards, spans
 from service.store.incidents import incident_search, silences
-from service.store.notifications import living_messages
+from service.store.notifications import living_messages, project_keys
 from service.store.people import sessions
 from service.store.test_history import test_results
 from service.store.upkeep import retention
@@ -29,8 +29,17 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     await _prune_spans(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
+    await _name_projects(context, batch_size)
     if count:
         log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
+
+
+async def _name_projects(context: Context, batch_size: int) -> None:
+    """Fill in the projects of notifications of a process of an older release."""
+    while True:
+        if await context.store.write(project_keys.fill_in, limit=batch_size) < batch_size:
+            return
+        await asyncio.sleep(PAUSE_S)
 
 
 async def _prune_events(context: Context, before: datetime, batch_size: int) -> int:

@@ -89,6 +89,8 @@ def tell_together(
         track_id=None,
         incident_id=None,
         waits_for=None,
+        project_slug=None,
+        project_name=None,
     )
     [before] = notifications.insert_or_get(transaction, [message])
     if before is not None:

@@ -25,6 +25,7 @@ from service.model import Attempt, Message, Notification, NotificationState, Out
 from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
 from service.store.notifications import send_statements
+from service.store.notifications.project_keys import to_key
 from service.store.rows import to_attempt, to_notification
 
 PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
@@ -60,7 +61,7 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
     if not wanted:
         return []
     # in the order of the key: two workers that tell of the same news must not wait for each other crosswise
-    rows = [vars(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))]
+    rows = [_to_row(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))]
     if _INSERT(transaction, rows) == len(rows):
         return [None] * len(rows)
     keys = {(one.topic, one.channel_key) for one in wanted}
@@ -68,6 +69,11 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
     by_key = {(one.topic, one.channel_key): one for one in found}
     there = [by_key[one.topic, one.channel_key] for one in wanted]
     return [None if before.id == one.id else before for before, one in zip(there, wanted, strict=True)]
+
+
+def _to_row(new: Notification) -> dict[str, object]:
+    keys = {"project_slug": to_key(new.project_slug), "project_name": to_key(new.project_name)}
+    return vars(new) | keys
 
 
 def find(transaction: Transaction, notification_id: UUID) -> Notification:
