@@ -46,8 +46,7 @@ def plan_own(
     """
     told = [one for one in channels if not gets_no_good_news(one, _severity(own.news, own.topic))]
     wanted = [_for_channel(context, own, channel) for channel in told]
-    existing = notifications.insert_or_get(transaction, wanted)
-    return [one for one, before in zip(wanted, existing, strict=True) if before is None]
+    return notifications.insert(transaction, wanted)
 
 
 def compose_of(notification: Notification) -> Message:

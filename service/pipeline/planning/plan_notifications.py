@@ -269,8 +269,7 @@ class _Planner:
 
     def _insert(self, wanted: Sequence[Notification]) -> Sequence[Notification]:
         """Insert notifications beside those that routes ask for; return the new ones."""
-        existing = notifications.insert_or_get(self._transaction, wanted)
-        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        new = notifications.insert(self._transaction, wanted)
         self._plan.notifications.extend(new)
         return new
 
@@ -325,8 +324,7 @@ class _Planner:
             for channel in channels
             if news.get(channel.key) in {News.BROKE, News.FIXED}
         ]
-        existing = notifications.insert_or_get(self._transaction, wanted)
-        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        new = notifications.insert(self._transaction, wanted)
         for one in new:
             self._known.add(one)
         self._plan.held.extend(new)
@@ -363,11 +361,12 @@ class _Planner:
         return f"{labels} {NOT_TOLD if self._event.ends_hold else 'knows already that it is red'}"
 
     def _note(self, position: int, wanted: Sequence[Notification], existing: Sequence[Notification | None]) -> None:
-        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
-        for one in new:
-            self._known.add(one)
-        self._plan.notifications.extend(new)
-        self._plan.earlier.extend(before for before in existing if before is not None)
+        for one, before in zip(wanted, existing, strict=True):
+            if before is None:
+                self._known.add(one)
+                self._plan.notifications.append(one)
+            else:
+                self._plan.earlier.append(before)
         self._plan.verdicts[position] = verdict_beside(existing)
 
     def _make(self, route: Route, channel: Channel, news: News) -> Notification:
@@ -375,7 +374,7 @@ class _Planner:
 
         It is due after the longest wait for details: also if none ever come, it is sent by then.
         """
-        context, run = self._context, self._run
+        run = self._run
         made = Notification(
             id=uuid4(),
             event_id=self._event.id,
@@ -387,9 +386,9 @@ class _Planner:
             channel_kind=channel.kind,
             state=NotificationState.PENDING,
             attempts=0,
-            created_at=context.planned_at.take(self._now),
+            created_at=self._context.planned_at.take(self._now),
             next_attempt_at=self._now + self._plan.pending.max_delay,
-            give_up_at=self._now + context.retry_policy.give_up_after,
+            give_up_at=self._now + self._context.retry_policy.give_up_after,
             server_lane=server_lane(channel),
             news=news,
             track_id=self._track_id if run is not None and not run.is_late else None,
@@ -397,5 +396,5 @@ class _Planner:
             project_slug=self._event.project.slug,
             project_name=self._event.project_name,
         )
-        made = in_quiet_hours(context, route, made, self._now)
-        return in_group(context, route, channel, made, replaced=self._plan.dropped)
+        quiet = in_quiet_hours(self._context, route, made, self._now)
+        return in_group(self._context, route, channel, quiet, replaced=self._plan.dropped)

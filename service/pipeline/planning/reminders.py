@@ -108,8 +108,7 @@ def _plan(transaction: Transaction, context: Context, due: Sequence[_Due], now: 
     new = {(one.topic, one.channel.key): one for one in due if (one.topic, one.channel.key) not in there}
     quiet = silences.unexpired(transaction, now)
     wanted = [one for each in new.values() if (one := _make(transaction, context, each, quiet)) is not None]
-    existing = notifications.insert_or_get(transaction, wanted)
-    planned = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+    planned = notifications.insert(transaction, wanted)
     _drop_older(transaction, planned)
     return planned
 

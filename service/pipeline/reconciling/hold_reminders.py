@@ -30,9 +30,7 @@ def remind_of_holds(transaction: Transaction, context: Context) -> None:
     told = [one for one in notifications.of_topics(transaction, sorted(waiting)) if one.was_sent and one.event_id]
     known = events.find_all(transaction, {one.event_id for one in told if one.event_id})
     due = list(_due(transaction, context, [(one, known[one.event_id]) for one in told if one.event_id in known], now))
-    existing = notifications.insert_or_get(transaction, due)
-    new = [one for one, before in zip(due, existing, strict=True) if before is None]
-    enqueue_heads(transaction, context.jobs, new, now)
+    enqueue_heads(transaction, context.jobs, notifications.insert(transaction, due), now)
 
 
 def _due(

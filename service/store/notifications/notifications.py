@@ -71,6 +71,12 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
     return [None if before.id == one.id else before for before, one in zip(there, wanted, strict=True)]
 
 
+def insert(transaction: Transaction, wanted: Sequence[Notification]) -> list[Notification]:
+    """Insert notifications; return those of whose topic the channel had none."""
+    existing = insert_or_get(transaction, wanted)
+    return [one for one, before in zip(wanted, existing, strict=True) if before is None]
+
+
 def _to_row(new: Notification) -> dict[str, object]:
     keys = {"project_slug": to_key(new.project_slug), "project_name": to_key(new.project_name)}
     return vars(new) | keys
