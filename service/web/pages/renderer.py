@@ -66,8 +66,7 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for module in (addresses, charts, run_charts):
-        environment.filters |= module.FILTERS
+    environment.filters |= {**addresses.FILTERS, **charts.FILTERS, **run_charts.FILTERS}
     environment.globals["dot"] = DOT
     environment.filters |= {
         "age": template_filters.age_of,
@@ -85,6 +84,7 @@ def _environment(folder: Path) -> Environment:
         "status_tag": template_filters.status_tag,
         "time_tag": template_filters.time_tag,
         "setting_state": template_filters.setting_state,
+        "options": template_filters.options,
         "one_line": template_filters.one_line_or_mark,
         "truncate_body": template_filters.truncate_body,
         "pretty_json": template_filters.pretty_json,

@@ -62,7 +62,8 @@ NAME_PART = re.compile(r"[^_./:-]*[_./:-]+|[^_./:-]+")
 MAX_LETTER_BYTES = 3  # of a name on a page: a name in any alphabet is cut at the same length
 MAX_SIGN_BYTES = 5  # a quote as ``&#34;``
 MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
-MAX_BODY_HTML = 32_000  # bytes of a body on a page: a sign may take five, and a page of two bodies stays small
+MAX_BODY_HTML = 24_000  # bytes of a body on a page: a sign may take five, and a page of two bodies stays small
+MAX_OPTIONS_HTML = 9_000  # bytes of a list to choose from: some two hundred names of the usual length
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
 
 
@@ -125,6 +126,17 @@ def _cut(text: str, max_bytes: int, end: str) -> str:
     while (size := len(escape(shown).encode())) > max_bytes:
         shown = cut_off(shown, len(shown) * max_bytes // size)
     return shown if shown is text else shown.rstrip(f" {end[0]}") + end
+
+
+def options(names: Iterable[str]) -> Markup:
+    """Return the options of a list to choose from, as many as there is room for."""
+    shown, room = [], MAX_OPTIONS_HTML
+    for name in names:
+        option = Markup('<option value="{}">').format(name)
+        if (size := len(option.encode())) <= room:
+            shown.append(option)
+            room -= size
+    return Markup().join(shown)
 
 
 def as_sentence(text: str, *names: str) -> str:

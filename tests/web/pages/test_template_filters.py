@@ -82,8 +82,16 @@ def test_a_letter_of_several_signs_is_whole_or_left_out(letter: str) -> None:
 def test_a_body_of_signs_that_take_many_bytes_is_cut_earlier() -> None:
     shown = template_filters.truncate_body('"' * template_filters.MAX_BODY)
 
-    assert shown == '"' * 6_400 + " …"
+    assert shown == '"' * 4_800 + " …"
     assert template_filters.truncate_body("x" * template_filters.MAX_BODY) == "x" * template_filters.MAX_BODY
+
+
+def test_a_list_to_choose_from_leaves_out_names_it_has_no_room_for() -> None:
+    usual = [f"acme/service-{number}" for number in range(200)]
+    shown = template_filters.options(['"<b>', "x" * template_filters.MAX_OPTIONS_HTML, *usual])
+
+    assert shown == '<option value="&#34;&lt;b&gt;">' + "".join(f'<option value="{name}">' for name in usual)
+    assert len(template_filters.options(["&" * 100] * 100)) <= template_filters.MAX_OPTIONS_HTML
 
 
 def test_a_part_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
