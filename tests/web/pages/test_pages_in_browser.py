@@ -24,6 +24,11 @@ __all__ = ["browser", "tab"]  # pytest finds fixtures by name
 
 pytestmark = pytest.mark.long
 
+EDGES = """() => {
+    const {top, right} = document.querySelector('details.dismiss > summary').getBoundingClientRect()
+    return [top + scrollY, right].map(Math.round)
+}"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -150,6 +155,21 @@ def test_controls_can_be_seen_and_hit(tab: Tab, site: Site, scheme: Literal["lig
         faults[path] = tab.hard_to_use()
 
     assert not any(faults.values()), told(faults)
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_a_form_that_opens_moves_no_button_and_has_a_name_of_its_own(tab: Tab, width: int) -> None:
+    tab.page.set_viewport_size({"width": width, "height": 900})
+    tab.page.goto(tab.address + "/dead-letters?still=1")
+    fold = tab.page.locator("details.dismiss").first
+    words = fold.locator("summary").inner_text()
+    before = tab.page.evaluate(EDGES)
+
+    fold.locator("summary").click()
+
+    assert tab.page.evaluate(EDGES) == before
+    assert fold.locator("button").inner_text() == words.split("\n")[0].strip()
+    assert fold.locator("summary").inner_text().startswith("Not now")
 
 
 def test_the_browser_tells_of_scripts_requests_and_what_is_too_wide(tab: Tab) -> None:
