@@ -157,6 +157,16 @@ def test_controls_can_be_seen_and_hit(tab: Tab, site: Site, scheme: Literal["lig
     assert not any(faults.values()), told(faults)
 
 
+def test_the_outcome_of_an_attempt_has_room_at_every_width(tab: Tab, site: Site) -> None:
+    widths = {}
+    tab.go(f"/builds/{site.history.events[3]}?still=1")
+    for width in (390, 1024, 1100, 1280, 1440):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        widths[width] = tab.page.evaluate("document.querySelector('.attempts td:last-child').offsetWidth")
+
+    assert min(widths.values()) >= 280, widths
+
+
 @pytest.mark.parametrize("width", [390, 1024])
 def test_a_form_that_opens_moves_no_button_and_has_a_name_of_its_own(tab: Tab, width: int) -> None:
     tab.page.set_viewport_size({"width": width, "height": 900})
