@@ -48,6 +48,12 @@ HARD_TO_USE = """() => {
         if (one.placeholder && (ratio(hint.color, style.backgroundColor) < 4.5 || hint.opacity < 1))
             found.push(`placeholder ${ratio(hint.color, style.backgroundColor)}: ${name}`)
     }
+    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (words.nextNode()) {
+        const one = words.currentNode.parentElement, size = parseFloat(getComputedStyle(one).fontSize)
+        if (size < 13 && words.currentNode.data.trim() && one.checkVisibility() && !one.closest('.hidden, .dot, svg'))
+            found.push(`text of ${size} px: ${one.outerHTML.slice(0, 90)}`)
+    }
     return found
 }"""
 # a dot that is drawn has words before and after it on its line; one in plain text would stay where the line ends
@@ -201,7 +207,7 @@ class Tab:
         return found
 
     def hard_to_use(self) -> list[str]:
-        """Return the controls and links outside sentences that are small, and edges and placeholders that are pale."""
+        """Return small controls, links and texts, and pale edges and placeholders; not the links of sentences."""
         return list(self.page.evaluate(HARD_TO_USE))
 
 
