@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 from service.logs import configure_logs
@@ -19,7 +19,8 @@ from tests.bench.scales import SCALES
 from tests.bench.world import Bench
 from tests.support import postgres
 
-MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
+Measurement = Callable[[Bench], Awaitable[list[Row]]]
+MEASUREMENTS: Mapping[str, Measurement] = {
     "intake": intake.measure,
     "drain": drain.measure,
     "told": told.measure,
@@ -35,19 +36,25 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
 }
 PROFILED = ("intake", "drain", "told", "latency", "history", "overviews")  # where the time is that of our functions
 
+FAILURES = (TimeoutError, AssertionError)
 
-async def measure(bench: Bench, names: Sequence[str], command: Sequence[str]) -> Report:
+
+async def measure(
+    bench: Bench, names: Sequence[str], command: Sequence[str], measurements: Mapping[str, Measurement] = MEASUREMENTS
+) -> Report:
     """Measure these, one after the other."""
     measured_on = machine(bench.server.url(), command)
     rows: list[Row] = []
     for name in names:
         began = time.perf_counter()
-        rows += await _rows(bench, name)
+        rows += await _rows(bench, measurements[name], name)
         _say(f"{name}: {time.perf_counter() - began:.0f} s")
     return Report(machine=measured_on, rows=rows)
 
 
-async def profile(bench: Bench, names: Sequence[str], command: Sequence[str]) -> Profile:
+async def profile(
+    bench: Bench, names: Sequence[str], command: Sequence[str], measurements: Mapping[str, Measurement] = MEASUREMENTS
+) -> Profile:
     """Run these once more with samples taken, at a small scale, for the limits of each on each database.
 
     The samples slow what they look at, so that no figure is kept.
@@ -56,24 +63,31 @@ async def profile(bench: Bench, names: Sequence[str], command: Sequence[str]) ->
     limits: dict[str, list[str]] = {}
     for name in PROFILED if list(names) == list(MEASUREMENTS) else names:
         for database in bench.scale.databases:
-            limits[f"{name}, {database}"] = await limits_of(bench, name, database)
+            try:
+                limits[f"{name}, {database}"] = await limits_of(bench, measurements[name], database)
+            except FAILURES as error:
+                limits[f"{name}, {database}"] = [_failure(error)]
             _say(f"{name}, {database}: profiled")
     return Profile(machine=measured_on, limits=limits)
 
 
-async def _rows(bench: Bench, name: str) -> list[Row]:
+async def _rows(bench: Bench, measurement: Measurement, name: str) -> list[Row]:
     """Return the rows of a measurement; one that fails is a row that says so, and does not lose the others."""
     try:
-        return await MEASUREMENTS[name](bench)
-    except (TimeoutError, AssertionError) as error:
-        return [Row(what=name, where="", measured=f"failed: {str(error) or type(error).__name__}", is_reached=False)]
+        return await measurement(bench)
+    except FAILURES as error:
+        return [Row(what=name, where="", measured=_failure(error), is_reached=False)]
 
 
-async def limits_of(bench: Bench, name: str, database: str) -> list[str]:
+def _failure(error: Exception) -> str:
+    return f"failed: {str(error) or type(error).__name__}"
+
+
+async def limits_of(bench: Bench, measurement: Measurement, database: str) -> list[str]:
     """Return the functions and statements that a measurement spends its time in, with their shares."""
     scale = replace(min(bench.scale, SCALES["small"], key=lambda one: one.drained), databases=(database,))
     with profiling(bench.server.url()) as profiler:
-        await MEASUREMENTS[name](replace(bench, scale=scale, profiler=profiler))
+        await measurement(replace(bench, scale=scale, profiler=profiler))
         return profiler.report()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.__main__ import MEASUREMENTS, limits_of
+from tests.bench.__main__ import MEASUREMENTS, limits_of, measure, profile
 from tests.bench.bodies import body, read_requests, write_requests
 from tests.bench.launch import forked
 from tests.bench.processes import running, wrk
@@ -104,8 +104,26 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("database", ["SQLite", "Postgres"])
 async def test_limits_name_functions_and_statements(bench: Bench, database: str) -> None:
-    lines = await limits_of(bench, "told", database)
+    lines = await limits_of(bench, MEASUREMENTS["told"], database)
 
     assert all(re.match(r"\d+% ", line) for line in lines)
     assert any(re.match(r"\d+% in `.+\.py: \w+", line) for line in lines)
     assert any("Postgres: " in line for line in lines) == (database == "Postgres")
+
+
+async def test_measurement_that_fails_is_named_and_does_not_lose_the_others(bench: Bench) -> None:
+    async def stalls(_bench: Bench) -> list[Row]:
+        raise TimeoutError("stalled at 3 events")
+
+    async def works(_bench: Bench) -> list[Row]:
+        return [Row(what="works", where="", measured="1")]
+
+    measurements = {"drain": stalls, "told": works}
+
+    report = await measure(bench, ["drain", "told"], [], measurements)
+    limits = (await profile(bench, ["drain", "told"], [], measurements)).limits
+
+    failed = "failed: stalled at 3 events"
+    assert [row.measured for row in report.rows] == [failed, "1"]
+    assert [limits[f"drain, {one}"] for one in bench.scale.databases] == [[failed]] * len(bench.scale.databases)
+    assert "told, SQLite" in limits
