@@ -4,6 +4,7 @@ The counts are written to FILE four times a second, as JSON: the program may be
 killed at any time. A thread that waits is not counted; on uvloop that includes its own work, which is not Python's.
 """
 
+import gc
 import json
 import sys
 import threading
@@ -31,11 +32,25 @@ def sample(file: Path) -> None:
     while True:
         for _ in range(WRITE_EVERY):
             time.sleep(EVERY_S)
-            frames = [frame for thread, frame in sys._current_frames().items() if thread != own]
+            frames = [frame for thread, frame in current_frames().items() if thread != own]
             counts.update(place for frame in frames if (place := where(frame)))
         beside = file.with_suffix(".new")
         beside.write_text(json.dumps(counts), encoding="utf-8")
         beside.replace(file)
+
+
+def current_frames() -> dict[int, FrameType]:
+    """Return the innermost frame of each thread, without a collection of garbage meanwhile.
+
+    The call holds the lock of the list of threads. Where it starts a collection that calls back into Python, the thread
+    may lose the interpreter to one that waits for that lock, and the program stands still for good (CPython issue
+    106883; later releases are mended).
+    """
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        gc.enable()
 
 
 def where(frame: FrameType) -> str | None:
