@@ -9,6 +9,7 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from service.model import Color, Event, EventKind, Via
+from service.model.same_names import mark_of
 
 MAX_WORKFLOWS = 500
 """Workflows with series. Each has about 15, and Prometheus keeps all of a scrape in memory."""
@@ -42,6 +43,7 @@ class BuildMetrics:
     def __init__(self, max_workflows: int = MAX_WORKFLOWS) -> None:
         self.registry = CollectorRegistry()
         self._max_workflows = max_workflows
+        self._marks: Mapping[str, str] = {}
         self._known: set[tuple[str, ...]] = set()
         self._runs: OrderedDict[UUID, None] = OrderedDict()
         self._seconds = Histogram(
@@ -82,9 +84,8 @@ class BuildMetrics:
         self._runs[run.run_id] = None
         if len(self._runs) > MAX_RUNS:
             self._runs.popitem(last=False)
-        workflow = Workflow(
-            project=event.project_name or "", workflow=event.workflow.name or "", branch=event.branch or ""
-        )
+        project = (event.project_name or "") + mark_of(self._marks, event.project.slug)
+        workflow = Workflow(project=project, workflow=event.workflow.name or "", branch=event.branch or "")
         if not self._admit(workflow.labels):
             self._runs_cut.inc()
             return
@@ -92,11 +93,15 @@ class BuildMetrics:
         if run.color is not Color.GREY and event.duration_ms is not None:  # a canceled run ends at any time
             self._seconds.labels(*workflow.labels).observe(event.duration_ms / 1000)
 
-    def set_red(self, red_since: Mapping[Workflow, datetime | None], *, cut: int) -> None:
+    def set_red(
+        self, red_since: Mapping[Workflow, datetime | None], *, cut: int, marks: Mapping[str, str] | None = None
+    ) -> None:
         """Set since when workflows are red, None for those that are not.
 
-        cut   the number of workflows that were left out already
+        cut     the number of workflows that were left out already
+        marks   what tells projects of one name apart, by slug: runs are counted under the same names from now on
         """
+        self._marks = marks or {}
         self._red_since.clear()
         for workflow, since in red_since.items():
             if self._admit(workflow.labels):

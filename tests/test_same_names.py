@@ -16,6 +16,7 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.sample_runs import web_main_red
 from tests.support.app_fixture import Clock, an_instance
 from tests.support.cli_runner import Terminal
+from tests.support.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.long
 
@@ -27,8 +28,10 @@ routes:
     receiver: web
     group: {by: [receiver], wait: 20s}
 """
+FEEDS = ("/cctray.xml", "/metrics")
 PAGES = ("/", "/board", "/projects", "/tests", "/tests?state=failing", "/incidents", "/builds")
 COMMANDS = (("status",), ("incidents", "list"), ("tests", "list"))
+BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 NAMED = re.compile(r"acme/web(?: \((?:gh|circleci)\))?")
 LINK = re.compile(r"https://\S+")
 
@@ -56,7 +59,13 @@ async def _shown(folder: Path) -> dict[str, str]:
         await instance.drain(minutes=3)
         [(_, message)] = instance.channels.took
         pages = {address: (await instance.http.get(address)).text for address in PAGES}
-        return {address: words(page) for address, page in pages.items()} | {"a message": LINK.sub("", message.text)}
+        feeds = {address: (await instance.http.get(address, headers=BEARER)).text for address in FEEDS}
+        feeds["/metrics"] = "".join(re.findall("roundsman_workflow_red_since.*{.*", feeds["/metrics"]))
+        return (
+            feeds
+            | {address: words(page) for address, page in pages.items()}
+            | {"a message": LINK.sub("", message.text)}
+        )
 
 
 def words(page: str) -> str:

@@ -12,8 +12,8 @@ MAX_DIGITS = 8
 def tell_apart(projects: Iterable[tuple[str | None, str | None]]) -> Mapping[str, str]:
     """Return what stands behind the name of a project, by its slug.
 
-    Only where another of these has the name too: the prefix of its slug (``gh``), or the first digits of its id where
-    that is the same.
+    Only where another of these has the name too: the prefix of its slug (``gh``), the first digits of its id where that
+    is the same, and the whole slug of one without an organization in its name.
 
     projects   the name and the slug of each; one without either cannot be told apart
     """
@@ -46,6 +46,5 @@ def _marked(event: Event, mark: str) -> Event:
 
 def _marks(slugs: list[str]) -> list[str]:
     prefixes = [slug.partition("/")[0] for slug in slugs]
-    if len({*prefixes}) == len(slugs):
-        return prefixes
-    return [f"{slug.partition('/')[0]} {slug.rpartition('/')[2][:MAX_DIGITS]}" for slug in slugs]
+    digits = [f"{slug.partition('/')[0]} {slug.rpartition('/')[2][:MAX_DIGITS]}" for slug in slugs]
+    return next((marks for marks in (prefixes, digits) if len({*marks}) == len(slugs)), slugs)

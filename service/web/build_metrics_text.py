@@ -1,7 +1,7 @@
 """The part of /metrics that names projects, for those with a credential."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -10,6 +10,7 @@ from service.build_metrics import BuildMetrics, Workflow
 from service.db.database import Store
 from service.errors import Temporary
 from service.model import Color
+from service.model.same_names import mark_of, tell_apart
 from service.store.runs import default_tracks
 from service.store.runs.tracks import StoredTrack
 
@@ -26,15 +27,24 @@ async def build_metrics_text(builds: BuildMetrics, store: Store, clock: Callable
         log.warning("the metrics of builds lack what is red", reason=str(error))
         builds.clear_red()
     else:
-        red = {_workflow(one): _red_since(one, clock()) for one in tracks}
-        builds.set_red(red, cut=total - len(tracks))
+        marks = tell_apart((one.track.project_name, one.track.project_slug) for one in tracks)
+        builds.set_red(_red(tracks, marks, clock()), cut=total - len(tracks), marks=marks)
     return await asyncio.to_thread(builds.text)
 
 
-def _workflow(one: StoredTrack) -> Workflow:
+def _red(tracks: Sequence[StoredTrack], marks: Mapping[str, str], now: datetime) -> Mapping[Workflow, datetime | None]:
+    """Return since when workflows are red; of two with the same names, the first."""
+    red: dict[Workflow, datetime | None] = {}
+    for one in tracks:
+        workflow = _workflow(one, marks)
+        red[workflow] = min(filter(None, (red.get(workflow), _red_since(one, now))), default=None)
+    return red
+
+
+def _workflow(one: StoredTrack, marks: Mapping[str, str]) -> Workflow:
     track = one.track
     return Workflow(
-        project=track.project_name or track.project_slug or "",
+        project=(track.project_name or track.project_slug or "") + mark_of(marks, track.project_slug),
         workflow=track.workflow or "",
         branch=track.branch or "",
     )

@@ -14,8 +14,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.build_metrics import BuildMetrics, Workflow
-from service.model import Color, Event, EventKind, RunState, Transition
+from service.model import Color, Event, EventKind, Project, RunState, Transition
 from service.model import Workflow as EventWorkflow
+from service.model.same_names import tell_apart
 from service.testing.fake_circleci.organization import Run
 from service.web.server.server import listen, listener_url, serving
 from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
@@ -177,6 +178,19 @@ def test_run_of_which_several_posts_tell_is_counted_once() -> None:
 
     counted = {labels["result"]: n for labels, n in parsed(builds.text().decode(), "roundsman_workflow_runs_total")}
     assert counted == {"success": 0, "failed": 0, "canceled": 1}
+
+
+def test_runs_of_projects_of_one_name_are_counted_apart_once_both_are_known() -> None:
+    builds, web = BuildMetrics(), {"org": "acme", "project": Project(slug="gh/acme/web", name="web")}
+    twin = {"org": "acme", "project": Project(slug="circleci/AAAA/BBBB", name="web")}
+    elsewhere = {"org": "corp", "project": Project(slug="gh/corp/web", name="web")}
+    builds.set_red({}, cut=0, marks=tell_apart([("acme/web", "gh/acme/web"), ("acme/web", "circleci/AAAA/BBBB")]))
+
+    for project in (web, twin, elsewhere):
+        builds.count(run_of("a", **project))
+
+    counted = parsed(builds.text().decode(), "roundsman_workflow_runs_total")
+    assert {labels["project"] for labels, _ in counted} == {"acme/web (gh)", "acme/web (circleci)", "corp/web"}
 
 
 @pytest.mark.parametrize("name", ['"} 1\nevil_metric{x="', "\\", "a\nb", "x" * 5_000, "\u202e", ""])

@@ -19,6 +19,7 @@ OTHER = "circleci/Ab12Cd34Ef56Gh78Ij90Kl/Zz99St34Uv56Wx78Yz90Ab"
         (["gh/acme/web", "github/acme/web"], ["", ""]),
         (["gh/acme/web", APP], [" (gh)", " (circleci)"]),
         ([APP, OTHER], [" (circleci Qr12St34)", " (circleci Zz99St34)"]),
+        (["gh/acme/web", "gh/corp/web"], [" (gh/acme/web)", " (gh/corp/web)"]),
         (["gh/acme/web", None], ["", ""]),
     ],
 )

@@ -1,5 +1,6 @@
 """Two pipeline definitions with workflows of one name are told apart, and named nowhere else."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from tests.pipeline.test_news import CHANGES
 from tests.pipeline.test_news import run as of_main
 from tests.pipeline.test_pipeline_definitions import finish, of_app
 from tests.support.app_fixture import Instance, an_instance
+from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.pages_fixture import text
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 FIRST, SECOND = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
+BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 NOTE = "Of the pipeline definition aaaaaaaa: another one has a workflow of that name."
 
 
@@ -50,6 +53,20 @@ async def test_the_definition_is_shown_where_two_look_alike(instance: Instance) 
     assert "(definition aaaaaaaa)" in incidents
     assert "whose runs are apart: shown is " in workflow
     assert [NOTE in message.text for _, message in instance.channels.took] == [True]
+
+
+async def test_monitors_see_both_and_metrics_the_red_one(instance: Instance) -> None:
+    await finish(instance, of_main(901, "success"), SECOND)
+    await finish(instance, of_main(902, "failed"), FIRST)
+    await finish(instance, of_main(903, "success"), SECOND)
+
+    tray = (await instance.http.get("/cctray.xml")).text
+    metrics = (await instance.http.get("/metrics", headers=BEARER)).text
+
+    names = ["acme/web main build-and-test (definition aaaaaaaa)", "acme/web main build-and-test (definition bbbbbbbb)"]
+    assert sorted(re.findall('name="([^"]*)"', tray)) == names
+    [since] = re.findall("roundsman_workflow_red_since_timestamp_seconds{.*} (.*)", metrics)
+    assert float(since) > 0
 
 
 @pytest.mark.long

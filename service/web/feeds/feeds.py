@@ -1,6 +1,6 @@
 """The endpoints for feeds, badges and build monitors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from service.operations.incidents.incidents import require_known
 from service.operations.overviews import status
 from service.operations.overviews.badges import read_badge
 from service.store.events.filters import Search
+from service.store.runs.same_names import definitions_of
 from service.store.runs.tracks import StoredTrack
 from service.web.auth.access import Access
 from service.web.auth.signed_addresses import PARAMETER
@@ -69,8 +70,8 @@ class Feeds:
         await self.access.require_reader(request)
         asked = _single_valued(request, CCTRAY_PARAMETERS)
         names = status.Asked(**{name: value or None for name, value in asked.items()})
-        tracks: list[StoredTrack] = await self.store.snapshot(status.counting_tracks, names, self.clock())
-        body = cctray.render_cctray(tracks, site=self.address)
+        tracks, definitions = await self.store.snapshot(_tracks, names, self.clock())
+        body = cctray.render_cctray(tracks, definitions, site=self.address)
         return cached_response(request, body, media_type=cctray.MEDIA_TYPE)
 
     async def badge_picture(self, request: Request) -> Response:
@@ -92,6 +93,14 @@ class Feeds:
 
 def _newest(transaction: Transaction, search: Search) -> list[Event]:
     return list(queries.find_events(transaction, search, limit=MAX_ENTRIES, cursor=None).items)
+
+
+def _tracks(
+    transaction: Transaction, asked: status.Asked, now: datetime
+) -> tuple[list[StoredTrack], Mapping[int, str]]:
+    """Return the tracks that count, and the definitions that tell some of them apart."""
+    tracks = status.counting_tracks(transaction, asked, now)
+    return tracks, definitions_of(transaction, [one.track.id for one in tracks])
 
 
 def _single_valued(request: Request, known: tuple[str, ...]) -> dict[str, str]:

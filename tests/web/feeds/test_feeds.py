@@ -7,11 +7,13 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from xml.etree.ElementTree import Element, XMLParser
 
 import httpx
 import pytest
 
+from service.testing.fake_circleci.payloads import workflow_completed
 from service.web.auth.signed_addresses import AddressSigner
 from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.hostile_words import MARKUP, MENTIONS
@@ -185,6 +187,19 @@ async def test_cctray_lists_the_workflows_of_default_branches(instance: Instance
     assert (main.get("webUrl") or "").startswith(f"{SITE}/builds?project=")
     assert feature.get("name") == "acme/web feature/x build-and-test"
     assert green.get("lastBuildStatus") == "Success"
+
+
+async def test_cctray_names_projects_of_two_organizations_apart(instance: Instance) -> None:
+    payload: Any = workflow_completed(replace(RED, number=1488))
+    theirs = {"id": str(UUID(int=7)), "slug": "gh/corp/web", "name": "web"}
+    await instance.post(
+        payload | {"id": str(UUID(int=1)), "project": theirs, "organization": {"id": "2", "name": "corp"}}
+    )
+    await instance.drain()
+
+    names = [one.get("name") or "" for one in await xml(instance, "/cctray.xml")]
+
+    assert sorted(names) == ["acme/web main build-and-test", "corp/web main build-and-test"]
 
 
 # Badges
