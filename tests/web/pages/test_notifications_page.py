@@ -62,7 +62,7 @@ async def test_each_stands_with_what_was_said_to_whom_and_why(day: Instance) -> 
         "phones (json)": "dead",
     }
     assert {one["verdict"] for one in found["items"]} == {"matched"}
-    assert "to web (json), by route 'red' (matched)" in words.replace("' red '", "'red'")
+    assert "to web (json) · by route 'red' (matched)" in words.replace("' red '", "'red'")
     assert "told today" in words
     assert "not delivered" in words
     assert "the channel is gone" in words
