@@ -334,7 +334,7 @@ notifications = Table(
             ("untold_in", "track_id", "told_in IS NOT NULL AND state = 'dropped'"),
         )
     ),
-    # for the list of notifications: all, of a receiver, of a channel, of a project, and the unsent
+    # for the list of notifications: all, of a receiver, of a channel, of a project, and of each state but sent
     Index(None, "created_at", "id"),
     *(
         Index(None, column, "created_at", "id")
@@ -347,9 +347,8 @@ notifications = Table(
         postgresql_where=text("event_id IS NOT NULL AND project_slug IS NULL AND project_name IS NULL"),
     ),
     Index(
-        "ix_notifications_unsent_created",
-        "created_at",
-        "id",
+        "ix_notifications_unsent_states",
+        *("state", "created_at", "id"),
         sqlite_where=text("state <> 'sent'"),
         postgresql_where=text("state <> 'sent'"),
     ),

@@ -14,6 +14,8 @@ from service.store.notifications import project_keys
 from service.store.rows import to_notification
 
 MAX_RECENT = 2_000
+OF_MANY = frozenset({NotificationState.SENT, NotificationState.DROPPED})
+"""The states that many notifications stay in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +69,25 @@ def _walked(
 ) -> Sequence[Sequence[ColumnElement[bool]]]:
     """Return the conditions of each index range to scan, one for each filter value.
 
-    What is not sent is little, a project's notifications go to few receivers, and a channel's are one receiver's: these
-    are the narrowest.
+    Few are in most states, a project's notifications go to few receivers, and a channel's are one receiver's: these are
+    the narrowest.
     """
-    channels, receivers = notifications.c.channel_label, notifications.c.receiver
+    channels, receivers, states = notifications.c.channel_label, notifications.c.receiver, notifications.c.state
     of_channels, of_receivers = _any_of(channels, wanted.channel), _any_of(receivers, wanted.receiver)
-    in_state = _any_of(notifications.c.state, wanted.state)
-    others = [*in_state, *of_channels, *of_receivers]
-    if wanted.state and NotificationState.SENT not in wanted.state:
-        return [[is_unsent, *others, *([or_(*of_projects)] if of_projects else [])]]
+    in_state, of_states = (
+        _any_of(states, wanted.state),
+        [[states == one, is_unsent] for one in dict.fromkeys(wanted.state)],
+    )
+    if wanted.state and OF_MANY.isdisjoint(wanted.state):
+        of_any = [or_(*of_projects)] if of_projects else []
+        return [[*one, *of_channels, *of_receivers, *of_any] for one in of_states]
     if of_projects:
-        return [[one, *others] for one in of_projects]
+        return [[one, *of_channels, *of_receivers, *in_state] for one in of_projects]
     if wanted.channel:
         return [[channels == label, *of_receivers, *in_state] for label in dict.fromkeys(wanted.channel)]
     if wanted.receiver:
         return [[receivers == name, *in_state] for name in dict.fromkeys(wanted.receiver)]
-    return [in_state]
+    return of_states if wanted.state and NotificationState.SENT not in wanted.state else [in_state]
 
 
 def recent_names(transaction: Transaction) -> tuple[list[str], list[str]]:
