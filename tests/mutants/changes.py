@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import islice
 
-from tests.mutants.equivalents import EQUIVALENT
+from tests.mutants.equivalents import EQUIVALENT, OF_INDEXES
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "!=",
@@ -76,7 +76,8 @@ class Finder:
         match node:
             case ast.If(test=test) | ast.IfExp(test=test):
                 yield self._replace(test, "condition", "(True)")
-                yield self._replace(test, "condition", "(False)")
+                if not _spares_a_read(node):
+                    yield self._replace(test, "condition", "(False)")
             case ast.comprehension(ifs=[*tests]):
                 for test in tests:
                     yield self._replace(test, "filter dropped", "(True)")
@@ -114,13 +115,17 @@ class Finder:
                 yield self._replace(node.func, "call swapped", SWAPPED_CALLS[name])
             case ast.Name(id="sorted"):
                 yield self._replace(node, "call swapped", f"list({self._text(node.args[0])})")
-            case ast.Attribute(attr=name, value=value) if name in DROPPED_METHODS:
+            case ast.Attribute(attr=name, value=value) if name in DROPPED_METHODS and not _is_of_one(node):
                 yield self._replace(node, "call dropped", self._text(value))
                 if name == "where":
-                    for dropped in range(len(node.args) if len(node.args) > 1 else 0):
-                        kept = [self._text(one) for place, one in enumerate(node.args) if place != dropped]
-                        text = f"{self._text(value)}.where({', '.join(kept)})"
-                        yield self._replace(node, "where condition dropped", text)
+                    yield from self._where_changes(node, self._text(value))
+
+    def _where_changes(self, node: ast.Call, statement: str) -> Iterator[Change]:
+        conditions = [self._text(one) for one in node.args]
+        for place, dropped in enumerate(conditions if len(conditions) > 1 else ()):
+            kept = conditions[:place] + conditions[place + 1 :]
+            if not any(one.startswith(OF_INDEXES.get(dropped, ())) for one in kept):
+                yield self._replace(node, "where condition dropped", f"{statement}.where({', '.join(kept)})")
 
     def _text(self, node: ast.expr) -> str:
         return self._source[slice(*self._span(node))].decode()
@@ -136,6 +141,19 @@ class Finder:
             self._starts[node.lineno - 1] + node.col_offset,
             self._starts[node.end_lineno - 1] + node.end_col_offset,
         )
+
+
+def _is_of_one(node: ast.Call) -> bool:
+    """Return whether a call is ``limit(1)``, which spares reading what follows the row that is taken."""
+    return [one.value for one in node.args if isinstance(one, ast.Constant)] == [1]
+
+
+def _spares_a_read(node: ast.AST) -> bool:
+    """Return whether a condition returns nothing for nothing, as the statement after it would."""
+    match node:
+        case ast.If(test=ast.UnaryOp(op=ast.Not(), operand=ast.Name()), body=[ast.Return(value=value)]):
+            return value is not None and ast.unparse(value) in {"[]", "{}", "()", "set()"}
+    return False
 
 
 def _guards(tree: ast.Module) -> Iterator[ast.AST]:
