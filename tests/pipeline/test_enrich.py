@@ -268,6 +268,21 @@ async def test_message_is_sent_without_details_after_an_unexpected_error(instanc
     assert instance.channels.told == ["web (json)"]
 
 
+async def test_details_at_hand_stay_after_an_unexpected_error(instance: Instance) -> None:
+    instance.pretend.faults.next("*/tests", broken(503), times=10)
+    delivery = await instance.finish(RED)
+    await instance.drain()
+    before = (await instance.show(delivery))["details"]
+    instance.replace_source(lambda source: Buggy(source, ValueError("unforeseen")))
+
+    await instance.drain(seconds=10)
+
+    after = (await instance.show(delivery))["details"]
+    assert before["jobs"]
+    assert after["jobs"] == before["jobs"]
+    assert after["missing"][:-1] == before["missing"]
+
+
 async def test_a_database_that_is_away_while_asking_means_asking_again(instance: Instance) -> None:
     sound = instance.service.context.source
     instance.replace_source(lambda source: Buggy(source, Temporary("the database is away")))

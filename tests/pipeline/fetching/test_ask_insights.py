@@ -63,6 +63,13 @@ async def test_each_figure_is_asked_for_once_a_day_and_shown_as_circlecis(instan
     assert "\u202e" not in page.text
 
 
+@pytest.mark.parametrize("column", ["project_slug", "workflow", "last_at"])
+async def test_track_without_a_name_or_a_run_is_not_asked_for(instance: Instance, column: str) -> None:
+    instance.change(f"UPDATE tracks SET {column} = NULL")  # noqa: S608 - our own columns
+
+    assert await ask(instance) == []
+
+
 @pytest.mark.long
 async def test_runs_that_are_not_on_record_here_are_counted(instance: Instance) -> None:
     await ask(instance)

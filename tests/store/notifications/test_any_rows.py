@@ -247,6 +247,12 @@ async def test_due_of_a_channel_are_counted_up_to_a_limit(store: Store) -> None:
     assert await store.read(partial(summaries.count_due, limit=count - 1), LIKE, NOW) == count - 1
 
 
+async def test_told_with_others_are_those_whose_message_was_sent(store: Store) -> None:
+    there = await store.read(all_of)
+
+    assert await store.read(summaries.count_told) == sum(one.told_in is not None and one.state is SENT for one in there)
+
+
 async def test_untold_news_of_tracks_are_those_of_messages_that_are_not_finished(store: Store) -> None:
     there = {one.id: one for one in await store.read(all_of)}
     dropped = [one for one in there.values() if one.track_id == 1 and one.state is DROPPED]
