@@ -38,7 +38,12 @@ VALUES: dict[Table, dict[str, Any]] = {
         "incident_id": [None, *IDS],
         "setup_color": [None],
     },
-    tracks: {"project_slug": ["gh/a/x", "gh/a/y"], "branch": ["main"]},
+    tracks: {
+        "project_slug": ["gh/a/x", "gh/a/y"],
+        "branch": ["main"],
+        "posted_default": ["main", "dev"],
+        "own_default": [None],
+    },
     incidents: {
         "track_id": range(1, TRACKS + 1),
         "closed_because": [None, *Closing],
@@ -320,6 +325,7 @@ async def test_event_has_its_run_with_its_track_and_the_start_of_its_incident(st
 
     *found, unknown = await store.read(stored_runs.with_runs, posted)
     assert unknown == posted[-1]
+    assert {event.run.is_of_default_branch for event in found if event.run} == {True, False}
     assert [event.run for event in found] == [
         one.state(of_incidents[one.incident_id] if one.incident_id else None, of_tracks[one.track_id]) for one in there
     ]
