@@ -8,7 +8,6 @@ FASTER = frozenset(
         "if any(map(has_wildcards, matcher.patterns)):",
         "if names and not matcher.excluded:",
         "if place not in self._tracks:",
-        "if key not in before and alarms.begin(transaction, alarm):",
     }
 )
 """Lines that choose the faster of two ways to one result, or spare what was done before."""
@@ -26,7 +25,6 @@ TYPED = frozenset(
     {
         'put=lambda event, kind: replace(event, kind=EventKind(kind or "")),',
         "return (notification.receiver, *group.by, *(fact for fact in shared if fact))",
-        "planned = plan_own(transaction, context, own, found.channels if found else ())",
         "return transaction.execute(counting).scalar() or 0",
         "return transaction.execute(telling).scalar() or 0",
         "return transaction.execute(select(func.count()).select_from(due)).scalar() or 0",
