@@ -72,6 +72,17 @@ async def test_backfill_leaves_the_timer_a_third_and_waits_for_the_next_minute(s
     assert await spent(step(store, clock)) == 5
 
 
+async def test_backfill_makes_no_more_calls_in_any_minute_than_in_one_of_the_clock(store: Store, clock: Clock) -> None:
+    clock.tick(seconds=59)
+    backfill, taken_at = paced(store, clock), []
+    for _ in range(13):
+        await backfill.take()
+        taken_at.append(clock.now)
+        clock.tick(seconds=1)
+
+    assert min(later - earlier for earlier, later in zip(taken_at, taken_at[4:], strict=False)) == timedelta(minutes=1)
+
+
 @pytest.mark.long
 async def test_backfill_gives_up_where_others_take_all_for_long(store: Store, clock: Clock) -> None:
     backfill = paced(store, clock)
