@@ -243,7 +243,7 @@ def test_an_unknown_service_gets_the_form_that_is_safe_everywhere() -> None:
 
 WORDS_OF_OTHER_MEANING = {"Form", "GitHub", "apprise", "form", "github", "join", "json", "line", "push", "resend"}
 WORDS_OF_OTHER_MEANING |= {"session", "sessions", "workflow", "workflows"}
-WORDS_OF_OTHER_MEANING |= {"x"}  # times, as in > 1.5x
+WORDS_OF_OTHER_MEANING |= {"dot", "x"}  # that of a separator, and times, as in > 1.5x
 OTHER_NAMES = (
     "config/people.py",  # the ids of a person go by the name of the service
     "circleci/api/settings.py",  # CircleCI's own messages to Slack

@@ -17,7 +17,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "later-time": ("1h", "1d12h", "30d", "90d", ""),
     "silence-end": ("1s", "2h", "1d12h", "30d"),
     "streak-comparison": (">= 3", "3"),
-    "duration-comparison": ("> 20m", "<= 1 h 30 min"),
+    "duration-comparison": ("> 20m", "<= 1h30m"),
     "queue-comparison": ("> 5m",),
     "slower-comparison": ("> 1.5x",),
 }
