@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.chromium import Tab, chromium
+from tests.support.chromium import Tab, a_context, chromium
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    with browser.new_context() as context:
+    with a_context(browser) as context:
         tab = Tab.open(context, address)
         tab.log_in()
         yield tab

@@ -5,13 +5,13 @@ import json
 import shutil
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Page, sync_playwright
 
 from tests.support.operator_client import ADMIN_TOKEN
 
@@ -91,6 +91,26 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@contextmanager
+def a_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Open a context of the browser; none of its pages is on its way to another when it is closed.
+
+    Chromium may say that it closes a page that is about to show another one, and not close it: the driver then waits
+    for ever (Playwright issue 42366).
+    """
+    with browser.new_context(**options) as context:
+        try:
+            yield context
+        finally:
+            _settle(context)
+
+
+def _settle(context: BrowserContext) -> None:
+    for page in context.pages:
+        with suppress(Error):  # another page came first: then none is on its way
+            page.goto("about:blank")
 
 
 class Loop:

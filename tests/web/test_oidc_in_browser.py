@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support.app_fixture import RED, RED_TO_WEB, environ
 from tests.support.browser_fixture import browser
-from tests.support.chromium import Loop, Tab
+from tests.support.chromium import Loop, Tab, a_context
 from tests.support.fake_servers import free_port
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, a_provider
 from tests.support.processes import Served, serve
@@ -37,7 +37,7 @@ class Site:
     @contextmanager
     def person(self) -> Iterator[Tab]:
         """A tab of a browser that knows neither of the two."""
-        with self.browser.new_context() as context:
+        with a_context(self.browser) as context:
             yield Tab.open(context, self.served.address)
 
     def log_in(self, tab: Tab, path: str = ASKED, *, answer: str = "Consent") -> Page:

@@ -15,7 +15,7 @@ from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import GREEN, RED, TOKEN, Instance
 from tests.support.browser_fixture import browser, tab
-from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, a_context, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 from tests.support.operator_client import Operator
 from tests.web.test_act_links import LINK, linking
@@ -164,7 +164,7 @@ def test_one_job_is_canceled_from_the_page_of_the_build(tab: Tab, site: Site) ->
 @pytest.mark.parametrize("has_script", [True, False])
 def test_link_of_a_message_acts_and_its_token_is_in_no_referrer(browser: Browser, site: Site, has_script: bool) -> None:
     link = site.fresh[1 + has_script]
-    with browser.new_context(java_script_enabled=has_script) as context:
+    with a_context(browser, java_script_enabled=has_script) as context:
         tab, referrers = Tab.open(context, site.address), []
         tab.page.on("request", lambda request: referrers.append(request.headers.get("referer", "")))
         tab.page.goto(site.address + link)

@@ -13,7 +13,7 @@ from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import RED, RED_TO_WEB, TOKEN, an_instance
-from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, a_context, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
 pytestmark = pytest.mark.long
@@ -46,7 +46,7 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         loop.run(ask_insights(instance.service.context))
         address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
-        shown = Tab.open(stack.enter_context(browser.new_context()), address)
+        shown = Tab.open(stack.enter_context(a_context(browser)), address)
         shown.log_in()
         yield shown, event_id
 

@@ -13,7 +13,7 @@ from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import HOSTILE_SUBJECT, VOUCHERS, suite
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, an_instance
-from tests.support.chromium import Loop, Tab, chromium
+from tests.support.chromium import Loop, Tab, a_context, chromium
 
 WIDTHS = (320, 641, 1100)
 HOSTILE_TEST = replace(VOUCHERS[0], name=f"test_{'long_' * 60}{HOSTILE_SUBJECT}")
@@ -56,7 +56,7 @@ def build(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             ids.append(loop.run(instance.finish(one)))
             loop.run(instance.drain())
         address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
-        context = stack.enter_context(stack.enter_context(chromium()).new_context())
+        context = stack.enter_context(a_context(stack.enter_context(chromium())))
         tab = Tab.open(context, address)
         tab.log_in()
         yield Build(tab=tab, event=ids[-1], before=ids[-2])

@@ -14,7 +14,7 @@ from service.web.live.changes import LiveLimits
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.browser_fixture import browser
-from tests.support.chromium import Loop, Tab
+from tests.support.chromium import Loop, Tab, a_context
 
 __all__ = ["browser"]  # pytest finds fixtures by name
 
@@ -59,7 +59,7 @@ def site(browser: Browser, migrated: Path, tmp_path: Path) -> Iterator[Site]:
         stack.enter_context(loop.within(instance.service.running()))
         address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         stack.callback(instance.service.stop)
-        context = stack.enter_context(browser.new_context(timezone_id="America/New_York"))
+        context = stack.enter_context(a_context(browser, timezone_id="America/New_York"))
         tab = Tab.open(context, address)
         tab.log_in()
         yield Site(loop=loop, instance=instance, tab=tab, stack=stack)

@@ -15,7 +15,7 @@ from service.testing.sample_runs import VOUCHERS
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
 from tests.support.browser_fixture import browser, tab
-from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, a_context, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.tested_runs import post, run
@@ -96,7 +96,7 @@ def test_axe_finds_nothing_and_controls_can_be_hit(tab: Tab, scheme: str) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_login_at_a_provider_is_in_order(browser: Browser, address: str, scheme: str) -> None:
     faults = {}
-    with browser.new_context(color_scheme="dark" if scheme == "dark" else "light") as context:
+    with a_context(browser, color_scheme="dark" if scheme == "dark" else "light") as context:
         tab = Tab.open(context, address)
         for path in OF_STRANGERS:
             tab.go(path)
@@ -119,7 +119,7 @@ IN_VIEW = "() => { const {top} = document.getElementById('why').getBoundingClien
 
 @pytest.mark.parametrize("has_script", [True, False])
 def test_the_link_to_the_reasons_opens_them(browser: Browser, address: str, has_script: bool) -> None:
-    with browser.new_context(java_script_enabled=has_script, viewport={"width": 1024, "height": 600}) as context:
+    with a_context(browser, java_script_enabled=has_script, viewport={"width": 1024, "height": 600}) as context:
         tab = Tab.open(context, address)
         tab.page.goto(f"{address}/login")
         tab.page.fill("input[name=token]", ADMIN_TOKEN)

@@ -15,7 +15,7 @@ from service.operations.queries import SEARCHABLE
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import NINE, an_instance
 from tests.support.browser_fixture import browser, tab
-from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
+from tests.support.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, a_context, told
 from tests.support.long_cases import first_and_long
 from tests.support.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
 from tests.support.pages_fixture import Instance
@@ -118,7 +118,7 @@ def test_neither_do_the_pages_of_strangers_and_of_a_service_that_nothing_reached
     browser: Browser, site: Site, is_long: bool
 ) -> None:
     faults = {}
-    with browser.new_context() as context:
+    with a_context(browser) as context:
         tab = Tab.open(context, site.empty)
         tab.go(f"/login?{urlencode({'next': f'/{HOSTILE}'})}")
         faults["login"] = [*tab.too_wide_at(ALL_WIDTHS if is_long else WIDTHS), *tab.faults(), *tab.complaints]

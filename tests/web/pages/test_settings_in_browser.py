@@ -12,7 +12,7 @@ from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
-from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, a_context, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 
 pytestmark = pytest.mark.long
@@ -30,7 +30,7 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
         event_id = loop.run(fill(instance))
         address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
-        shown = Tab.open(stack.enter_context(browser.new_context()), address)
+        shown = Tab.open(stack.enter_context(a_context(browser)), address)
         shown.log_in()
         yield shown, event_id
 

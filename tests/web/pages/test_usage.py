@@ -14,7 +14,7 @@ from service.operations.figures.kept_usage import MAX_ROWS
 from service.store.circleci import usage
 from service.web.server.server import listen, serving
 from tests.support.app_fixture import RED_TO_WEB, Instance, an_instance
-from tests.support.chromium import ALL_WIDTHS, Loop, Tab, chromium, told
+from tests.support.chromium import ALL_WIDTHS, Loop, Tab, a_context, chromium, told
 from tests.support.longest_history import HOSTILE, UNBROKEN, WIDE
 from tests.support.operator_client import ADMIN_TOKEN
 from tests.support.pages_fixture import text
@@ -143,7 +143,7 @@ def tab(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ta
         loop.run(fill(instance, figures))
         address = stack.enter_context(loop.within(serving(instance.service.asgi, listen("127.0.0.1", 0))))
         browser = stack.enter_context(chromium())
-        shown = Tab.open(stack.enter_context(browser.new_context()), address)
+        shown = Tab.open(stack.enter_context(a_context(browser)), address)
         shown.log_in()
         yield shown
 
