@@ -2,21 +2,14 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.support.committer_fixture import Door, a_door, held_up, outcomes, several, some_delivery
-from tests.support.databases import Database
+from tests.support.committer_fixture import Door, door, held_up, outcomes, several, some_delivery
 
+__all__ = ["door"]  # pytest finds fixtures by name
 pytestmark = pytest.mark.databases("sqlite", "postgres")
-
-
-@pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with a_door(database) as door:
-        yield door
 
 
 async def test_wait_for_idle_returns_at_once_without_pending_deliveries(door: Door) -> None:

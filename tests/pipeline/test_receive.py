@@ -1,7 +1,6 @@
 """Group commit: deliveries that are pending together are stored together, and none fails for another."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -9,16 +8,10 @@ import pytest
 from service.errors import Temporary
 from service.pipeline.receive import PendingDelivery, StoredDelivery
 from tests.support.app_fixture import NINE
-from tests.support.committer_fixture import Door, a_door, held_up, on_disk, outcomes, several, some_delivery
-from tests.support.databases import Database
+from tests.support.committer_fixture import Door, door, held_up, on_disk, outcomes, several, some_delivery
 
+__all__ = ["door"]  # pytest finds fixtures by name
 pytestmark = pytest.mark.databases("sqlite", "postgres")
-
-
-@pytest.fixture
-async def door(database: Database) -> AsyncIterator[Door]:
-    async with a_door(database) as door:
-        yield door
 
 
 async def test_single_delivery_is_stored_at_once_and_announced(door: Door) -> None:

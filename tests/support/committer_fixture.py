@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import select, text
 
 from service.db.database import Store
@@ -91,9 +92,8 @@ class Door:
         return [task, *await self.arrive(others)]
 
 
-@asynccontextmanager
-async def a_door(database: Database) -> AsyncIterator[Door]:
-    """Have a committer on the database while the block runs."""
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
     store = Store(database.url)
     yield Door(store)
     await store.close()
