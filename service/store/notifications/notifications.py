@@ -25,8 +25,8 @@ from service.model import Attempt, Message, Notification, NotificationState, Out
 from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
 from service.store.notifications import send_statements
-from service.store.notifications.project_keys import to_key
 from service.store.rows import to_attempt, to_notification
+from service.store.search.names import cut_for_index
 
 PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
 INTERRUPTED_REASON = send_statements.INTERRUPTED_REASON
@@ -78,7 +78,7 @@ def insert(transaction: Transaction, wanted: Sequence[Notification]) -> list[Not
 
 
 def _to_row(new: Notification) -> dict[str, object]:
-    keys = {"project_slug": to_key(new.project_slug), "project_name": to_key(new.project_name)}
+    keys = {"project_slug": cut_for_index(new.project_slug), "project_name": cut_for_index(new.project_name)}
     return vars(new) | keys
 
 

@@ -28,11 +28,6 @@ _FILL_IN = (
 )
 
 
-def to_key(name: str | None) -> str | None:
-    """Return as much of a slug or a name as an index of Postgres takes."""
-    return name[: names.MAX_CHARACTERS] if name else None
-
-
 def conditions_of(transaction: Transaction, written: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return conditions, of which notifications of these projects meet one or two.
 
@@ -42,8 +37,8 @@ def conditions_of(transaction: Transaction, written: Sequence[str]) -> list[Colu
     slugs = {spelling for one in known for spelling in slug_spellings(one)}
     other_names = {one for one in known if len(slug_spellings(one)) == 1}
     conditions = [
-        *(notifications.c.project_slug == to_key(one) for one in sorted(slugs)),
-        *(notifications.c.project_name == to_key(one) for one in sorted(other_names)),
+        *(notifications.c.project_slug == names.cut_for_index(one) for one in sorted(slugs)),
+        *(notifications.c.project_name == names.cut_for_index(one) for one in sorted(other_names)),
     ]
     return conditions if len(conditions) <= MAX_RANGES else [or_(*conditions)]
 
@@ -61,6 +56,9 @@ def fill_in(transaction: Transaction, *, limit: int) -> int:
     """
     rows = transaction.execute(_TO_FILL_IN, {"at_most": limit}).mappings().all()
     for row in rows:
-        named = {"slug": to_key(row["project_slug"]), "name": to_key(names.full_name(row)) or ""}
+        named = {
+            "slug": names.cut_for_index(row["project_slug"]),
+            "name": names.cut_for_index(names.full_name(row)) or "",
+        }
         transaction.execute(_FILL_IN, {"own_id": row["id"], **named})
     return len(rows)

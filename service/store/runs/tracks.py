@@ -15,7 +15,7 @@ from service.store.bulk import BulkInsert
 from service.store.rows import Row, plain_rows
 from service.store.search import names
 
-MAX_BRANCH_CHARACTERS = 400  # an entry of a Postgres index holds 2,704 bytes: a slug and a branch, of four bytes each
+MAX_BRANCH_CHARACTERS = 400  # it shares an entry of an index with the slug
 
 _DIGESTS = UUID("6f0b1f9e-3d34-5a2a-9f3b-1c1d5f0a7e11")
 _NEW_COLUMNS = [column.name for column in tracks.c if column.name != "id"]
@@ -127,17 +127,13 @@ def _new_row(digest: UUID, event: Event) -> dict[str, object]:
     return dict.fromkeys(_NEW_COLUMNS) | {
         "digest": digest,
         "project_id": event.project.id,
-        "project_slug": _cut(event.project.slug, names.MAX_CHARACTERS),
-        "project_name": _cut(event.project_name, names.MAX_CHARACTERS),
+        "project_slug": names.cut_for_index(event.project.slug),
+        "project_name": names.cut_for_index(event.project_name),
         "workflow": event.workflow.name,
-        "branch": _cut(branch_of(event), MAX_BRANCH_CHARACTERS),
+        "branch": names.cut_for_index(branch_of(event), MAX_BRANCH_CHARACTERS),
         "definition_id": event.pipeline.definition_id or "",
         "streak": 0,
     }
-
-
-def _cut(name: str | None, limit: int) -> str | None:
-    return name[:limit] if name else name
 
 
 def find_silent(transaction: Transaction, *, before: datetime, beyond: int, limit: int) -> list[int]:

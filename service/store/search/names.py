@@ -39,6 +39,14 @@ def full_name(row: Row) -> str | None:
     return name if name and "/" in name else f"{org}/{name}" if org and name else None
 
 
+def cut_for_index(name: str | None, limit: int = MAX_CHARACTERS) -> str | None:
+    """Return the beginning of a name, of at most ``limit`` characters.
+
+    An entry of a Postgres index holds 2,704 bytes, and a character takes up to four.
+    """
+    return name[:limit] if name else None
+
+
 def _projects(row: Row) -> list[str | None]:
     slugs = slug_spellings(row["project_slug"]) if row["project_slug"] else ()
     return [*slugs, row["project_name"], full_name(row)]
