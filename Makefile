@@ -94,7 +94,7 @@ cover: $(READY)  ## Run the tests, show the lines and branches that none reached
 .PHONY: mutants
 mutants: $(READY)  ## Change the core in small ways and count what its tests notice (SEED=1 EACH=2 ONLY=routing/decide)
 	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only '$(ONLY)') \
-	  $(if $(JOBS),--jobs $(JOBS)) $(if $(REACH),--reach $(REACH)) $(if $(TESTS),--tests $(TESTS)) $(if $(LONG),--long)
+	  $(if $(JOBS),--jobs $(JOBS)) $(if $(REACH),--reach $(REACH)) $(if $(TESTS),--tests $(TESTS)) $(if $(K),-k '$(K)') $(if $(LONG),--long)
 
 .PHONY: install-check
 install-check: $(READY)  ## Install every lock with old and new pips and Pythons, beside an index that has newer releases

@@ -1,7 +1,8 @@
 """Change the core in small ways, one at a time, and count the changes that its tests notice.
 
-Each change is made in a temporary copy of the tree, where the tests run that reach the changed line; a run that does
-not end counts as noticed.
+Each change is made in a temporary copy of the tree, where the tests run that reach the changed line: those of the short
+form, and where asked for, if these do not notice it, those of the long one. A run that does not end counts as noticed,
+and its change is printed, as such a run may have hung for another reason.
 """
 
 import argparse
@@ -11,10 +12,12 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
@@ -49,59 +52,89 @@ class Mutant:
     change: Change
 
 
+class Outcome(StrEnum):
+    """The end of a mutant."""
+
+    SHORT = "short form"
+    LONG = "long form"
+    TIMED_OUT = "timed out"
+    SURVIVED = "survived"
+
+
+COLUMNS = ("mutants", *Outcome)
+
+
 @dataclass(kw_only=True)
 class Score:
-    """The mutants of one module."""
+    """The mutants of one module, by their ends."""
 
-    killed: int = 0
-    timed_out: int = 0
-    survived: int = 0
+    counts: Counter[Outcome] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
-        return self.killed + self.timed_out + self.survived
+        return self.counts.total()
 
-    def add(self, mutant: Mutant, *, killed: bool | None) -> None:
-        """Count a mutant; print it if it survived."""
-        self.timed_out += killed is None
-        self.killed += killed is True
-        self.survived += killed is False
-        if killed is False:
-            say(f"\nsurvived: {mutant.change.kind}\n{diff(mutant.name, mutant.source, mutant.change)}\n")
+    @property
+    def found(self) -> int:
+        return self.total - self.counts[Outcome.SURVIVED]
+
+    def add(self, mutant: Mutant, outcome: Outcome) -> None:
+        """Count a mutant; print it if no test failed."""
+        self.counts[outcome] += 1
+        if outcome in {Outcome.TIMED_OUT, Outcome.SURVIVED}:
+            say(f"\n{outcome}: {mutant.change.kind}\n{diff(mutant.name, mutant.source, mutant.change)}\n")
 
     def row(self, name: str) -> str:
         """Return a line of the table."""
-        return f"{name:60}{self.total:>8}{self.killed:>8}{self.timed_out:>11}{self.survived:>10}"
+        return row(name, [self.total, *(self.counts[one] for one in Outcome)])
+
+
+def row(name: str, cells: Iterable[object]) -> str:
+    """Return a line of the table, or its head."""
+    return f"{name:60}" + "".join(f"{cell!s:>11}" for cell in cells)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form of the tests: the options of pytest that ask for it, and what its tests reach."""
+
+    outcome: Outcome
+    options: Sequence[str]
+    reach: Reach
 
 
 @dataclass(kw_only=True)
 class Trial:
-    """The trees in which mutants are tried, and what their tests reach."""
+    """The trees in which mutants are tried, and the forms of the tests, the quickest first."""
 
-    reach: Reach
+    forms: Sequence[Form]
     trees: SimpleQueue[tuple[Path, Server]] = field(default_factory=SimpleQueue)
 
-    def is_killed(self, mutant: Mutant) -> bool | None:
-        """Run the tests that reach a change; return whether one fails, None when they do not end in time."""
+    def outcome(self, mutant: Mutant) -> Outcome:
+        """Run the tests that reach a change, until a form of them notices it."""
         tree, server = self.trees.get()
         try:
-            return self._is_killed_in(tree, server, mutant)
+            ends = (_end_in(form, tree, server, mutant) for form in self.forms)
+            return next((end for end in ends if end is not Outcome.SURVIVED), Outcome.SURVIVED)
         finally:
             self.trees.put((tree, server))
 
-    def _is_killed_in(self, tree: Path, server: Server, mutant: Mutant) -> bool | None:
-        module = tree / mutant.name
-        tests = self.reach.tests(mutant.name, lines_of(mutant.source, mutant.change))
-        if not tests:
-            return False
-        module.write_bytes(mutant.change.apply(mutant.source))
-        try:
-            status = server.run(tests, timeout_s=self.reach.timeout_s(tests))
-        finally:
-            module.write_bytes(mutant.source)
-        if status == NO_TESTS:
-            raise SystemExit(f"none of these is a test: {' '.join(tests)}")
-        return None if status is None else status != 0  # also of a mutant that cannot even be imported
+
+def _end_in(form: Form, tree: Path, server: Server, mutant: Mutant) -> Outcome:
+    module = tree / mutant.name
+    tests = form.reach.tests(mutant.name, lines_of(mutant.source, mutant.change))
+    if not tests:
+        return Outcome.SURVIVED
+    module.write_bytes(mutant.change.apply(mutant.source))
+    try:
+        status = server.run([*form.options, *tests], timeout_s=form.reach.timeout_s(tests))
+    finally:
+        module.write_bytes(mutant.source)
+    if status == NO_TESTS:
+        raise SystemExit(f"none of these is a test: {' '.join(tests)}")
+    if status is None:
+        return Outcome.TIMED_OUT
+    return form.outcome if status else Outcome.SURVIVED  # found also if the mutant cannot even be imported
 
 
 def modules(only: str | None) -> dict[str, tuple[str, ...]]:
@@ -124,12 +157,12 @@ def mutants(names: Iterable[str], *, each: int, seed: int) -> Iterator[Mutant]:
 
 
 def measure(trial: Trial, drawn: list[Mutant], pool: Executor) -> Iterator[Score]:
-    """Try mutants; print each survivor, and the score of each module."""
-    tried = zip(drawn, pool.map(trial.is_killed, drawn), strict=True)
+    """Try mutants; print each that no test failed for, and the score of each module."""
+    tried = zip(drawn, pool.map(trial.outcome, drawn), strict=True)
     for name, of_module in groupby(tried, key=lambda one: one[0].name):
         score = Score()
-        for mutant, killed in of_module:
-            score.add(mutant, killed=killed)
+        for mutant, outcome in of_module:
+            score.add(mutant, outcome)
         say(score.row(name))
         yield score
 
@@ -149,40 +182,63 @@ def copy_tree(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-def main() -> None:
-    """Print each survivor, a table and the score."""
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="draws the same mutants again")
     parser.add_argument("--each", type=int, default=2, metavar="N", help="mutants for each module")
     parser.add_argument("--only", metavar="PATTERN", help="only modules in whose path this is")
     parser.add_argument("--tests", metavar="FOLDER,...", help="judge all by the tests of these folders alone")
-    parser.add_argument("--long", action="store_true", help="also by the long form of the tests, which takes hours")
+    parser.add_argument("--long", action="store_true", help="try what survives by the long form of the tests too")
+    parser.add_argument("-k", metavar="EXPRESSION", help="only tests with such names, as pytest reads it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="mutants tried at a time")
     parser.add_argument("--reach", type=Path, metavar="FOLDER", help="keep there what tests reach, and begin with it")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def forms(tree: Path, kept: Path, chosen: argparse.Namespace, folders: Iterable[str]) -> Iterator[Form]:
+    """Run the tests of unchanged modules in each form that is asked for."""
+    tests = sorted(f"tests/{folder}" for folder in folders)
+    named = ["-k", chosen.k] if chosen.k else []
+    asked = [
+        (Outcome.SHORT, kept, named),
+        *([(Outcome.LONG, kept / "long", [*named, "--long"])] if chosen.long else []),
+    ]
+    for outcome, place, options in asked:
+        reach = reach_of(tree, place, [*options, *tests], chosen.jobs)
+        yield Form(outcome=outcome, options=options, reach=reach)
+
+
+def main() -> None:
+    """Print each survivor, a table and the score."""
+    chosen = read_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found = modules(chosen.only)
     its_own = {folder for folders in found.values() for folder in folders}
-    tests = sorted(f"tests/{folder}" for folder in (chosen.tests.split(",") if chosen.tests else its_own))
     drawn = list(mutants(found, each=chosen.each, seed=chosen.seed))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
-        first, options = folder / "0", ["--long"] if chosen.long else []
+        first = folder / "0"
         first.mkdir()
         copy_tree(first)
-        trial = Trial(reach=reach_of(first, chosen.reach or folder, [*options, *tests], chosen.jobs))
+        asked = chosen.tests.split(",") if chosen.tests else its_own
+        trial = Trial(forms=list(forms(first, chosen.reach or folder / "reach", chosen, asked)))
         pool = ThreadPoolExecutor(chosen.jobs)
         stack.callback(pool.shutdown, cancel_futures=True)  # after the servers have ended, for which its threads wait
         for number in range(chosen.jobs):
             tree = folder / str(number)
             if tree != first:
                 shutil.copytree(first, tree)
-            trial.trees.put((tree, stack.enter_context(Server(tree, options))))
-        say(f"{'module':60}{'mutants':>8}{'killed':>8}{'timed out':>11}{'survived':>10}")
-        scores = list(measure(trial, drawn, pool))
-    total, survived = sum(score.total for score in scores), sum(score.survived for score in scores)
-    share = f"{100 * (total - survived) / total:.1f} %" if total else "nothing"
-    say(f"\nfound {total - survived} of {total}: {share} (seed {chosen.seed})")
+            trial.trees.put((tree, stack.enter_context(Server(tree))))
+        say(row("module", COLUMNS))
+        counts = sum((score.counts for score in measure(trial, drawn, pool)), Counter[Outcome]())
+    say(f"\n{conclusion(Score(counts=counts), chosen.seed)}")
+
+
+def conclusion(score: Score, seed: int) -> str:
+    """Return the score of all modules in words."""
+    share = f"{100 * score.found / score.total:.1f} %" if score.total else "nothing"
+    parts = ", ".join(f"{score.counts[one]} {one}" for one in Outcome if score.counts[one])
+    return f"found {score.found} of {score.total}: {share} (seed {seed}: {parts})"
 
 
 if __name__ == "__main__":

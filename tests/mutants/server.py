@@ -1,8 +1,8 @@
 """A pytest that has started and reads no test yet: a fork of it runs each selection, which spares most of a start.
 
 It is a plugin of pytest, loaded into a process whose standard input asks for runs, a line of JSON each: the file for
-the output, the tests and the seconds that they may take. The answer is a line of standard output: the exit status, or
-``null`` if the run did not end in time.
+the output, the arguments of pytest and the seconds that it may take. The answer is a line of standard output: the exit
+status, or ``null`` if the run did not end in time.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ STOP_WITHIN_S = 2  # for the databases that the tests have started
 class Server:
     """The process, which reads the modules of one tree."""
 
-    def __init__(self, tree: Path, options: Sequence[str]) -> None:
+    def __init__(self, tree: Path) -> None:
         self._output = tree / "output"
         environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", MODULES: str(tree / MODULES)}
         self._process = subprocess.Popen(
-            (sys.executable, *PYTEST, *options),
+            (sys.executable, *PYTEST),
             cwd=tree,
             env=environ,
             stdin=subprocess.PIPE,
@@ -54,9 +54,12 @@ class Server:
             os.killpg(self._process.pid, signal.SIGTERM)
         self._process.communicate()
 
-    def run(self, tests: Sequence[str], *, timeout_s: float) -> int | None:
-        """Run tests until one fails; return pytest's exit status, None when they do not end in time."""
-        wanted = {"output": str(self._output), "tests": list(tests), "timeout_s": timeout_s}
+    def run(self, arguments: Sequence[str], *, timeout_s: float) -> int | None:
+        """Run tests until one fails; return pytest's exit status, None when they do not end in time.
+
+        arguments   the tests, and options of pytest
+        """
+        wanted = {"output": str(self._output), "arguments": list(arguments), "timeout_s": timeout_s}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(wanted) + "\n")
@@ -108,10 +111,10 @@ def _become_run(wanted: dict[str, object], args: list[str]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for to, at in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(to, at)
-    tests = wanted["tests"]
-    assert isinstance(tests, list)
+    arguments = wanted["arguments"]
+    assert isinstance(arguments, list)
     args.remove(ALL)
-    args.extend(tests)
+    args.extend(arguments)
 
 
 def _status_of(child: int, timeout_s: float) -> int | None:
