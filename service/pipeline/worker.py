@@ -150,7 +150,7 @@ class RowWorker:
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
             [batch] = batches
-            if batch.claimed >= min(limit, self._batch_size) or batch.left:
+            if _has_more(batch, limit=min(limit, self._batch_size)):
                 self._delivery_due.set()
             self._batch_size = self._pipeline.context.batch_limits.deliveries
             self._report(batch, began)
@@ -176,6 +176,7 @@ class RowWorker:
                 deliveries=[str(one.event.id) for one in batch.decided],
                 notifications=planned,
                 waiting=waiting,
+                busy=batch.busy,
                 failed=len(batch.failed),
                 ms=round((perf_counter() - began) * 1000, 1),
             )
@@ -253,6 +254,11 @@ class RowWorker:
         context = self._pipeline.context
         for fetch in late:
             await context.store.write(fetches.put_off, fetch, until=context.clock())
+
+
+def _has_more(batch: Batch, *, limit: int) -> bool:
+    """Return whether to look for more at once: not while most branches are busy."""
+    return (batch.claimed >= limit or bool(batch.left)) and batch.busy <= len(batch.decided)
 
 
 def _outcome(error: Exception | None) -> str:
