@@ -124,11 +124,25 @@ def main() -> None:
         import_module("service.cli._output").warn(str(error).splitlines())
         sys.exit(_exit_code(error))
     except typer.Abort:
-        import_module("service.cli._output").warn(["nothing was done"])
-        sys.exit(1)
+        _say_nothing_was_done()
+    except (
+        RuntimeError
+    ) as error:  # a signal that arrives while a class is made: Python before 3.12 wraps what it raises
+        match error.__cause__:
+            case SystemExit() as ending:
+                raise ending from None
+            case KeyboardInterrupt():
+                _say_nothing_was_done()
+            case _:
+                raise
     except typer.TyperException as error:
         import_module("service.cli._output").warn(describe_usage_error(error))
         sys.exit(getattr(error, "exit_code", 2))
+
+
+def _say_nothing_was_done() -> None:
+    import_module("service.cli._output").warn(["nothing was done"])
+    sys.exit(1)
 
 
 def _exit_code(error: RoundsmanError) -> int:
