@@ -1,5 +1,6 @@
 """The data folder of a SQLite database: locked by one process, read by its owner."""
 
+import errno
 import fcntl
 import json
 import os
@@ -108,6 +109,8 @@ def require_access(file: Path) -> None:
     """
     for path in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
         if file_exists(path) and not os.access(path, os.R_OK | os.W_OK):
+            if os.statvfs(path).f_flag & os.ST_RDONLY:  # no owner and no mode would help
+                raise _folder_error(path.parent, OSError(errno.EROFS, os.strerror(errno.EROFS)))
             raise BadConfig(
                 f"{path} cannot be read and written by {_user(os.geteuid())}: it belongs to "
                 f"{_user(path.stat().st_uid)}, mode {path.stat().st_mode & 0o777:04o}; "

@@ -98,6 +98,29 @@ def test_a_folder_that_cannot_be_made_is_refused_with_the_next_step(tmp_path: Pa
     assert refusal(tmp_path / "data").startswith(f"{tmp_path / 'data'} cannot hold our data: ")
 
 
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a lock file on a disk that is mounted read-only; skips the test where none can be mounted."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "roundsman", disk], check=False, capture_output=True).returncode:
+        pytest.skip("a disk of its own can be mounted by root alone")
+    try:
+        (disk / "roundsman.lock").touch()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.long
+def test_a_disk_that_is_mounted_read_only_is_said_to_be(read_only: Path) -> None:
+    assert refusal(read_only) == (
+        f"{read_only} cannot hold our data: Read-only file system; mend that, or name another place in "
+        "ROUNDSMAN_DATABASE_URL"
+    )
+
+
 def test_a_database_that_is_a_server_has_no_file(tmp_path: Path) -> None:
     assert database_file("postgresql://db.example.com/roundsman") is None
     assert database_file(f"sqlite:///{tmp_path}/roundsman.db") == tmp_path / "roundsman.db"
