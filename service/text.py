@@ -23,6 +23,14 @@ ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 DEFINITION_DIGITS = 8
 NO_DIGITS = re.compile("[^0-9A-Za-z-]")
+AMOUNT = re.compile(r"([0-9])\s*([a-z]+)\s*")
+SHORT_UNITS = {
+    **dict.fromkeys(["second", "seconds"], "s"),
+    **dict.fromkeys(["min", "minute", "minutes"], "m"),
+    **dict.fromkeys(["hour", "hours"], "h"),
+    **dict.fromkeys(["day", "days"], "d"),
+    **dict.fromkeys(["week", "weeks"], "w"),
+}
 PLAIN_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*[,:;.!?]?(?!\S)")
 
 
@@ -80,6 +88,14 @@ def _decoded(part: bytes, *, is_whole: bool) -> Iterator[str]:
     for start in range(0, len(part), CHUNK_BYTES):
         yield decoder.decode(part[start : start + CHUNK_BYTES])
     yield decoder.decode(b"", final=is_whole)  # a character that the limit cuts in two is left out
+
+
+def shorten_units(text: str) -> str:
+    """Return a length of time as routes have it: ``1h30m`` for ``1 h 30 min``.
+
+    So people can type what they are shown. All other text is returned as it is, but for blanks after a number.
+    """
+    return AMOUNT.sub(lambda found: found[1] + SHORT_UNITS.get(found[2], found[2]), text)
 
 
 def percent(share: float) -> str:

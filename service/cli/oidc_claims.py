@@ -24,6 +24,7 @@ from service.operations.hooks.claims import (
     read_claims,
 )
 from service.terminal import Column
+from service.text import shorten_units
 
 T = TypeVar("T")
 TTL = re.compile(r"(?:[0-9]{1,5}(?:ms|s|m|h|d|w)){1,7}")  # source: the pattern of JSONClaims in CircleCI's description
@@ -70,6 +71,7 @@ def set_claims(  # noqa: PLR0913, PLR0917 - each is an option
     """
     if not audience and not ttl:
         raise BadRequest("give --audience NAME or --ttl TIME, or both")
+    ttl = shorten_units(ttl)
     if ttl and not TTL.fullmatch(ttl):
         raise BadRequest(f"--ttl {ttl} is no time; write 30m, 1h30m or the like")
     wanted: dict[str, str | None] = {}

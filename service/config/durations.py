@@ -1,7 +1,9 @@
-"""Durations in roundsman.yaml, such as ``20s``, ``4h`` or ``1h30m``."""
+"""Durations in roundsman.yaml, such as ``20s``, ``1h30m`` or ``1 h 30 min``."""
 
 import re
 from collections.abc import Callable
+
+from service.text import shorten_units
 
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:([0-9]{1,4})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,7})s)?")
@@ -25,7 +27,7 @@ def seconds_between(least: str, most: str) -> Callable[[object], int]:
 def _seconds(written: object) -> int | None:
     if written == 0 and not isinstance(written, bool):
         return 0
-    text = written.replace(" ", "") if isinstance(written, str) else ""
+    text = shorten_units(written).replace(" ", "") if isinstance(written, str) else ""
     found = _DURATION.fullmatch(text)
     if found is None or not text:
         return 0 if text == "0" else None

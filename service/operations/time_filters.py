@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from service.errors import BadRequest
+from service.text import shorten_units
 
 MAX_AGO = timedelta(days=36_500)
 SEARCHABLE_YEARS = range(1970, 2100)  # 1970: many programs write their zero time to mean "from the beginning"
@@ -17,8 +18,8 @@ LATER_EXAMPLES = "2h, 1d12h, 2026-11-22 or 2026-11-22T09:30:00Z"
 def to_time(text: str, now: datetime) -> datetime:
     """Parse a time, and return it in UTC. Raises BadRequest.
 
-    ``7d`` and ``1h30m`` are durations before now; ``yesterday`` and ``today`` are 00:00 UTC of that day. A date or time
-    without a zone is in UTC.
+    ``7d``, ``1h30m`` and ``1 h 30 min`` are durations before now; ``yesterday`` and ``today`` are 00:00 UTC of that
+    day. A date or time without a zone is in UTC.
     """
     word = text.strip().lower()
     if word == "now":
@@ -26,7 +27,8 @@ def to_time(text: str, now: datetime) -> datetime:
     if word in _DAYS:
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight - timedelta(days=_DAYS[word])
-    time = now - _parse_duration(word, "ago", EXAMPLES) if _AGO.fullmatch(word) else _parse_iso(text, EXAMPLES)
+    ago = shorten_units(word)
+    time = now - _parse_duration(ago, "ago", EXAMPLES) if _AGO.fullmatch(ago) else _parse_iso(text, EXAMPLES)
     if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
         years = f"years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
         raise BadRequest(f"{text!a} is not a time of a build; {years}")
@@ -39,8 +41,9 @@ def to_later_time(text: str, base: datetime) -> datetime:
     ``2h`` and ``1d12h`` are durations after ``base``; a time without a zone is in UTC.
     """
     word = text.strip().lower()
-    if _AGO.fullmatch(word):
-        return base + _parse_duration(word, "later", LATER_EXAMPLES)
+    later = shorten_units(word)
+    if _AGO.fullmatch(later):
+        return base + _parse_duration(later, "later", LATER_EXAMPLES)
     time = base if word == "now" else _parse_iso(text, LATER_EXAMPLES)
     if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
         raise BadRequest(f"{text!a} is too far away; write {LATER_EXAMPLES}")

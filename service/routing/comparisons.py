@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from service.text import shorten_units
+
 _COMPARISON = re.compile(r"(?P<sign>>=|<=|>|<|=)?\s*(?P<amount>.*)", re.DOTALL)
 _PART = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?P<unit>[a-z]*)\s*")
 _SIGNS: Mapping[str, Callable[[float, float], bool]] = {
@@ -66,10 +68,11 @@ def split_comparison(written: str, units: tuple[str, ...]) -> tuple[str, float]:
 
 
 def parse_amount(written: str, units: tuple[str, ...]) -> float | None:
-    """Return an amount, a time such as ``1h 30m`` in seconds; None if it is none."""
-    parts = list(_PART.finditer(written.strip()))
+    """Return an amount, a time such as ``1 h 30 min`` in seconds; None if it is none."""
+    amount = shorten_units(written.strip())
+    parts = list(_PART.finditer(amount))
     known = [part["unit"] for part in parts]
-    is_whole = "".join(part[0] for part in parts) == written.strip()
+    is_whole = "".join(part[0] for part in parts) == amount
     if not parts or not is_whole or not set(known) <= set(units) or len(set(known)) < len(known):
         return None
     if len(parts) > 1 and not set(known) <= SECONDS.keys():

@@ -23,8 +23,9 @@ def file(tmp_path: Path) -> File:
     return File(tmp_path)
 
 
-def test_times_are_durations_and_others_count_as_used(file: File) -> None:
-    text = ROUTES + "    repeat: 4h\n    escalate: {after: 1h30m, receiver: leads}\n"
+@pytest.mark.parametrize("after", ["1h30m", "1h 30m", "1 h 30 min"])
+def test_times_are_durations_and_others_count_as_used(file: File, after: str) -> None:
+    text = ROUTES + f"    repeat: 4h\n    escalate: {{after: {after}, receiver: leads}}\n"
     [route] = file.load(text).routes
 
     assert (route.repeat_s, route.escalation) == (4 * 3600, Escalation(after_s=5400, receiver="leads"))
@@ -35,6 +36,7 @@ def test_times_are_durations_and_others_count_as_used(file: File) -> None:
     ("written", "complaint"),
     [
         ("repeat: soon", "repeat is not a duration; write it as 20s, 30m, 4h, 1h30m or 14d"),
+        ("repeat: 4 months", "repeat is not a duration"),
         ("repeat: 4", "repeat is not a duration"),
         ("repeat: 1s", "repeat must be between 5m and 30d"),
         ("repeat: 99d", "repeat must be between 5m and 30d"),

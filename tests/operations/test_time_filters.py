@@ -22,6 +22,10 @@ NOW = datetime(2026, 3, 2, 9, 30, 15, 500, tzinfo=UTC)
         ("7d", NOW - timedelta(days=7)),
         ("2W", NOW - timedelta(weeks=2)),
         ("1d12h30m", NOW - timedelta(days=1, hours=12, minutes=30)),
+        ("7 d", NOW - timedelta(days=7)),
+        ("1 h 30 min", NOW - timedelta(hours=1, minutes=30)),
+        ("2 min 05 s", NOW - timedelta(minutes=2, seconds=5)),
+        ("3 Days", NOW - timedelta(days=3)),
         ("0d", NOW),
         ("20000d", NOW - timedelta(days=20_000)),
         ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
@@ -42,7 +46,7 @@ def test_today_begins_at_midnight_utc_wherever_the_clock_is() -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        *("", "someday", "last week", "7", "d", "-7d", "+7d", "7 d", "7y", "1.5h", "7d ago", "7d7d", "1m1m"),
+        *("", "someday", "last week", "7", "d", "-7d", "+7d", "850 ms", "7 dd", "7y", "1.5h", "7d ago", "7d7d", "1m1m"),
         *("36501d", "999999999w", "9999999999d", "1s" * 6, "\N{ARABIC-INDIC DIGIT SEVEN}d", "0001-01-01T00:00+23:00"),
         *("2026-02-30", "2026-03-01T25:00", "9" * 5_000, "tomorrow"),
     ],
