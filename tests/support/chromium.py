@@ -67,7 +67,9 @@ HANGING = """() => {
             found.push(`a dot in the text: ${node.parentElement.innerHTML.slice(0, 90)}`)
     }
     for (const dot of document.querySelectorAll('.dot')) {
-        const box = dot.getBoundingClientRect()
+        const box = dot.getBoundingClientRect(), before = dot.previousSibling
+        if (before?.nodeType === Node.TEXT_NODE && /\\s$/.test(before.data))
+            found.push(`a dot after a blank, which takes its place: ${dot.parentElement.outerHTML.slice(0, 200)}`)
         if (box.width < 1 || !dot.checkVisibility()) continue
         const block = dot.closest('p, td, li, div, dd, .line, footer'), inside = []
         const all = document.createTreeWalker(block, NodeFilter.SHOW_TEXT)
@@ -75,6 +77,28 @@ HANGING = """() => {
         const beside = inside.filter(one => one.top < box.bottom && one.bottom > box.top)
         if (!beside.some(one => one.left < box.left) || !beside.some(one => one.right > box.right))
             found.push(`a dot at the end of a line: ${block.outerHTML.slice(0, 200)}`)
+    }
+    return found
+}"""
+# a part of a short name, up to its hyphen or slash, that is on two lines: its place is narrower than any should be
+BROKEN_WORDS = r"""() => {
+    const found = [], range = document.createRange()
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+        const node = texts.currentNode
+        if (!node.parentElement.checkVisibility() || node.parentElement.closest('code, pre')) continue
+        let shown = node.parentElement
+        while (shown && getComputedStyle(shown).clipPath === 'none') shown = shown.parentElement
+        if (shown) continue  // it is there for those who listen
+        for (const name of node.data.matchAll(/\S+/g)) {
+            if (name[0].length > 16) continue
+            for (const word of name[0].matchAll(/\p{Script=Latin}{2,12}/gu)) {
+                range.setStart(node, name.index + word.index)
+                range.setEnd(node, name.index + word.index + word[0].length)
+                if (new Set([...range.getClientRects()].map(one => Math.round(one.top))).size > 1)
+                    found.push(`${word[0]} of ${name[0]}: ${node.parentElement.outerHTML.slice(0, 120)}`)
+            }
+        }
     }
     return found
 }"""
@@ -217,6 +241,14 @@ class Tab:
         options = {"runOnly": TAGS, "resultTypes": ["violations"], "preload": False}
         found = self.page.evaluate("options => axe.run(document, options)", options)
         return [_told(fault) for fault in found["violations"]]
+
+    def broken_words_at(self, widths: Sequence[int]) -> list[str]:
+        """Return the short words that are on two lines, at each width; those of code may be."""
+        found = []
+        for width in widths:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            found += [f"{width}: {one}" for one in self.page.evaluate(BROKEN_WORDS)]
+        return found
 
     def hanging_at(self, widths: Sequence[int]) -> list[str]:
         """Return the separators that begin or end a line, at each width."""

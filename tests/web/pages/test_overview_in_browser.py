@@ -112,16 +112,27 @@ def test_no_line_begins_or_ends_with_a_separator(tab: Tab) -> None:
     assert not any(faults.values()), told(faults)
 
 
+def test_no_short_word_is_on_two_lines(tab: Tab) -> None:
+    faults = {}
+    for path in (*PATHS, *TESTS, *LISTS, "/builds?still=1", "/health?still=1"):
+        tab.go(path)
+        faults[path] = tab.broken_words_at(range(340, 1441, 100))
+
+    assert not any(faults.values()), told(faults)
+
+
 def test_a_separator_that_hangs_is_found(tab: Tab) -> None:
     tab.go("/builds?still=1")
     ends = """text => document.querySelector('main').insertAdjacentHTML('beforeend', text)"""
 
     tab.page.evaluate(ends, "<p>one · <b>two</b></p>")
     tab.page.evaluate(ends, "<p>one<i class='dot'>&nbsp;<b>·</b></i><br>two</p>")
+    tab.page.evaluate(ends, "<p>one <i class='dot'> <b>·</b></i>two</p>")
 
     assert [one.partition(": ")[2][:18] for one in tab.hanging_at([1440])] == [
         "a dot in the text:",
         "a dot at the end o",
+        "a dot after a blan",
     ]
 
 
