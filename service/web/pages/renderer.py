@@ -66,9 +66,17 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {**addresses.FILTERS, **charts.FILTERS, **run_charts.FILTERS}
     environment.globals["dot"] = DOT
-    environment.filters |= {
+    environment.filters |= _filters()
+    return environment
+
+
+def _filters() -> dict[str, Callable[..., Any]]:
+    return {
+        **addresses.FILTERS,
+        **charts.FILTERS,
+        **run_charts.FILTERS,
+        "act_done": template_filters.act_done,
         "age": template_filters.age_of,
         "ago": template_filters.ago,
         "data_size": template_filters.data_size,
@@ -106,7 +114,6 @@ def _environment(folder: Path) -> Environment:
         "short_time": template_filters.short_time,
         "distinct_messages": template_filters.distinct_messages,
     }
-    return environment
 
 
 class TemplateRenderer:

@@ -16,7 +16,7 @@ from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
 from service.store.notifications.summaries import UNTOLD
-from service.text import MARK, capitalize_first, cut_off
+from service.text import MARK, capitalize_first, cut_off, humanize
 from service.web.pages.json_text import format_beginning
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
@@ -25,6 +25,20 @@ OUTCOME_WORDS = {
     NotificationState.PENDING: "on the way:",
     NotificationState.DROPPED: "not needed any more:",
     NotificationState.SENT: "",
+}
+ACTS_DONE = {
+    "approve": "approved",
+    "cancel": "canceled",
+    "cancel_job": "one job canceled",
+    "classify": "classified",
+    "dismiss": "dismissed",
+    "mute": "muted",
+    "release": "released",
+    "replay": "replayed",
+    "rerun_failed": "rerun from failed",
+    "resend": "sent again",
+    "take": "taken",
+    "trigger": "started",
 }
 NOUNS = {"failure": "failure", "error": "error"}  # test results that have a plural; others have none
 DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
@@ -110,7 +124,7 @@ def status_tag(status: str | None) -> Markup:
     """Return the element of a status, with a sign and a color for its severity."""
     kind = severity(status)
     tag = Markup('<span class="status is-{}"><span aria-hidden="true">{}</span> {}</span>')
-    return tag.format(kind, MARKS[kind], one_line_or_mark(status or "unknown", 40))
+    return tag.format(kind, MARKS[kind], one_line_or_mark(humanize(status or "unknown"), 40))
 
 
 def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
@@ -251,6 +265,11 @@ def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
     """Return the last dismissal of a subject, or None."""
     dismissals = [one for one in actions if one["verb"] == "dismiss" and one["subject_id"] == subject_id]
     return dismissals[-1] if dismissals else None
+
+
+def act_done(verb: str) -> str:
+    """Return an act on record as what was done: ``taken``, ``sent again``."""
+    return ACTS_DONE.get(verb, humanize(verb))
 
 
 def distinct_messages(notification: Json) -> list[Json]:

@@ -77,6 +77,8 @@ async def test_a_job_and_a_tag_are_named(instance: Instance, browser: httpx.Asyn
     assert "Tag v2.14.0" in text(page)
     assert "Job unit-tests number 5921" in text(page)
     assert "tag v2.14.0" in text(line)
+    assert '<a class="word" href="/builds?tag=v2.14.0">' in page.text
+    assert '<a class="word" href="/builds?tag=v2.14.0">' in line.text
 
 
 async def test_a_ping_is_called_one(instance: Instance, browser: httpx.AsyncClient) -> None:

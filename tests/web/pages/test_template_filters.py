@@ -33,6 +33,13 @@ def test_a_time_may_have_its_seconds_and_its_exact_form() -> None:
     assert template_filters.exact_time("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
 
 
+def test_words_of_machines_are_shown_with_blanks() -> None:
+    assert ">–</span> on hold</span>" in template_filters.status_tag("on_hold")
+    assert template_filters.act_done("rerun_failed") == "rerun from failed"
+    assert template_filters.act_done("take") == "taken"
+    assert template_filters.act_done("end_session") == "end session"
+
+
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
