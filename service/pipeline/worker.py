@@ -38,7 +38,7 @@ class WorkerLimits:
     max_fetches        fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
     max_test_fetches   those of tests that no message needs
     max_test_wait      for which these give way to fetches that messages wait for
-    burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end
+    burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end, or all is busy
     lease_margin       a claim of a fetch outlasts the time limit of its calls by this
     grace              at the end, for the fetches that run
     """
@@ -70,6 +70,7 @@ class RowWorker:
         self._committer = committer
         self._limits = limits or WorkerLimits()
         self._batch_size = pipeline.context.batch_limits.deliveries
+        self._are_all_busy = False  # the branches that the last batch found
         self._delivery_due = asyncio.Event()
         self._fetch_due = asyncio.Event()
         self._stopping = False
@@ -131,7 +132,8 @@ class RowWorker:
             return False
         is_burst = await self._committer.wait_for_idle()
         began = perf_counter()
-        await self._decide_batch(self._limits.burst_batch if is_burst else self._batch_size)
+        is_small = is_burst or self._are_all_busy
+        await self._decide_batch(self._limits.burst_batch if is_small else self._batch_size)
         self._committer.count_work(perf_counter() - began)
         return True
 
@@ -150,6 +152,7 @@ class RowWorker:
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
             [batch] = batches
+            self._are_all_busy = batch.busy > 0 and not batch.decided
             if _has_more(batch, limit=min(limit, self._batch_size)):
                 self._delivery_due.set()
             self._batch_size = self._pipeline.context.batch_limits.deliveries

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from service.pipeline.process import Batch
 from service.pipeline.worker import RowWorker, WorkerLimits
@@ -88,6 +89,22 @@ async def test_event_of_another_branch_is_decided_on_meanwhile(instance: Instanc
 
     assert (batch.claimed, batch.busy) == (2, 1)
     assert [str(one.event.id) for one in batch.decided] == [delivery]
+
+
+async def test_worker_takes_few_to_find_out_whether_a_branch_is_busy_still(instance: Instance) -> None:
+    service = instance.service
+    worker = RowWorker(service.pipeline, committer=service.committer, limits=WorkerLimits(burst_batch=1, grace=0))
+
+    with capture_logs() as logs:
+        async with another_at_work(instance):
+            await finish(instance, replace(RED, number=RED.number + 3))
+            assert await worker.decide_due()
+            assert await worker.decide_due()
+        while await worker.decide_due():
+            pass
+
+    looks = [(len(one["deliveries"]), one["busy"]) for one in logs if one["event"] == "decided"]
+    assert looks == [(0, 2), (0, 1), (1, 0), (1, 0)]
 
 
 @pytest.mark.long
