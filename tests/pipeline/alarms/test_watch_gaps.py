@@ -1,11 +1,16 @@
 """Where the budget does not suffice to find missed webhooks in time, that is said."""
 
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from service.model.reconciling import PipelineToAsk, Urgency
+from service.pipeline.alarms.watch_gaps import watch_gaps
+from service.store.circleci import reconciling
 from tests.pipeline.reconciling.test_reconcile import ROUTES, begin, missed, reconcile, run
-from tests.support.app_fixture import an_instance
+from tests.support.app_fixture import NINE, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
 
 OPERATORS = ROUTES.replace(
@@ -56,3 +61,35 @@ async def test_operators_hear_once_that_asking_is_late_by_a_quarter_of_an_hour_a
     assert titles[0] == []
     title = "Roundsman: missed webhooks are found late"
     assert titles[-1] == [title, f"{title}: this has ended"]
+
+
+async def wait(instance: Instance, seconds: float) -> None:
+    """Have one pipeline wait to be asked for since so long; look, and tell the operators."""
+    context, due_at = instance.service.context, instance.clock() - timedelta(seconds=seconds)
+    waiting = PipelineToAsk(
+        id="p", project_id="o", slug="gh/acme/web", created_at=NINE, urgency=Urgency.UNKNOWN, due_at=due_at
+    )
+    instance.change("DELETE FROM pipelines_to_ask")
+    await context.store.write(partial(reconciling.add, found=[waiting]))
+    await watch_gaps(context, instance.clock())
+    await instance.drain()
+
+
+async def test_alarm_begins_at_a_quarter_of_an_hour_and_ends_when_asking_is_in_time_again(folder: Path) -> None:
+    counts = []
+    async with an_instance(folder, OPERATORS) as instance:
+        for seconds in (0, 899, 900, 1000, 899, 121, 0):
+            await wait(instance, seconds)
+            counts.append(len(instance.channels.took))
+        texts = [message.text for _, message in instance.channels.took]
+
+    assert counts == [0, 0, 1, 1, 1, 1, 2]
+    assert "(1) the first has waited for 15 minutes" in texts[0]
+
+
+async def test_without_operators_gaps_are_measured_and_told_to_no_one(folder: Path) -> None:
+    async with an_instance(folder, ROUTES) as instance:
+        await wait(instance, 900)
+        gauge = instance.service.context.metrics.registry.get_sample_value("roundsman_reconcile_behind_seconds")
+
+    assert (gauge, instance.channels.took) == (900, [])
