@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.circleci.circleci import CircleCI
+from service.model import slug_spellings
 from service.pipeline.fetching.guards import compare
 from service.store.circleci import guards
 from service.testing.fake_circleci.faults import broken
@@ -184,3 +185,21 @@ async def test_at_the_cloud_v3_tells_more(instance: Instance) -> None:
     instance.pretend.settings.are_policies_on = False  # of which the last decisions stay on record there
     found = await compare(context.store, source, [WEB.slug], NINE + timedelta(days=11))
     assert [one.sentence for one in found.changes] == ["config policy enforcement of gh/acme changed from on to off"]
+
+
+async def test_look_says_what_it_could_not_read_and_goes_on_with_the_others(instance: Instance) -> None:
+    context, gone, later = instance.service.context, "gh/acme/gone", NINE + timedelta(days=2)
+    assert isinstance(context.source, CircleCI)
+    instance.pretend.faults.next("*/envvar", broken(503), times=5)
+
+    found = await compare(context.store, context.source, [gone, WEB.slug], later)
+
+    [of_gone, of_area] = found.unread
+    assert of_gone.startswith(f"{gone}: ")
+    assert of_area.startswith("gh/acme/web, env vars: ")
+    assert (found.changes, found.first, found.areas) == ([], [], 9)
+    lacking = instance.rows("SELECT DISTINCT scope FROM guard_snapshots WHERE lacking IS NOT NULL")
+    assert lacking == [(gone,)]
+    instance.pretend.faults.next("/project/*", broken(503), times=5)
+    found = await compare(context.store, context.source, [WEB.slug], later)
+    assert [one.partition(":")[0] for one in found.unread] == [slug_spellings(WEB.slug)[0]]

@@ -130,3 +130,15 @@ async def test_a_fix_that_was_refused_is_not_told_again_by_the_next_green(instan
         ("fixed", 902, "dead"),
         ("broke", 904, "sent"),
     ]
+
+
+async def test_a_fix_that_waits_to_be_sent_is_told_after_another_green(instance: Instance) -> None:
+    await told(instance, run(901, "failed"))
+    for number in (902, 903):
+        await instance.finish(run(number, "success"))
+        await instance.process()
+    assert await told(instance) == [("broke", 901, "sent"), ("fixed", 902, "pending")]
+    await instance.drain(minutes=3)
+
+    assert await told(instance) == [("broke", 901, "sent"), ("fixed", 902, "sent")]
+    assert instance.rows("SELECT color FROM told") == [("green",)]
