@@ -74,8 +74,7 @@ def collect(
         before += [event for event in runs if _fits(digest, event)]
     facts.count_before(before)
     facts.usual = usual_times(durations_of(facts.runs), durations_of(before))
-    slugs = {event.project.slug for event in facts.runs if event.project.slug}
-    facts.insights = insight_lines(transaction, slugs) if slugs else ()
+    facts.insights = insight_lines(transaction, facts.runs)
     facts.is_partial = any(
         digest_rows.is_too_long(transaction, *time) for time in ((since, until), (since - (until - since), since))
     )

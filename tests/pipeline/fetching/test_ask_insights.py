@@ -1,16 +1,21 @@
 """The figures that CircleCI counts: asked for once a day, last of all, kept apart, and shown with their age."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from service.db.tables import Transaction
 from service.pipeline.digests.digest_insights import insight_lines
 from service.pipeline.fetching.ask_insights import ask_insights
+from service.store.reports.digest_rows import walk_runs
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from service.testing.fake_circleci.insights_routes import flaky_row
-from tests.support.app_fixture import RED, Instance, an_instance
+from service.testing.fake_circleci.organization import MOBILE
+from tests.support.app_fixture import NINE, RED, Instance, an_instance
 from tests.support.pages_fixture import text
 
 HOSTILE = "<b>test_clock</b>\u202e"
@@ -139,14 +144,23 @@ async def test_hyphens_and_underscores_are_read_alike(instance: Instance) -> Non
     assert "flaked 4 times" in text(await instance.http.get("/tests"))
 
 
+def _lines(transaction: Transaction) -> Sequence[str]:
+    """Return the lines of the projects that built in some days."""
+    days = walk_runs(transaction, NINE - timedelta(days=2), NINE + timedelta(days=2))
+    return insight_lines(transaction, [run for runs in days for run in runs])
+
+
 @pytest.mark.long
 async def test_a_digest_has_lines_of_it_and_old_projects_are_not_asked_for(instance: Instance) -> None:
+    await instance.finish(replace(RED, project=MOBILE, number=2_000))
+    await instance.drain()
     await ask(instance)
 
-    lines = await instance.service.context.store.snapshot(insight_lines, {"github/acme/web"})
+    lines = await instance.service.context.store.snapshot(_lines)
     instance.clock.tick(days=15)
 
-    assert lines == [f"gh/acme/web {RED.workflow}: 0 % successful of 1 runs in 30 days, {lines[0].rpartition(', ')[2]}"]
+    said = f"{RED.workflow}: 0 % successful of 1 run in 30 days, "
+    assert [line.rpartition(", ")[0] + ", " for line in lines] == [f"acme/mobile {said}", f"acme/web {said}"]
     assert lines[0].endswith(" credits")
     assert await ask(instance) == []
 
