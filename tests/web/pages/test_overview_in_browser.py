@@ -44,6 +44,20 @@ BOXES_APART = """() => [...document.querySelectorAll('label > input[type=checkbo
     return isBeside ? [] : [box.name]
 })"""
 
+UNLEVEL = """() => [...document.querySelectorAll('tbody tr')].flatMap(row => {
+    const tops = [...row.cells].filter(cell => getComputedStyle(cell).display === 'table-cell').flatMap(cell => {
+        const words = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange()
+        while (words.nextNode()) {
+            range.selectNodeContents(words.currentNode)
+            const [first] = range.getClientRects()
+            if (first?.width > 1 && words.currentNode.data.trim()) return [first.top]
+        }
+        return []
+    })
+    const gap = Math.max(...tops) - Math.min(...tops)
+    return tops.length && gap > 8 ? [`${Math.round(gap)}px: ${row.textContent.replace(/\\s+/g, ' ').slice(0, 80)}`] : []
+})"""
+
 
 @pytest.fixture(scope="module")
 def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -117,6 +131,17 @@ def test_no_short_word_is_on_two_lines(tab: Tab) -> None:
     for path in (*PATHS, *TESTS, *LISTS, "/builds?still=1", "/health?still=1"):
         tab.go(path)
         faults[path] = tab.broken_words_at(range(340, 1441, 100))
+
+    assert not any(faults.values()), told(faults)
+
+
+def test_cells_of_a_row_begin_on_one_line(tab: Tab) -> None:
+    faults = {}
+    for path in ("/?still=1", "/builds?still=1", "/health?still=1"):  # those of projects are level in the middle
+        for width in (1440, 1100):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            tab.go(path)
+            faults[f"{path} {width}"] = tab.page.evaluate(UNLEVEL)
 
     assert not any(faults.values()), told(faults)
 
