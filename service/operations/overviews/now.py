@@ -31,7 +31,7 @@ from service.store.runs.default_tracks import MAX_STRIP_RUNS, StripRun
 from service.store.runs.same_names import definitions_of
 
 EVERYTHING = WorkflowFilter()
-MAX_REDS = 25
+MAX_REDS = 20
 MAX_STRIPS = 40
 """The projects with a strip: of more, a page would be too large."""
 MAX_TILES = 200

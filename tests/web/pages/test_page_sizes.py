@@ -13,6 +13,7 @@ import pytest
 from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.sample_runs import VOUCHERS, suite
 from service.web.pages.pages import PAGES
+from tests.bench import overviews
 from tests.support.app_fixture import NINE, RED, RED_TO_WEB, Clock, Instance, an_instance
 from tests.support.fleet import Size
 from tests.support.fleet import fill as fill_fleet
@@ -102,6 +103,15 @@ async def test_pages_of_a_thousand_workflows_stay_small(instance: Instance) -> N
 
     assert tracks > 800
     assert len(sizes) > 25
+    assert {address: size for address, size in sizes.items() if size > MAX_BYTES} == {}
+
+
+async def test_page_of_red_projects_with_many_runs_each_stays_small(instance: Instance) -> None:
+    overviews.fill(instance.database.url)
+
+    sizes = await (await site_of(instance)).sizes()
+
+    assert sizes["/"] > 100_000
     assert {address: size for address, size in sizes.items() if size > MAX_BYTES} == {}
 
 
