@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from service.model import ExportState, UsageExport, UsageFigure
 from service.pipeline.alarms.watch_budgets import watch_budgets
+from service.pipeline.fetching.fetch_usage import LAST_MONTH_UNTIL
 from service.store.circleci import usage
 from tests.support.app_fixture import NINE, Instance, an_instance
 
@@ -64,3 +67,38 @@ async def test_a_budget_that_is_reached_is_told_once_in_its_month(folder: Path) 
 
     assert first == again == ["Roundsman: a budget of credits is spent"]
     assert both == first * 2
+
+
+async def test_budgets_are_compared_at_whole_ten_minutes_alone(folder: Path) -> None:
+    async with an_instance(folder, YAML) as instance:
+        await keep(instance, web=100)
+        instance.clock.tick(minutes=9, seconds=59)
+        await watch_budgets(instance.service.context)
+        await instance.drain()
+        assert instance.channels.took == []
+
+        instance.clock.tick(seconds=1)
+        await watch_budgets(instance.service.context)
+        await instance.drain()
+        assert len(instance.channels.took) == 1
+
+
+@pytest.mark.parametrize("line", ["operators: {receiver: ops}\n", "budgets:\n"])
+async def test_without_operators_or_budgets_nothing_is_compared(folder: Path, line: str) -> None:
+    yaml = YAML.replace(line, "") if "operators" in line else YAML.partition(line)[0]
+    async with an_instance(folder, yaml) as instance:
+        await keep(instance, web=1000)
+
+        assert await look(instance) == []
+        assert instance.rows("SELECT count(*) FROM notifications") == [(0,)]
+
+
+async def test_in_the_first_days_of_a_month_the_one_before_counts_too(folder: Path) -> None:
+    heard = []
+    async with an_instance(folder, YAML) as instance:
+        await keep(instance, web=100)
+        for day in (LAST_MONTH_UNTIL + 2, LAST_MONTH_UNTIL + 1):
+            instance.clock.now = NINE.replace(month=NINE.month + 1, day=day)
+            heard.append(await look(instance))
+
+    assert [len(titles) for titles in heard] == [0, 1]

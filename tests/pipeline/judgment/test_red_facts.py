@@ -17,6 +17,7 @@ from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, LINH, Run
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
+from tests.support.example_events import FAILED
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -283,3 +284,9 @@ async def test_a_message_says_what_earlier_runs_say_of_its_tests(instance: Insta
     assert "test_expired_voucher_is_refused (new)" in first
     assert "Changed since the last green run by Ada Example" not in first  # a route that hears each run
     assert "test_expired_voucher_is_refused (failing since " in second
+
+
+async def test_a_run_that_is_not_judged_yet_has_no_facts(instance: Instance) -> None:
+    found = await instance.service.context.store.read(red_facts, FAILED, None, instance.clock())
+
+    assert found == RedFacts()
