@@ -32,6 +32,26 @@ TYPED = frozenset(
 )
 """Lines with a condition for the checker of types, which always holds or changes no error."""
 EQUIVALENT = FASTER | ROOMY | TYPED
+ALIKE = {
+    "if key not in before and alarms.begin(transaction, alarm):": "if ((alarms.begin(transaction, alarm))):",
+    "planned = plan_own(transaction, context, own, found.channels if found else ())": (
+        "planned = plan_own(transaction, context, own, found.channels if (True) else ())"
+    ),
+    "if edits_due_at is not None and batch.incidents:": "if ((edits_due_at is not None)):",
+    "if event.run and event.run.number_in_pipeline > 1": "if (True)",
+    "if route is None or not route.mention:": "if ((route is None)):",
+    "waiting = [one for one in workflows if one.status == ON_HOLD and one.id]": (
+        "waiting = [one for one in workflows if ((one.status == ON_HOLD))]"
+    ),
+    "if workflow.id is None or workflow.created_at is None or workflow.stopped_at is None:": (
+        "if ((workflow.created_at is None) or (workflow.stopped_at is None)):"
+    ),
+}
+"""Lines, and a change of each that makes no difference; others of it do.
+
+What is left out stands in another condition too: that of a statement, of a function that is called, or of the checker
+of types.
+"""
 
 OF_INDEXES = {
     "is_unsent": ("notifications.c.state ==", "_is_pending", "_IS_DEAD", "text(\"state = 'dead'\")"),
