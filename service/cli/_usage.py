@@ -54,8 +54,15 @@ def _no_such_option(error: Any) -> str:
         option.lstrip("-"): option for one in error.ctx.command.params for option in one.opts if option[:1] == "-"
     }
     likely = get_close_matches(error.option_name.lstrip("-"), options, n=1)
-    hint = f"; did you mean {options[likely[0]]}?" if likely else ""
+    hint = f"; did you mean {options[likely[0]]}?" if likely else _alone(error)
     return f"there is no option {error.option_name}{hint}"
+
+
+def _alone(error: Any) -> str:
+    """Return the hint at an argument of the option's name."""
+    arguments = [one.metavar for one in error.ctx.command.params if one.param_type_name == "argument"]
+    wanted = error.option_name.lstrip("-").upper()
+    return f"; write {wanted} alone: `{error.ctx.command_path} {wanted}`" if wanted in arguments else ""
 
 
 def _missing(error: Any) -> str:

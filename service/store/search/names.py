@@ -4,7 +4,7 @@ A pattern is expanded into the names that it fits, and each of those has a list 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache, partial
@@ -25,6 +25,7 @@ MAX_FOLDED = 400
 MAX_LISTED = 50  # names that a pattern is expanded to: each has a list of its own that is walked
 MAX_LOOKED_AT = 20_000  # names that are compared with a glob
 MAX_COMPARED = 2_000
+MAX_SPELLINGS = 4  # of one project, of which one is suggested
 FRESH_FOR = timedelta(days=1)
 LAST = "\U0010ffff"
 PIECE = re.compile(r"\\([*?\[\]!\\])|\[!?\]?[^\]]*\]|([^*?])|.", re.DOTALL)  # escaped, a set, itself, a wildcard
@@ -227,11 +228,27 @@ def _latest_of(fields: tuple[str, ...]) -> CompoundSelect[str, str, datetime]:
 
 
 def find_similar(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:
-    """Return names like a text: those that contain it, then those spelled like it."""
+    """Return names like a text: those that contain it, then those spelled like it.
+
+    Of the spellings of a project, such as ``acme/web`` and ``gh/acme/web``, the first.
+    """
     wanted = fold(text).strip("*? ")
     if not wanted:
         return []
     known = {fold(name): name for name in reversed(latest(transaction, field, limit=MAX_COMPARED))}
+    most = MAX_SPELLINGS * limit if field == "project" else limit
     holding = [folded for folded in known if wanted in folded]
-    alike = get_close_matches(wanted, known, n=limit) if len(holding) < limit else []  # it is slow
-    return [known[folded] for folded in dict.fromkeys([*sorted(holding, key=len)[:limit], *alike])][:limit]
+    alike = get_close_matches(wanted, known, n=most) if len(holding) < most else []  # it is slow
+    near = [known[folded] for folded in dict.fromkeys([*sorted(holding, key=len)[:most], *alike])]
+    return (list(_one_spelling(near)) if field == "project" else near)[:limit]
+
+
+def _one_spelling(projects: Iterable[str]) -> Iterator[str]:
+    """Yield the names of projects, each project in one spelling."""
+    kept: set[str] = set()
+    for name in projects:
+        parts = slug_spellings(name)[0].split("/")
+        ends = {"/".join(parts[nth:]) for nth in range(len(parts))}
+        if kept.isdisjoint(ends) and not any(one.endswith(f"/{name}") for one in kept):
+            kept.add(slug_spellings(name)[0])
+            yield name
