@@ -21,7 +21,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no virtual environment: name another with VENV=..." >&2; exit 1; }
 	@rm -rf $(VENV)
 	@trap 'test -e $@ || rm -rf $(VENV)' EXIT; trap 'exit 1' INT TERM HUP; set -e; \
-	echo "installing what requirements-dev.lock names into $(VENV): a minute, or several, without a word"; \
+	echo "installing requirements-dev.lock into $(VENV): some minutes without a word"; \
 	$(PYTHON) -m venv $(VENV); \
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock; \
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
