@@ -68,6 +68,7 @@ def test_credits_of_jobs_that_failed_are_summed(status: str) -> None:
     assert (figure.failed, figure.credits) == (3, 12)
 
 
+@pytest.mark.long
 def test_figures_beyond_the_limit_are_one_for_each_workflow() -> None:
     dear = [row(f"{number}", 9, branch=f"{number}") for number in range(MAX_FIGURES)]
     cheap = [row("a", 5, branch="a"), row("b", 3, branch="b"), row("c", 1, branch="c", workflow="deploy")]

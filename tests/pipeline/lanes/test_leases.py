@@ -93,6 +93,7 @@ async def test_send_that_is_cut_off_is_interrupted_and_its_lane_goes_on_with_it(
     await context.store.write(lease, context, last_attempt(LATE), LATE)
     context.late_sends.add(last_attempt(LATE), wait_for(asyncio.Event()))
     context.late_sends.stop(grace=timedelta())
+    rows.database.lose_jobs()
 
     await finish_sends(context)
 

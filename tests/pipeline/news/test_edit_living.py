@@ -112,3 +112,12 @@ async def test_edit_is_due_at_its_time_and_not_before(instance: Instance) -> Non
         counts.append(len(instance.channels.took))
 
     assert counts == [1, 2, 2]
+
+
+async def test_message_of_a_channel_that_is_gone_stays_as_it_is(instance: Instance, folder: Path) -> None:
+    instance.change("UPDATE living_messages SET edit_due_at = '2020-01-01 00:00:00.000000'")
+    async with an_instance(folder, ROUTES.replace(CHANNEL, "C0OTHER"), clock=instance.clock) as without:
+        await without.service.pipeline.edit_living()
+
+    assert without.channels.tried == []
+    assert instance.rows("SELECT edit_due_at FROM living_messages") == [(None,)]
