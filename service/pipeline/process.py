@@ -29,7 +29,6 @@ from service.store.deliveries import deliveries
 from service.store.deliveries.deliveries import ClaimedDelivery
 from service.store.events import events, fetches
 from service.store.incidents import silences
-from service.store.runs.branch_locks import locked_branch, try_lock
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
@@ -43,7 +42,6 @@ class Batch:
 
     claimed   their number
     pending   those that can be decided on
-    busy      the number of those that were left: another worker decides on events of their branches
     waiting   those that wait for facts, by the time until which they do
     decided   the events that were decided on
     failed    those that could not be read, parsed or recorded, with the error
@@ -52,7 +50,6 @@ class Batch:
 
     claimed: int
     pending: list[PendingDecision] = field(default_factory=list)
-    busy: int = 0
     waiting: dict[datetime, list[UUID]] = field(default_factory=dict)
     decided: list[DecidedEvent] = field(default_factory=list)
     failed: list[tuple[UUID, Exception]] = field(default_factory=list)
@@ -60,17 +57,14 @@ class Batch:
 
     @property
     def left(self) -> int:
-        """Return how many were claimed and stay due.
-
-        The time was up, or their branches were busy.
-        """
+        """Return how many were claimed and not looked at: the time was up."""
         return self.claimed - len(self.pending) - sum(map(len, self.waiting.values())) - len(self.failed)
 
 
 async def process_batch(context: Context, *, limit: int) -> Batch:
     """Decide on up to ``limit`` due deliveries in one transaction.
 
-    Those that lack facts wait for a fetch.
+    Those that lack facts wait for a fetch. None is claimed while another worker decides.
 
     Raises Temporary when the database is away: nothing has happened then.
     """
@@ -109,12 +103,12 @@ async def put_off_first(context: Context, error: Exception) -> None:
 
 
 def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
-    claimed = deliveries.claim(transaction, now=context.clock(), limit=limit)
+    is_ours = deliveries.try_lock(transaction)
+    claimed = deliveries.claim(transaction, now=context.clock(), limit=limit) if is_ours else ()
     batch = Batch(claimed=len(claimed))
     if claimed:
         known = _known(transaction, context, claimed)
         _assess_all(context, claimed, known, batch)
-        _leave_busy(transaction, batch)
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch, known.silences)
         _record_failures(transaction, context, batch)
@@ -168,17 +162,6 @@ def _assess_all(context: Context, claimed: Sequence[ClaimedDelivery], known: _Kn
         limits, is_awaited = context.batch_limits, context.store.is_awaited
         if perf_counter() - began > (limits.awaited_seconds if is_awaited else limits.seconds):
             return
-
-
-def _leave_busy(transaction: Transaction, batch: Batch) -> None:
-    """Leave the events of branches on which another worker decides now.
-
-    Their claims end with this transaction.
-    """
-    branches = {one.event.id: locked_branch(one.event) for one in batch.pending}
-    own = {*try_lock(transaction, {branch for branch in branches.values() if branch is not None}), None}
-    free = [one for one in batch.pending if branches[one.event.id] in own]
-    batch.busy, batch.pending = len(batch.pending) - len(free), free
 
 
 def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecision | datetime:

@@ -38,7 +38,7 @@ class WorkerLimits:
     max_fetches        fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
     max_test_fetches   those of tests that no message needs
     max_test_wait      for which these give way to fetches that messages wait for
-    burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end, or all is busy
+    burst_batch        deliveries of a batch while posts come, which on SQLite wait for its end
     lease_margin       a claim of a fetch outlasts the time limit of its calls by this
     grace              at the end, for the fetches that run
     """
@@ -70,7 +70,6 @@ class RowWorker:
         self._committer = committer
         self._limits = limits or WorkerLimits()
         self._batch_size = pipeline.context.batch_limits.deliveries
-        self._are_all_busy = False  # the branches that the last batch found
         self._delivery_due = asyncio.Event()
         self._fetch_due = asyncio.Event()
         self._stopping = False
@@ -132,8 +131,7 @@ class RowWorker:
             return False
         is_burst = await self._committer.wait_for_idle()
         began = perf_counter()
-        is_small = is_burst or self._are_all_busy
-        await self._decide_batch(self._limits.burst_batch if is_small else self._batch_size)
+        await self._decide_batch(self._limits.burst_batch if is_burst else self._batch_size)
         self._committer.count_work(perf_counter() - began)
         return True
 
@@ -152,8 +150,7 @@ class RowWorker:
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
             [batch] = batches
-            self._are_all_busy = batch.busy > 0 and not batch.decided
-            if _has_more(batch, limit=min(limit, self._batch_size)):
+            if batch.claimed >= min(limit, self._batch_size) or batch.left:
                 self._delivery_due.set()
             self._batch_size = self._pipeline.context.batch_limits.deliveries
             self._report(batch, began)
@@ -179,7 +176,6 @@ class RowWorker:
                 deliveries=[str(one.event.id) for one in batch.decided],
                 notifications=planned,
                 waiting=waiting,
-                busy=batch.busy,
                 failed=len(batch.failed),
                 ms=round((perf_counter() - began) * 1000, 1),
             )
@@ -257,11 +253,6 @@ class RowWorker:
         context = self._pipeline.context
         for fetch in late:
             await context.store.write(fetches.put_off, fetch, until=context.clock())
-
-
-def _has_more(batch: Batch, *, limit: int) -> bool:
-    """Return whether to look for more at once: not while most branches are busy."""
-    return (batch.claimed >= limit or bool(batch.left)) and batch.busy <= len(batch.decided)
 
 
 def _outcome(error: Exception | None) -> str:

@@ -187,6 +187,18 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Cl
     return [ClaimedDelivery(id=row["id"], read=partial(to_delivery, row)) for row in rows]
 
 
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(748211905)")  # of who decides; any other number would do
+
+
+def try_lock(transaction: Transaction) -> bool:
+    """Lock the decisions until the transaction ends; False if another has them.
+
+    Two workers that decide at once would mostly wait for each other, as batches have branches in common, and judge the
+    runs of one in the order in which they come to it. On SQLite there is one writer at a time, and no need.
+    """
+    return transaction.dialect.name == "sqlite" or bool(transaction.execute(_TRY_LOCK).scalar())
+
+
 def has_due(transaction: Transaction, now: datetime) -> bool:
     """Tell whether a kept delivery is due."""
     due = {"now": now, "latest": now + MAX_PAUSE}

@@ -1,4 +1,4 @@
-"""Several workers on one backlog: none waits for the branch that another has."""
+"""Several workers on one backlog: one decides at a time, and none waits for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from structlog.testing import capture_logs
 
 from service.pipeline.process import Batch
 from service.pipeline.worker import RowWorker, WorkerLimits
-from service.testing.fake_circleci.organization import SHOP_API, Run
-from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance
+from service.testing.fake_circleci.organization import Run
+from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
 from tests.support.waits import until
 
 pytestmark = pytest.mark.databases("postgres")
@@ -21,6 +20,8 @@ pytestmark = pytest.mark.databases("postgres")
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 NEVER_S = 600.0
 LOOKS_ON_S = 0.5
+RUNS = 24
+KEPT = "SELECT 1 FROM deliveries WHERE state = 'kept'"
 
 
 @pytest.fixture
@@ -60,55 +61,34 @@ async def finish(instance: Instance, *ended: Run) -> None:
         await instance.finish(run)
 
 
-async def test_event_of_a_busy_branch_is_left_as_it_was_without_a_wait(instance: Instance) -> None:
+async def test_worker_claims_nothing_and_does_not_wait_while_another_decides(instance: Instance) -> None:
     async with another_at_work(instance):
-        batch = await batch_of(instance, 100)
-        left = instance.rows(
-            "SELECT due_at, put_offs, failures FROM deliveries WHERE state = 'kept' AND reason IS NULL"
-        )
-
-    assert (batch.claimed, batch.busy, batch.left, batch.decided) == (1, 1, 1, [])
-    assert left == [(None, 0, 0)] * 2
-    assert len((await batch_of(instance, 100)).decided) == 1
-    assert instance.rows("SELECT transition FROM runs ORDER BY pipeline_number") == [
-        ("broke",),
-        ("still_broken",),
-        ("still_broken",),
-    ]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [replace(RED, number=9, branch="feature"), replace(RED, number=9, project=SHOP_API)],
-    ids=["branch", "project"],
-)
-async def test_event_of_another_branch_is_decided_on_meanwhile(instance: Instance, other: Run) -> None:
-    async with another_at_work(instance):
-        delivery = await instance.finish(other)
+        elsewhere = await instance.finish(replace(RED, number=9, branch="feature"))
         batch = await batch_of(instance, 100)
 
-    assert (batch.claimed, batch.busy) == (2, 1)
-    assert [str(one.event.id) for one in batch.decided] == [delivery]
+    assert (batch.claimed, batch.left, batch.decided) == (0, 0, [])
+    assert instance.rows("SELECT put_offs, failures, due_at FROM deliveries WHERE state = 'kept'") == [(0, 0, None)] * 2
+    left = await batch_of(instance, 100)
+    assert len(left.decided) == 2
+    assert elsewhere in {str(one.event.id) for one in left.decided}
 
 
-async def test_worker_takes_few_to_find_out_whether_a_branch_is_busy_still(instance: Instance) -> None:
-    service = instance.service
-    worker = RowWorker(service.pipeline, committer=service.committer, limits=WorkerLimits(burst_batch=1, grace=0))
+async def test_runs_of_a_branch_are_judged_in_their_order_by_any_number_of_workers(instance: Instance) -> None:
+    for number in range(10, 10 + RUNS):
+        await instance.finish(replace(RED if number % 2 else GREEN, number=number))
 
-    with capture_logs() as logs:
-        async with another_at_work(instance):
-            await finish(instance, replace(RED, number=RED.number + 3))
-            assert await worker.decide_due()
-            assert await worker.decide_due()
-        while await worker.decide_due():
-            pass
+    async def work(limit: int) -> None:
+        while instance.rows(KEPT):
+            await batch_of(instance, limit)
 
-    looks = [(len(one["deliveries"]), one["busy"]) for one in logs if one["event"] == "decided"]
-    assert looks == [(0, 2), (0, 1), (1, 0), (1, 0)]
+    await asyncio.gather(*map(work, (1, 2, 3, 5)))
+
+    judged = instance.rows("SELECT transition, is_late FROM runs ORDER BY pipeline_number")
+    assert judged[1:] == [("broke" if number % 2 else "fixed", False) for number in range(11, 10 + RUNS)]
 
 
 @pytest.mark.long
-async def test_worker_looks_at_a_busy_branch_again_when_it_polls_and_no_sooner(instance: Instance) -> None:
+async def test_worker_looks_again_when_it_polls_and_no_sooner(instance: Instance) -> None:
     service, registry = instance.service, instance.service.context.metrics.registry
     worker = RowWorker(service.pipeline, committer=service.committer, limits=WorkerLimits(poll=NEVER_S, grace=0))
 
@@ -121,7 +101,7 @@ async def test_worker_looks_at_a_busy_branch_again_when_it_polls_and_no_sooner(i
         await asyncio.sleep(LOOKS_ON_S)
         looked = looks()
     worker.wake()
-    await until(instance, lambda: not instance.rows("SELECT 1 FROM deliveries WHERE state = 'kept'"))
+    await until(instance, lambda: not instance.rows(KEPT))
     worker.stop()
     await working
 
