@@ -71,7 +71,7 @@ def test_incidents_are_listed_and_shown(operator: Terminal) -> None:
     assert listed.lines[1].split()[4:6] == ["acme/web", "main"]
     assert operator.run("incidents", "list", "--state", "open").lines == ["no incidents"]
     assert operator.run("incidents", "list", "--project", "gh/acme/other").lines == [
-        "no incidents; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web or github/acme/web?"
+        "no incidents; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web?"
     ]
 
 

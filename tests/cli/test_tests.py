@@ -46,7 +46,7 @@ def test_tests_are_listed(operator: Terminal) -> None:
     assert (listed.code, len(listed.lines)) == (0, len(items) + 1)
     assert NAME in {item["name"] for item in items}
     assert operator.run("tests", "list", "--project", "gh/acme/other").lines == [
-        "no tests; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web or github/acme/web?"
+        "no tests; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web?"
     ]
 
 
