@@ -125,10 +125,8 @@ def main() -> None:
         sys.exit(_exit_code(error))
     except typer.Abort:
         _say_nothing_was_done()
-    except (
-        RuntimeError
-    ) as error:  # a signal that arrives while a class is made: Python before 3.12 wraps what it raises
-        match error.__cause__:
+    except RuntimeError as error:
+        match error.__cause__:  # before Python 3.12, of a signal that arrives while a class is made
             case SystemExit() as ending:
                 raise ending from None
             case KeyboardInterrupt():
