@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from tests.bench.past import fill
+from tests.bench.past import count_as_sealed, fill
 from tests.bench.processes import running
 from tests.bench.rows import Row, distribution, milliseconds, quantile
 from tests.bench.scales import Scale
@@ -68,6 +68,7 @@ async def measure(bench: Bench) -> list[Row]:
     for events, database in product(bench.scale.past, bench.scale.databases):
         with bench.migrated(database) as place:
             await asyncio.to_thread(fill, place.database_url, events)
+            count_as_sealed(place.database_url)
             rows += await _measure_filled(place, f"{database}, {events:,} events", bench.scale)
     return rows
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service.db.tables import events, incidents, runs, tracks
 from tests.bench.history import client, timed
-from tests.bench.past import AT_ONCE, Names, Row, filling, load, put
+from tests.bench.past import AT_ONCE, Names, Row, count_as_sealed, filling, load, put
 from tests.bench.processes import running
 from tests.bench.rows import Row as Line
 from tests.bench.rows import distribution, quantile
@@ -161,6 +161,7 @@ async def _measure_on(bench: Bench, database: str) -> list[Line]:
     role = "serve" if database == "SQLite" else "web"
     with bench.migrated(database) as place:
         await asyncio.to_thread(fill, place.database_url)
+        count_as_sealed(place.database_url)
         async with running(place, role) as service, client(service.port) as http:
             found = [await timed(http, f"{page.address}?{{}}", [{}], 5 * bench.scale.repeats) for page in PAGES]
     return [_line(page, database, one.took) for page, [one] in zip(PAGES, found, strict=True)]

@@ -153,21 +153,23 @@ def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = F
 
 @contextmanager
 def filling(database_url: str) -> Iterator[Connection]:
-    """Yield a connection to fill a database.
-
-    Its statistics are then as the housekeeping of the database has them, and its rows count as sealed: to seal so many
-    takes long, and would go on beside what is measured.
-    """
+    """Yield a connection to fill a database; its statistics are then as the housekeeping of the database has them."""
     engine = make_engine(database_url)
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.execute(text("PRAGMA cache_size = -500000"))
         yield connection
-        now = datetime.now(UTC)
-        seals.append(connection, kind="rows", hashes=[], now=now, count=0, covered_until=now)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for housekeeping in HOUSEKEEPING[connection.dialect.name]:
             connection.execute(text(housekeeping))
+    engine.dispose()
+
+
+def count_as_sealed(database_url: str) -> None:
+    """Have the rows of a past count as sealed: to seal so many takes long, and goes on beside what is measured."""
+    engine, now = make_engine(database_url), datetime.now(UTC)
+    with engine.begin() as connection:
+        seals.append(connection, kind="rows", hashes=[], now=now, count=0, covered_until=now)
     engine.dispose()
 
 
