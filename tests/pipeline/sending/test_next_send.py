@@ -48,6 +48,25 @@ async def test_messages_that_wait_in_a_lane_are_sent_by_one_job(folder: Path) ->
         assert instance.jobs() == []
 
 
+async def nothing() -> None:
+    pass
+
+
+async def test_message_that_fails_after_another_is_retried_and_the_other_is_told(folder: Path) -> None:
+    async with an_instance(folder, ROUTES) as instance:
+        first, _ = await due(instance, 2)
+        [(label,)] = instance.rows("SELECT DISTINCT channel_label FROM notifications")
+        instance.channels.plan[label] = [nothing, ValueError("unforeseen")]
+
+        await instance.work("send", first)
+
+        assert states(instance) == ["sent", "pending"]
+        assert instance.rows("SELECT outcome, reason FROM attempts ORDER BY started_at, outcome DESC") == [
+            ("sent", None),
+            ("put_off", "ValueError: unforeseen"),
+        ]
+
+
 async def test_job_that_was_given_to_another_worker_begins_no_next_message(folder: Path) -> None:
     asked = count()
 
