@@ -17,8 +17,9 @@ import structlog
 from service.log_stream import GATHERED_BYTES, MAX_WAITING_BYTES, QueuedStream
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support.app_fixture import RED, RED_TO_WEB, environ, signature
-from tests.support.fake_servers import free_port, http_end
+from tests.support.fake_servers import http_end
 from tests.support.log_capture import logged_to
+from tests.support.ports import free_port
 from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, surroundings, until
 
 MORE_THAN_A_PIPE_AND_THE_QUEUE_HOLD = 2 * MAX_WAITING_BYTES

@@ -13,8 +13,8 @@ import pytest
 from service.db.migrate import migrate
 from tests.support import postgres
 from tests.support.app_fixture import RED_TO_WEB, environ
-from tests.support.fake_servers import free_port
 from tests.support.long_cases import first_and_long
+from tests.support.ports import free_port
 from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, surroundings
 
 PASSWORD = "an-invented-password"

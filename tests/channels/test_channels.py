@@ -19,7 +19,8 @@ from service.channels.registry import find_service
 from service.errors import Permanent, Temporary
 from service.message import compose, slack_problems
 from service.model import Channel, Commit, Event, EventKind, Message, Project, Workflow
-from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end, internet
+from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, http_end, internet
+from tests.support.ports import free_port
 
 HOSTILE = "<!channel> *x* `y` <script>alert(1)</script> @everyone"
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/FakeSlackToken0123456789"

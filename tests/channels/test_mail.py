@@ -9,7 +9,8 @@ import pytest
 from service.channels import AppriseChannels, StillSending
 from service.errors import Permanent, Temporary
 from tests.channels.test_channels import HOSTILE, a_channel, a_message, sent
-from tests.support.fake_servers import MailEnd, free_port, mail_end
+from tests.support.fake_servers import MailEnd, mail_end
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from service.testing.fake_circleci.server import FakeCircleCI
 from tests.support.app_fixture import NINE, RED_TO_WEB, SECRET, TOKEN
 from tests.support.cli_reference import every_command
 from tests.support.cli_runner import Terminal, served
-from tests.support.fake_servers import free_port
+from tests.support.ports import free_port
 from tests.support.processes import surroundings
 
 STREAMING = {"serve", "web", "worker", "demo", "inbox", "mcp"}  # they run; other commands tell what they did

@@ -19,7 +19,7 @@ from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.support.app_fixture import RED_TO_WEB, SECRET, TOKEN
 from tests.support.cli_runner import Terminal, served
-from tests.support.fake_servers import free_port
+from tests.support.ports import free_port
 
 HOOKS = "hooks: [{project: gh/acme/web}]\n"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

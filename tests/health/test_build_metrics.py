@@ -20,8 +20,8 @@ from service.model.same_names import tell_apart
 from service.testing.fake_circleci.organization import Run
 from service.web.server.server import listen, listener_url, serving
 from tests.support.app_fixture import GREEN, RED, RED_TO_WEB, Instance, an_instance
-from tests.support.fake_servers import free_port
 from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 

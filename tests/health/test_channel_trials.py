@@ -12,8 +12,9 @@ from service.channels.endpoint import Endpoint
 from service.health.channel_trials import try_channels
 from service.model import Channel, Receiver
 from service.operations.checks.checks import Finding, Grade
-from tests.support.fake_servers import MailEnd, environment, free_port, http_end, mail_end, raw_end
+from tests.support.fake_servers import MailEnd, environment, http_end, mail_end, raw_end
 from tests.support.long_cases import first_and_long
+from tests.support.ports import free_port
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

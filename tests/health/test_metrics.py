@@ -28,8 +28,8 @@ from service.web.api import Api
 from service.web.auth.access import Access
 from tests.support.app_fixture import GREEN, RED, SECRET, Instance, an_instance
 from tests.support.databases import Database
-from tests.support.fake_servers import free_port
 from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.ports import free_port
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
 

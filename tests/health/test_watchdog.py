@@ -12,8 +12,9 @@ from service.health import CheckLimits, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from tests.support.app_fixture import Instance
-from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end
+from tests.support.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, http_end
 from tests.support.log_capture import logged
+from tests.support.ports import free_port
 from tests.support.two_instances import twins
 
 SECRET_PATH = "/ping/an-invented-check-id"

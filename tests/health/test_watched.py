@@ -16,7 +16,8 @@ import pytest
 from tests.health.test_alerts import RULE_FILES
 from tests.pipeline.test_many_processes import Site, a_site, news
 from tests.support.app_fixture import RED_TO_WEB, environ
-from tests.support.fake_servers import Answer, free_port
+from tests.support.fake_servers import Answer
+from tests.support.ports import free_port
 from tests.support.processes import Served, serve, until
 
 PROMETHEUS = shutil.which("prometheus")

@@ -19,8 +19,9 @@ from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support import postgres
 from tests.support.app_fixture import RED, RED_TO_WEB, Instance, environ
 from tests.support.databases import Postgres
-from tests.support.fake_servers import HttpEnd, free_port, http_end
+from tests.support.fake_servers import HttpEnd, http_end
 from tests.support.long_cases import first_and_long
+from tests.support.ports import free_port
 from tests.support.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, slow_channel, surroundings, until
 
 PASSWORD = "an-invented-password"

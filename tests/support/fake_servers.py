@@ -33,6 +33,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.support.ports import free_port
+
 LOOPBACK = "127.0.0.1,localhost"  # not through the proxy of whoever runs the tests
 
 
@@ -292,13 +294,6 @@ def raw_end(talk: Callable[[socket.socket, Event], None]) -> Iterator[RawEnd]:
             end.closing.set()
             listener.shutdown(socket.SHUT_RDWR)
             accepting.join()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @cache

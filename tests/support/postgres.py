@@ -5,7 +5,6 @@ Where Debian's server is installed too, ``ROUNDSMAN_TEST_POSTGRES=/usr/lib/postg
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from uuid import uuid4
 import psycopg
 
 from tests.support.memory import memory
+from tests.support.ports import free_port
 
 NOBODY = 65534  # Postgres refuses to run as root
 FASTER = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # nobody pulls the plug on a test
@@ -101,7 +101,7 @@ def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="roundsman-postgres-", dir=memory() if faster else None))
     if os.getuid() == 0:
         shutil.chown(folder, NOBODY, NOBODY)
-    server = Server(port=_free_port(), folder=folder, binaries=binaries(), faster=faster)
+    server = Server(port=free_port(), folder=folder, binaries=binaries(), faster=faster)
     try:
         server._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         server.start()
@@ -110,8 +110,3 @@ def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
         if server.is_running:  # a test may have stopped it
             server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

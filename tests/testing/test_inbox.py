@@ -12,6 +12,7 @@ from rich.console import Console
 
 from service.testing.inbox import MAX_BODY_BYTES, Card, Inbox, show
 from service.web.server.server import listen, serving
+from tests.support.ports import free_port
 
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -60,7 +61,7 @@ async def test_a_closed_channel_answers_410_and_keeps_nothing() -> None:
 
 
 async def test_server_ends_with_its_block() -> None:
-    async with serving(Inbox(Console(file=StringIO())).app, listen("127.0.0.1", 0)) as address:
+    async with serving(Inbox(Console(file=StringIO())).app, listen("127.0.0.1", free_port())) as address:
         pass
 
     async with httpx.AsyncClient() as client:

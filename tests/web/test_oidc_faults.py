@@ -13,10 +13,10 @@ from service.oidc.client import OidcClient
 from service.oidc.http import ProviderCalls
 from service.oidc.provider import Attempt, Provider
 from tests.support.app_fixture import an_instance
-from tests.support.fake_servers import free_port
 from tests.support.long_cases import first_and_long
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, CODE, OidcProvider, curve_key, key, secret_key
 from tests.support.oidc_site import ADDRESS, CALLBACK, Site, a_site, another_browser
+from tests.support.ports import free_port
 
 MAX_ANSWER_S = 0.3
 

@@ -14,8 +14,8 @@ from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support.app_fixture import RED, RED_TO_WEB, environ
 from tests.support.browser_fixture import browser
 from tests.support.chromium import Loop, Tab, a_context
-from tests.support.fake_servers import free_port
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, a_provider
+from tests.support.ports import free_port
 from tests.support.processes import Served, serve
 
 __all__ = ["browser"]  # pytest finds fixtures by name

@@ -16,6 +16,7 @@ import pytest
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support.app_fixture import RED, RED_TO_WEB, environ, signature
 from tests.support.operator_client import ADMIN_TOKEN
+from tests.support.ports import free_port
 from tests.support.processes import Served, serve, until
 
 ROOT = Path(__file__).parents[2]
@@ -58,9 +59,7 @@ def written(served: Served, folder: Path, port: int) -> str:
 
 @contextmanager
 def nginx(served: Served, folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "htpasswd").write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in (ADA, SAM)))
     (folder / "nginx.conf").write_text(written(served, folder, port))
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.log")]

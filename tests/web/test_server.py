@@ -19,6 +19,7 @@ from service.web.server.server import listen, listener_url, serving, shutdown_ev
 from tests.support.app_fixture import RED, Instance
 from tests.support.log_capture import logged
 from tests.support.operator_client import Operator
+from tests.support.ports import free_port
 
 
 async def hello(_request: Request) -> Response:
@@ -29,7 +30,7 @@ APP = Starlette(routes=[Route("/", hello)])
 
 
 async def test_an_app_is_served_while_the_block_runs_and_no_longer() -> None:
-    async with serving(APP, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serving(APP, listen("127.0.0.1", free_port())) as url, httpx.AsyncClient(trust_env=False) as http:
         response = await http.get(url)
 
     assert response.json() == {"hello": "there"}
