@@ -11,8 +11,9 @@ class Refusal:
     reason       the reason, as the end of a sentence without its full stop
     next_step    the step that would solve it; None where there is none to recommend
     address      the IP address of the sender
-    hook_id      the hook that the post names as its sender: unproven, since the post is not signed
-    count        the number of posts refused for the same reason; the record shows the last of them
+    hook_id      the hook that a post names as its sender: unproven, since the post is not signed
+    count        the number of posts refused for the same reason; the record shows the last of them, and the last hook
+                 that one of them named
     """
 
     at: datetime

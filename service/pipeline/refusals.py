@@ -60,10 +60,15 @@ class Refusals:
         return error.reason, error.next_step
 
     def keep(self, refusal: Refusal) -> None:
-        """Enqueue a refusal for writing; equal refusals before that are counted in it."""
+        """Enqueue a refusal for writing; equal refusals before that are counted in it.
+
+        The hook that the last of them named stays: of posts that come close together, only some are looked into.
+        """
         key = self._key(refusal)
-        counted = self._pending[key].count if key in self._pending else 0
-        self._pending[key] = replace(refusal, count=counted + refusal.count)
+        before = self._pending.get(key, replace(refusal, count=0))
+        self._pending[key] = replace(
+            refusal, count=before.count + refusal.count, hook_id=refusal.hook_id or before.hook_id
+        )
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_next())
 

@@ -14,6 +14,7 @@ from service.model import KnownHook, Refusal
 from service.pipeline.refusals import RefusalLimits, Refusals
 from service.store.circleci import hooks
 from service.store.deliveries import refusals
+from service.web.request_body import MAX_UNSIGNED_BYTES
 from tests.support.app_fixture import NINE, RED, SETTLED_WITHIN_S, Instance, a_moment, an_instance, signature
 from tests.support.cli_runner import Terminal
 from tests.support.log_capture import logged
@@ -135,6 +136,47 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(instance: Inst
     assert "  the last of 20 such posts" in said.lines
     assert '<span class="line">the last of 20</span>' in page
     assert "At least 20 posts were refused" in page
+
+
+@pytest.mark.limits(refusals=RefusalLimits(write_every_s=0.1))
+async def test_hook_stays_known_after_a_post_that_is_not_looked_into(instance: Instance) -> None:
+    await instance.send(naming(HOOK), secret="another")
+    await on_record(instance, 1)
+    await instance.send(b"x" * (MAX_UNSIGNED_BYTES + 1), secret="another")
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while (items := await listed(instance))[0]["count"] < 2:
+            await a_moment()
+
+    assert [(item["hook_id"], item["count"]) for item in items] == [(HOOK, 2)]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_last_hook_that_refused_posts_named_is_on_record(work: Work) -> None:
+    keeper = Refusals(work.store, RefusalLimits(write_every_s=0.001))
+    unread = Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address="192.0.2.1")
+    for hook in ("first", None, "second", None):
+        keeper.keep(replace(unread, hook_id=hook))
+    pending = await all_written(keeper, work)
+    await work.store.write(refusals.keep, unread)
+    await work.store.write(refusals.keep, replace(unread, address="192.0.2.2"))
+
+    kept = await work.store.read(refusals.latest)
+
+    assert [(one.hook_id, one.count) for one in pending] == [("second", 4)]
+    assert [(one.address, one.hook_id, one.count) for one in kept] == [
+        ("192.0.2.2", None, 1),
+        ("192.0.2.1", "second", 5),
+    ]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_hook_that_is_ours_by_now_is_not_named_by_later_refusals_of_strangers(work: Work) -> None:
+    unread = Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address="192.0.2.1")
+    await work.store.write(refusals.keep, replace(unread, hook_id=HOOK))
+    await work.store.write(hooks.record, [OURS], [])
+    await work.store.write(refusals.keep, unread)
+
+    assert await work.store.read(refusals.latest) == [replace(unread, count=2)]
 
 
 @pytest.mark.long

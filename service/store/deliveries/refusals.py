@@ -21,7 +21,8 @@ _LATEST = (  # built once: that takes longer than to run it, and each page does
 def keep(transaction: Transaction, refusal: Refusal) -> None:
     """Record a refusal in the row of its reason and address, and delete surplus rows.
 
-    A hook of ours has one row for all addresses: CircleCI posts from many.
+    A hook of ours has one row for all addresses: CircleCI posts from many. A refusal that names no hook keeps the one
+    of the row before, unless that is known to be ours by now: posts of such a hook have a row of their own.
     """
     is_ours = select(hooks.c.id).where(hooks.c.id == refusal.hook_id).exists()
     repeated = delete(refusals).where(
@@ -32,12 +33,19 @@ def keep(transaction: Transaction, refusal: Refusal) -> None:
             and_(refusals.c.hook_id == refusal.hook_id, is_ours),
         ),
     )
-    before = transaction.execute(repeated.returning(refusals.c.earlier_count)).scalars()
-    count = refusal.count + sum(earlier + 1 for earlier in before)
+    before = transaction.execute(repeated.returning(refusals.c.earlier_count, refusals.c.hook_id)).all()
+    count = refusal.count + sum(one.earlier_count + 1 for one in before)
     row = {column.key: getattr(refusal, column.key) for column in _COLUMNS}
+    row["hook_id"] = refusal.hook_id or _strange_hook(transaction, [one.hook_id for one in before if one.hook_id])
     transaction.execute(insert(refusals).values(**row, earlier_count=min(count, MAX_COUNT) - 1))
     if surplus := _surplus(transaction):
         transaction.execute(delete(refusals).where(refusals.c.id.in_(surplus)))
+
+
+def _strange_hook(transaction: Transaction, hook_ids: Sequence[str]) -> str | None:
+    """Return the first of these hooks that is not known to be ours."""
+    ours = set(transaction.execute(select(hooks.c.id).where(hooks.c.id.in_(hook_ids))).scalars()) if hook_ids else ()
+    return next((one for one in hook_ids if one not in ours), None)
 
 
 def _surplus(transaction: Transaction) -> list[int]:
