@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from service.config.configuration import load
 from service.config.impossible import STATUSES
 from service.errors import BadConfig
-from service.model import EventKind, NotificationState, Transition
+from service.model import NotificationState, Transition
+from service.operations.queries import EVENT_VALUES, TOLD_VALUES
 
 Complete = Callable[..., list[str]]
 """A function of the word that is completed, and of the context if it asks for that."""
@@ -39,7 +40,7 @@ def _beginning(values: Iterable[str], incomplete: str) -> list[str]:
 
 
 complete_status = completion_of(STATUSES)
-complete_event = completion_of([*EventKind, "any"])
+complete_event = completion_of(EVENT_VALUES)
 complete_transition = completion_of(Transition)
-complete_told = completion_of(["none", "any"])
+complete_told = completion_of(TOLD_VALUES)
 complete_state = completion_of(NotificationState)

@@ -1,7 +1,7 @@
 """Queries of events with their details, decisions, notifications and deliveries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -51,6 +51,7 @@ TOLD_VALUES = ("none", "any")
 NAMED_FILTERS = tuple(name for name in SEARCHABLE if name != "q")
 """The filters that may stand in the text of a search, as ``name:value``."""
 EVERY_KIND = "any"
+EVENT_VALUES = (*EventKind, EVERY_KIND)
 SINGLE_VALUED = frozenset({"since", "until", "q", "limit", "cursor"})
 """Parameters that may be given once; every other filter matches any of its values."""
 
@@ -219,7 +220,7 @@ def count_sent(transaction: Transaction) -> int:
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime, *, for_people: bool = False) -> Search:
     """Return the search that query parameters or options ask for.
 
-    for_people   for a list of what people look for first: see ``default_kinds``
+    for_people   for a list of what people look for first: see ``asked_kinds``
     Filters may stand in the text of ``q`` too. Empty values are ignored. Raises BadRequest for an unknown parameter or
     value.
     """
@@ -227,10 +228,8 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime, *, for_pe
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
     given = search_text.expand(asked, NAMED_FILTERS)
     values: dict[str, Any] = {name: values_of(name, value) for name, value in given.items()}
-    if for_people:
-        values["event"] = default_kinds(values.get("event", ()), values.get("job", ()))
+    values["event"] = asked_kinds(values.get("event", ()), values.get("job", ()), for_people=for_people)
     since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
-    values["event"] = [to_kind(kind) for kind in values.get("event", ())]
     values["told"] = [told.lower() for told in values.get("told", ())]
     values["transition"] = [to_transition(one) for text in values.get("transition", ()) for one in text.split(",")]
     if odd := next((told for told in values["told"] if told not in TOLD_VALUES), None):
@@ -248,14 +247,18 @@ def to_transition(text: str) -> Transition:
         raise BadRequest(f"{text!a} is not a transition; there are {', '.join(Transition)}") from error
 
 
-def default_kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
-    """Return the kinds of events that a list for people shows; empty for all.
+def asked_kinds(asked: Sequence[str], jobs: Sequence[str], *, for_people: bool) -> Sequence[EventKind]:
+    """Return the kinds of events that a search is for; empty for all.
 
-    These are the kinds asked for; or else jobs if a job is named, workflows if not.
+    These are the kinds asked for, ``any`` for all. Without one they are all, or in a list for people jobs if a job is
+    named, workflows if not. Raises BadRequest.
     """
-    if EVERY_KIND in asked:
+    kinds = [to_kind(kind, known=EVENT_VALUES) for kind in asked if kind.lower() != EVERY_KIND]
+    if len(kinds) < len(asked):
         return ()
-    return asked or [EventKind.JOB_COMPLETED if jobs else EventKind.WORKFLOW_COMPLETED]
+    if kinds or not for_people:
+        return kinds
+    return [EventKind.JOB_COMPLETED if jobs else EventKind.WORKFLOW_COMPLETED]
 
 
 def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
@@ -277,9 +280,13 @@ def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[
     return begin, end
 
 
-def to_kind(text: str) -> EventKind:
-    """Parse a kind of event, in any case. Raises BadRequest."""
+def to_kind(text: str, *, known: Iterable[str] = EventKind) -> EventKind:
+    """Parse a kind of event, in any case.
+
+    known   the values that the sentence of a refusal names
+    Raises BadRequest.
+    """
     try:
         return EventKind(text.lower())
     except ValueError as error:
-        raise BadRequest(f"{text!a} is not a kind of event; there are {', '.join(EventKind)}") from error
+        raise BadRequest(f"{text!a} is not a kind of event; there are {', '.join(known)}") from error

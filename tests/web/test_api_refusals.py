@@ -51,8 +51,9 @@ def made_cursor(microseconds: int, key: bytes = bytes(16)) -> str:
         ("until=0001-01-01T00:00:00%2B23:00", r"'0001-\S+' is not a time; .*"),
         (
             "event=deploy",
-            "'deploy' is not a kind of event; there are workflow-completed, job-completed, .*, settings-changed, ping",
+            "'deploy' is not a kind of event; there are workflow-completed, .*, settings-changed, ping, any",
         ),
+        ("event=any&event=deploy", "'deploy' is not a kind of event; .*"),
         ("q=" + "+".join(f"w{number}" for number in range(21)), "q may have 20 words; keep those that are rare"),
         ("q=" + "a-" * 600, "q may have 20 words; .*"),
         ("cursor=x", "this is no cursor of Roundsman's; start again without it"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from service.model import EventKind, NotificationState, SilenceState, Transition
+from service.model import NotificationState, SilenceState, Transition
 from service.operations import notifications, queries
 from service.operations.figures import insights_report, kept_usage
 from service.operations.figures.usage_report import COLUMNS_OF
@@ -33,7 +33,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "GET /readyz": ("check",),
 }
 SENTENCES: Mapping[str, str] = {
-    "event": "the kind: workflow-completed, job-completed, workflow-held, settings-changed or ping",
+    "event": "the kind: workflow-completed, job-completed, workflow-held, settings-changed, ping or any",
     "told": "none: those of which no route had anyone told; any: the others",
     "since": "from this time on: a date, RFC 3339, now, today, yesterday, or how long ago, such as 7d",
     "until": "before this time, written as for since",
@@ -71,7 +71,7 @@ SCHEMAS: Mapping[str, Json] = {
     "because": {**TEXT, "maxLength": MAX_REASON},
     "dismissed": {"enum": ["true", "false"]},
     "told": {"enum": list(queries.TOLD_VALUES)},
-    "event": {"enum": [str(one) for one in EventKind]},
+    "event": {"enum": [str(one) for one in queries.EVENT_VALUES]},
     "transition": {"enum": [str(one) for one in Transition]},
     "check": {"enum": ["database", "worker"]},
     "of": {**TEXT, "maxLength": settings_changes.MAX_CHARACTERS},
