@@ -18,6 +18,7 @@ from service.store.circleci.webhook_gaps import read_gaps
 from service.store.deliveries import dead_counts, deliveries, refusals
 from service.store.events import fetches
 from service.store.reports import health_rows
+from service.store.runs import project_names
 from service.store.test_history.test_coverage import coverage_of
 from service.store.test_history.test_list import TestFilter
 from service.store.upkeep import alarms
@@ -61,6 +62,11 @@ def read_health(transaction: Transaction, setting: HealthSetting, now: datetime)
     """
     known, refused = hooks.find_all(transaction), refusals.latest(transaction)
     accepted = health_rows.last_accepted(transaction)
+    hooked = with_hook_states(
+        _hooks(health_rows.last_runs(transaction), setting.hooks, (known, refused), now),
+        hook_states.find_all(transaction),
+        MAX_HOOKS,
+    )
     return {
         "as_of": rfc3339(now),
         "service": _service(transaction, setting, now),
@@ -79,11 +85,7 @@ def read_health(transaction: Transaction, setting: HealthSetting, now: datetime)
             "coverage": coverage_json(coverage_of(transaction, TestFilter(), since=now - RATE_AGE)),
         },
         "channels": _channels(transaction, setting, now),
-        "hooks": with_hook_states(
-            _hooks(health_rows.last_runs(transaction), setting.hooks, (known, refused), now),
-            hook_states.find_all(transaction),
-            MAX_HOOKS,
-        ),
+        "hooks": {**hooked, "items": _named(transaction, hooked["items"])},
         "routes": _routes(transaction, setting, now),
     }
 
@@ -201,6 +203,12 @@ def _hooks(
         )
     items.sort(key=lambda one: STATES.index(one["state"]))
     return {"items": items, "left_out": 0}
+
+
+def _named(transaction: Transaction, items: Sequence[Json]) -> Sequence[Json]:
+    """Return projects with their names: slugs of the GitHub App are ids."""
+    names = project_names.name_by_slug(transaction, [one["project"] for one in items])
+    return [{**one, "name": names.get(one["project"])} for one in items]
 
 
 STATES = ("refused", "missing", "silent", "by_hand", "posts")

@@ -1,11 +1,13 @@
 """Slugs and names of projects, found in indexes of tracks alone."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import text
 
 from service.db.tables import Transaction
+from service.model import slug_spellings
+from service.model.same_names import mark_of, tell_apart
 
 _GIVEN = {
     "sqlite": "SELECT value FROM json_each(:given)",
@@ -36,6 +38,17 @@ def names_of(transaction: Transaction, slugs: Collection[str]) -> set[tuple[str,
     """Return those of these slugs that have tracks, each with each of its names."""
     found = transaction.execute(_BY_SLUG[transaction.dialect.name], _given(transaction, slugs))
     return {(slug, name) for slug, name in found}
+
+
+def name_by_slug(transaction: Transaction, slugs: Collection[str]) -> Mapping[str, str]:
+    """Return the names of those of these projects that have tracks.
+
+    They are by short slugs. A name that several of them have is followed by what tells them apart.
+    """
+    spellings = {spelling for slug in slugs for spelling in slug_spellings(slug)}
+    found = sorted((slug, name) for slug, name in names_of(transaction, spellings) if name)
+    marks = tell_apart((name, slug) for slug, name in found)
+    return {slug_spellings(slug)[0]: f"{name}{mark_of(marks, slug)}" for slug, name in found}
 
 
 def slugs_of(transaction: Transaction, names: Collection[str]) -> set[tuple[str | None, str]]:

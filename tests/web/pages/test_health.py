@@ -18,6 +18,7 @@ from service.operations.health.health_page import HealthSetting
 from service.store.circleci import hooks
 from service.store.reports.health_rows import route_counts
 from service.store.upkeep import alarms
+from service.testing.fake_circleci.organization import MOBILE
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.pages.health_facts import HealthFacts, HealthParts
 from tests.support.app_fixture import NINE, RED, Instance, an_instance
@@ -158,6 +159,24 @@ async def test_hooks_are_told_by_what_is_known_of_them(instance: Instance) -> No
     assert "1 of the projects' hooks ask for a person: see Hooks" in found["hints"]
     assert ": asks for a person</span>" in (await instance.http.get("/builds")).text
     assert "gh/acme/lost ✕ missing: roundsman.yaml wants a hook here, and none is known." in words
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_hook_of_the_github_app_is_listed_by_the_name_of_its_project(instance: Instance) -> None:
+    await instance.finish(replace(RED, project=MOBILE))
+    await instance.drain()
+    ours = KnownHook(id="hook-1", project=MOBILE.slug, name="Roundsman", seen_at=instance.clock())
+    await instance.service.context.store.write(hooks.record, [ours], [])
+
+    found, words = await rows(instance), text(await page(instance))
+
+    assert {(one["project"], one["name"]) for one in found["hooks"]["items"]} == {
+        (MOBILE.slug, "acme/mobile"),
+        ("gh/acme/web", None),
+        ("gh/acme/lost", None),
+    }
+    assert "acme/mobile ✓ posts, by our hook Roundsman" in words
+    assert MOBILE.slug not in words
 
 
 @pytest.mark.databases("sqlite", "postgres")
