@@ -20,6 +20,10 @@ def unknown_projects(transaction: Transaction, written: Sequence[str]) -> list[s
 
 
 def describe_unknown(noun: str, written: str, near: Sequence[str]) -> str:
-    """Return the sentence on a name that has no runs, with names like it."""
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    """Return the sentence on a name that has no runs, with names like it.
+
+    The name itself is none of them, though it is on record where the project was renamed.
+    """
+    others = [name for name in near if name != written]
+    hint = f"; did you mean {' or '.join(others)}?" if others else ""
     return f"no run of {noun} {written!a} is on record{hint}"

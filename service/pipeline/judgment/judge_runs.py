@@ -30,6 +30,7 @@ from service.store.events import events as stored_events
 from service.store.incidents import incidents
 from service.store.notifications import living_messages, told
 from service.store.runs import runs, tracks
+from service.store.runs.renamed_projects import follow_renames
 from service.store.runs.tracks import StoredTrack
 
 
@@ -86,6 +87,7 @@ def judge_runs(
     for _, stored in sorted(batch.locked.items()):
         _judge_one_track(transaction, batch, stored, is_history=is_history)
     _write(transaction, batch)
+    follow_renames(transaction, [(stored.track, event) for stored, event in last.values()])
     if edits_due_at is not None and batch.incidents:
         living_messages.follow(transaction, list(batch.incidents.values()), edits_due_at)
     return _states(transaction, batch, of_event)
