@@ -124,7 +124,16 @@ async def test_one_who_writes_the_whole_chain_anew_is_seen(instance: Instance) -
 
     assert title == TITLE
     assert "Seal 1 is another than the one that was there" in text
+    await pass_but_sealed(instance, hours=23, minutes=55)
     assert await look(instance, watch) == []
+    await pass_but_sealed(instance, minutes=10)
+    assert [title for title, _ in await look(instance, watch)] == [f"{TITLE}: this has ended"]
+
+
+async def pass_but_sealed(instance: Instance, **time: float) -> None:
+    """Let time pass in which a seal was made to its end."""
+    instance.clock.tick(**time)
+    await seal(instance)
 
 
 @pytest.mark.long

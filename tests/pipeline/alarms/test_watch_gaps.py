@@ -9,6 +9,7 @@ import pytest
 from service.model.reconciling import PipelineToAsk, Urgency
 from service.pipeline.alarms.watch_gaps import watch_gaps
 from service.store.circleci import reconciling
+from service.testing.fake_circleci.payloads import workflow_completed
 from tests.pipeline.reconciling.test_reconcile import ROUTES, begin, missed, reconcile, run
 from tests.support.app_fixture import NINE, Instance, an_instance
 from tests.support.operator_client import ADMIN_TOKEN
@@ -93,3 +94,28 @@ async def test_without_operators_gaps_are_measured_and_told_to_no_one(folder: Pa
         gauge = instance.service.context.metrics.registry.get_sample_value("roundsman_reconcile_behind_seconds")
 
     assert (gauge, instance.channels.took) == (900, [])
+
+
+GAPS = [(3, 0, "of 3 did not come: they"), (1, 2, "of 1 did not come, and those of 2 came late: they")]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("lost", "late", "said"), GAPS)
+async def test_operators_hear_of_three_runs_whose_webhooks_did_not_come_or_came_late(
+    folder: Path, lost: int, late: int, said: str
+) -> None:
+    async with an_instance(folder, OPERATORS, ROUNDSMAN_CIRCLECI_API="v3") as instance:
+        await begin(instance)
+        late_ones = [run(instance, 1490 + number, minutes_ago=20) for number in range(late)]
+        missed(instance, *late_ones, *(run(instance, 1495 + number, minutes_ago=20) for number in range(lost - 1)))
+        await reconcile(instance, steps=10)
+        for one in late_ones:
+            await instance.post(workflow_completed(one))
+        await reconcile(instance, steps=10)
+        before = list(instance.channels.told)
+        missed(instance, run(instance, 1500, minutes_ago=0.5))
+        await reconcile(instance, steps=25)
+        [(_, alarm)] = instance.channels.took
+
+    assert before == []
+    assert f"Of {1 + lost + late} workflows that ended within a day the webhooks {said}" in alarm.text
