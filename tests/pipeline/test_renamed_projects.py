@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.testing.fake_circleci.organization import MOBILE, WEB, Project, Run
+from service.testing.fake_circleci.payloads import workflow_completed
 from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.cli_runner import Terminal
 
@@ -92,3 +93,14 @@ async def test_projects_of_other_ids_keep_their_names(instance: Instance) -> Non
     await finish(instance, later(RED, Renamed(name="shop", was=WEB)))
 
     assert [await state(instance, f"acme/{name}") for name in ("mobile", "shop")] == ["red", "red"]
+
+
+async def test_post_that_names_no_project_takes_no_name_away(instance: Instance) -> None:
+    await finish(instance, RED)
+    nameless = workflow_completed(later(RED, WEB))
+    del nameless["project"]["name"]
+
+    await instance.post(nameless)
+    await instance.drain()
+
+    assert instance.rows("SELECT project_name, streak FROM tracks") == [("acme/web", 2)]

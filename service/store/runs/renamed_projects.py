@@ -20,7 +20,8 @@ def follow_renames(transaction: Transaction, posted: Iterable[tuple[Track, Event
     for track, event in posted:
         project, other = event.project.id, newest.get(event.project.id or "")
         is_renamed = _names_of(event) != (track.project_slug, track.project_name)
-        if project and event.project.slug and event.via is Via.WEBHOOK and is_renamed:
+        is_named = event.via is Via.WEBHOOK and event.project.slug and event.project.name
+        if project and is_named and is_renamed:
             newest[project] = event if other is None else max(event, other, key=lambda one: one.happened_at)
     for project, event in sorted(newest.items()):
         _rename(transaction, project, event)
