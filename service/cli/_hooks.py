@@ -21,7 +21,13 @@ from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hooks.hook_states import applied_states, deleted_projects, refresh, with_confirmation
+from service.operations.hooks.hook_states import (
+    applied_states,
+    deleted_projects,
+    refresh,
+    with_confirmation,
+    with_renames,
+)
 from service.operations.hooks.hook_steps import FAILURES, Step, known_and_deleted
 from service.operations.hooks.hooks import HookTarget, hook_target
 from service.store.circleci import hook_states
@@ -119,7 +125,7 @@ def confirmed(outcome: Outcome) -> Outcome:
         states = with_store(lambda _, store: refresh(store, datetime.now(UTC)))
     except (BadConfig, Temporary):
         return outcome
-    return replace(outcome, steps=with_confirmation(outcome.steps, states))
+    return replace(outcome, steps=with_renames(with_confirmation(outcome.steps, states), states))
 
 
 def with_api(config: Config, question: Callable[[CircleCI], Awaitable[Outcome]]) -> Outcome:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,9 @@ from service.testing.fake_circleci.organization import MOBILE, WEB, Project, Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.support.app_fixture import RED, Instance, an_instance
 from tests.support.cli_runner import Terminal
+from tests.support.renamed_project import Renamed
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Renamed(Project):
-    """A project by another name than before."""
-
-    was: Project
-
-    @property
-    def id(self) -> str:
-        """The project's id, which stays."""
-        return self.was.id
 
 
 @pytest.fixture

@@ -45,9 +45,7 @@ def settle_look(transaction: Transaction, context: Context, found: Look, now: da
     open_ = {alarm.key for alarm in alarms.find_all(transaction) if alarm.kind in KINDS}
     for kind in (AlarmKind.HOOK_DRIFT, AlarmKind.HOOK_SILENT):
         look.unknown |= {f"{kind}:{project}" for project in found.unknown}
-    drift = {
-        project: f"{project}: {words}. {IF_NOT_MEANT}: {remedy_of(words)}." for project, words in found.drift.items()
-    }
+    drift = {project: _drift_sentence(project, words) for project, words in found.drift.items()}
     _add(look, AlarmKind.HOOK_DRIFT, drift, open_=open_, now=now)
     silence = {project: f"{project} {words}." for project, words in found.silence.items()}
     _add(look, AlarmKind.HOOK_SILENT, silence, open_=open_, now=now)
@@ -57,6 +55,11 @@ def settle_look(transaction: Transaction, context: Context, found: Look, now: da
         words = f"The hooks of {names} could not be compared with roundsman.yaml: {first}."
         look.add(make_alarm(AlarmKind.HOOK_DRIFT, words, now, about=UNREAD))
     settle_alarms(transaction, context, look, now)
+
+
+def _drift_sentence(project: str, words: str) -> str:
+    remedy = remedy_of(words)
+    return f"{project}: {words}. {IF_NOT_MEANT}: {remedy}." if remedy else f"{project}: {words}."
 
 
 def has_mended(transaction: Transaction) -> bool:

@@ -7,6 +7,7 @@ from service.operations.hooks.hook_addresses import host_of, posts_to_us
 from service.operations.hooks.hook_steps import find_flaws
 
 APPLY = "`roundsman hooks apply` mends it"
+ORPHAN = "a hook of ours is there, though it is "
 TLS_OFF = "it no longer verifies TLS"
 TLS_REMEDY = (
     "turn that on again in the project's settings at CircleCI, under Webhooks; `roundsman hooks apply` leaves it as it "
@@ -31,8 +32,10 @@ def find_drift(spec: HookSpec, present: Sequence[Hook], known: HookState | None,
     return "; ".join(words) or None
 
 
-def remedy_of(drift: str) -> str:
-    """Return the next step for a difference."""
+def remedy_of(drift: str) -> str | None:
+    """Return the next step for a difference; None if its words name it."""
+    if drift.startswith(ORPHAN):
+        return None
     if TLS_OFF not in drift:
         return APPLY
     return TLS_REMEDY if drift == TLS_OFF else f"{APPLY}, but for TLS: {TLS_REMEDY}"

@@ -84,13 +84,22 @@ class Evidence:
 
 
 def rotated_projects(evidence: Evidence) -> list[RotatedProject]:
-    """Return the projects, wanted ones first, each with its last secret."""
+    """Return the projects, wanted ones first, each with its last secret.
+
+    A former name of a wanted one, whose hook it had, is left out.
+    """
     last: dict[str, SecretUse] = {}
     for use in evidence.uses:  # the newest first
         if use.fingerprint and use.project:
             last.setdefault(use.project, use)
-    others = sorted(last.keys() - set(evidence.wanted))
+    others = sorted(last.keys() - set(evidence.wanted) - _former_names(evidence))
     return [_rotated(evidence, project, last.get(project)) for project in [*evidence.wanted, *others]]
+
+
+def _former_names(evidence: Evidence) -> set[str]:
+    states = evidence.states
+    hooks = {states[one].hook_id for one in evidence.wanted if one in states} - {None}
+    return {project for project, state in states.items() if state.hook_id in hooks}
 
 
 def _rotated(evidence: Evidence, project: str, use: SecretUse | None) -> RotatedProject:

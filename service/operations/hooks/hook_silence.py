@@ -51,4 +51,4 @@ async def find_silence(source: CircleCI, state: HookState, facts: SilenceFacts) 
 def _reason(state: HookState, facts: SilenceFacts) -> str:
     if refused := facts.refused.get(state.hook_id or ""):
         return f"its posts are refused, since {refused}; `roundsman hooks apply` mends it, with --rotate for a secret"
-    return f"{state.drift}; {remedy_of(state.drift)}" if state.drift else UNKNOWN
+    return "; ".join(filter(None, (state.drift, remedy_of(state.drift)))) if state.drift else UNKNOWN

@@ -64,6 +64,30 @@ def deleted_projects(steps: Sequence[Step], our_url: str) -> list[str]:
     return sorted(gone - kept)
 
 
+def with_renames(steps: Sequence[Step], states: Mapping[str, HookState]) -> list[Step]:
+    """Return the steps; those of a renamed project say which name to write.
+
+    CircleCI no longer shows the name there, and the hook that it had is at a project of another name.
+    """
+    unread = {slug_spellings(step.project)[0] for step in steps if step.verb is Verb.FAILED and step.hook is None}
+    former = {states[one].hook_id: one for one in unread if one in states and states[one].hook_id}
+    present = {
+        former[step.hook.id]: slug_spellings(step.project)[0]
+        for step in steps
+        if step.verb is Verb.ORPHAN and step.hook and step.hook.id in former
+    }
+    return [_with_rename(step, former, present) for step in steps] if present else list(steps)
+
+
+def _with_rename(step: Step, former: Mapping[str | None, str], present: Mapping[str, str]) -> Step:
+    if step.verb is Verb.ORPHAN and step.hook and step.hook.id in former:
+        before = former[step.hook.id]
+        return replace(step, why=f"called {before} in roundsman.yaml, its former name: write {present[before]} there")
+    if step.verb is Verb.FAILED and (now := present.get(slug_spellings(step.project)[0])):
+        return replace(step, why=f"renamed: CircleCI calls it {now} by now; write that in roundsman.yaml")
+    return step
+
+
 def with_confirmation(steps: Sequence[Step], states: Mapping[str, HookState]) -> list[Step]:
     """Return the steps; those of hooks that wait for their first delivery say so."""
     return [_with_confirmation(step, states.get(slug_spellings(step.project)[0])) for step in steps]

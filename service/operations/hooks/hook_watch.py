@@ -15,10 +15,10 @@ from service.errors import Permanent, Temporary
 from service.model import Hook, HookSpec, HookState, SecretUse, slug_spellings
 from service.operations.hooks.hook_addresses import HOOK_PATH, posts_to_us
 from service.operations.hooks.hook_alarms import Look, has_mended, settle_look
-from service.operations.hooks.hook_drift import find_drift
+from service.operations.hooks.hook_drift import ORPHAN, find_drift
 from service.operations.hooks.hook_globs import Answers, expand
 from service.operations.hooks.hook_silence import SilenceFacts, find_silence
-from service.operations.hooks.hook_states import refresh
+from service.operations.hooks.hook_states import refresh, with_renames
 from service.operations.hooks.hook_steps import Step, Verb
 from service.operations.hooks.hooks import find_orphans, read_project
 from service.operations.hooks.patience import Patience
@@ -107,22 +107,11 @@ class HookWatch:
                 known = states.get(project)
                 found.states[project] = _compared(spec, present, known, our_url, now=facts.now)
                 found.drift |= {project: drift} if (drift := found.states[project].drift) else {}
-        await self._find_orphans(source, our_url, found, seen=seen, facts=facts)
+        unread = [Step(verb=Verb.FAILED, project=project, why="") for project in found.unknown]
+        orphans = await find_orphans(source, facts.history, [*seen, *unread], our_url)
+        _note_orphans(found, with_renames([*unread, *orphans], states), now=facts.now)
         await self._find_silence(source, found, states, facts)
         return found
-
-    async def _find_orphans(
-        self, source: CircleCI, our_url: str, found: Look, *, seen: Sequence[Step], facts: SilenceFacts
-    ) -> None:
-        unread = [Step(verb=Verb.FAILED, project=project, why="") for project in found.unknown]
-        for step in await find_orphans(source, facts.history, [*seen, *unread], our_url):
-            project = slug_spellings(step.project)[0]
-            if step.verb is Verb.ORPHAN and step.hook:
-                found.drift[project] = f"a hook of ours is there, though it is {step.why}"
-                state = HookState(project=project, hook_id=step.hook.id, drift=found.drift[project])
-                found.states.setdefault(project, replace(state, looked_at=facts.now))
-            else:
-                found.unknown.add(project)
 
     async def _find_silence(
         self, source: CircleCI, found: Look, before: Mapping[str, HookState], facts: SilenceFacts
@@ -134,6 +123,22 @@ class HookWatch:
                 words = state.silence
             found.states[project] = replace(state, silence=words)
             found.silence |= {project: words} if words else {}
+
+
+def _note_orphans(found: Look, steps: Sequence[Step], *, now: datetime) -> None:
+    """Note our hooks at projects that roundsman.yaml does not name.
+
+    steps   also those of projects that could not be read, with a reason if they were renamed
+    """
+    for step in steps:
+        project = slug_spellings(step.project)[0]
+        if step.verb is Verb.ORPHAN and step.hook:
+            found.drift[project] = f"{ORPHAN}{step.why}"
+            state = HookState(project=project, hook_id=step.hook.id, drift=found.drift[project])
+            found.states.setdefault(project, replace(state, looked_at=now))
+        else:
+            found.unknown.add(project)
+            found.refused |= {project: step.why} if step.why and project in found.refused else {}
 
 
 def _compared(

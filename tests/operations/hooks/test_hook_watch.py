@@ -20,6 +20,7 @@ from service.testing.fake_circleci.organization import PROJECTS, SHOP_API, WEB, 
 from service.testing.fake_circleci.payloads import Payload
 from tests.support.app_fixture import RED, RED_TO_WEB, SECRET, Instance, an_instance, environ
 from tests.support.long_cases import first_and_long
+from tests.support.renamed_project import Renamed
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -160,6 +161,22 @@ async def test_second_hook_and_orphan_are_drift(instance: Instance, watch: HookW
     assert len(told) == 2
     assert any("gh/acme/web: 2 hooks post to our address, 1 too many" in text for text in told)
     assert any("a hook of ours is there, though it is not in roundsman.yaml" in text for text in told)
+
+
+async def test_renamed_project_is_told_with_the_name_to_write(instance: Instance) -> None:
+    await apply_hooks(instance)
+    named = YAML + "hooks: [{project: gh/acme/web, events: workflow-completed}]\n"
+    watch = watch_of(instance, named, ROUNDSMAN_PUBLIC_URL=ADDRESS)
+    await instance.finish(replace(RED, project=Renamed(name="shop", was=WEB), number=RED.number + 1))
+    await instance.process()
+    instance.pretend.faults.next("/project/gh/acme/web", broken(404))
+
+    told = " ".join(text for title, text in await look(instance, watch) if title == DRIFT)
+
+    assert "gh/acme/shop: a hook of ours is there, though it is called gh/acme/web in roundsman.yaml" in told
+    assert "write gh/acme/shop there" in told
+    assert "renamed: CircleCI calls it gh/acme/shop by now; write that in roundsman.yaml." in told
+    assert "If it was not meant so" not in told
 
 
 @pytest.mark.long

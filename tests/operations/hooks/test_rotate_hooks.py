@@ -25,6 +25,7 @@ from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import SHOP_API, WEB, Project
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.support.app_fixture import RED, RED_TO_WEB, Instance, an_instance, environ
+from tests.support.renamed_project import Renamed
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -266,3 +267,15 @@ async def test_the_pings_that_try_the_secrets_are_no_uses_of_them(instance: Inst
     assert (await walk(instance, allow_unconfirmed=True)).rotation.stage is Stage.RETIRED
     uses = await instance.service.context.store.read(hook_states.find_uses)
     assert uses == []
+
+
+async def test_former_name_of_a_renamed_project_is_none_that_still_has_the_old_secret(instance: Instance) -> None:
+    assert await deliver(instance, WEB) == 202
+    renamed = Renamed(name="shop", was=WEB)
+    instance.pretend.run_finished(replace(RED, project=renamed))
+    specs = (replace(SPECS[0], project=renamed.slug), SPECS[1])
+
+    found = await walk(instance, specs=specs)
+
+    assert [one.project for one in found.rotation.projects] == ["gh/acme/shop", "gh/acme/shop-api"]
+    assert "is not in roundsman.yaml" not in found.rotation.next_step
