@@ -21,9 +21,9 @@ def stale_reason(event: Event, now: datetime) -> str | None:
     if event.ends_hold or event.via is not Via.RECONCILE or passed <= _FRESH_FOR.get(event.kind, FRESH_FOR):
         return None
     if event.kind is EventKind.SETTINGS_CHANGED:
-        return f"late: it was found {passed.days} days ago; it is told for a day only"
+        return f"late: it was found {age(passed)} ago; it is told for a day only"
     if event.kind is EventKind.WORKFLOW_HELD:
-        return f"late: it had waited for {passed.days} days when it was found; it is told for a week only"
+        return f"late: it had waited for {age(passed)} when it was found; it is told for a week only"
     return (
         f"late: its webhook did not come, and asking found it {age(passed)} after its end; it is told for an hour only"
     )
