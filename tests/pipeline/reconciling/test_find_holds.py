@@ -85,17 +85,19 @@ async def test_hold_is_told_once_and_ends_with_the_name_of_who_approved(instance
 
 @pytest.mark.long
 async def test_hold_is_reminded_of_until_it_ends(folder: Path) -> None:
-    routes = ROUTES.replace("    receiver: leads\n", "    receiver: leads\n    repeat: 1h\n")
+    routes = ROUTES.replace("    receiver: leads\n", "    receiver: leads\n    repeat: 1h\n    continue: true\n")
+    routes = routes.replace("receivers:\n", "receivers:\n  once: {channels: [json://once.example.com]}\n")
+    routes += "  - {match: {event: workflow-held, status: on_hold}, receiver: once}\n"
     async with an_instance(folder, routes, ROUNDSMAN_CIRCLECI_API="v3") as instance:
         await instance.finish(run(instance, 1480, "success"))
         await instance.drain()
         waiting = held(instance)
         instance.pretend.run_finished(waiting)
         await steps(instance, 6)
-        assert len(instance.channels.took) == 1
+        assert sorted(instance.channels.told) == ["leads (json)", "once (json)"]
         instance.clock.tick(hours=1)
         await steps(instance, 3)
-        assert len(instance.channels.took) == 2
+        assert instance.channels.told[2:] == ["leads (json)"]
         instance.pretend.run_finished(approved(waiting))
         instance.clock.tick(minutes=20)
         await steps(instance, 6)
@@ -103,7 +105,7 @@ async def test_hold_is_reminded_of_until_it_ends(folder: Path) -> None:
         await steps(instance, 3)
 
     waits = "acme/web main: may-ship of build-and-test waits for approval"
-    assert titles(instance) == [waits, waits, "acme/web main: may-ship of build-and-test was approved"]
+    assert titles(instance) == [waits] * 3 + ["acme/web main: may-ship of build-and-test was approved"]
 
 
 @pytest.mark.long
