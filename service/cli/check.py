@@ -87,7 +87,7 @@ async def find_all(config: Config) -> list[Finding]:
     try:
         token = await check_token(source, has_token=settings.circleci_token is not None)
         our_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
-        hooks = await check_hooks(source, config.hooks, token, our_url=our_url)
+        hooks = await check_hooks(source, config.hooks, token, our_url=our_url, routes=config.routes)
     finally:
         await source.close()
     here += check_operators([name for name, _ in named_tokens(settings.operator_tokens)])

@@ -13,6 +13,11 @@ from service.routing.patterns import has_closed_brackets, has_wildcards
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
+NO_SLUG = (
+    "{} is not a project slug; write it as CircleCI does, like gh/acme/web, or circleci/... as the settings of a "
+    "project of the GitHub App show it"
+)
+
 
 def project_slug(slug: str) -> str:
     """Return the slug of one project unchanged.
@@ -22,7 +27,7 @@ def project_slug(slug: str) -> str:
     if _GLOB.search(slug):
         raise ValueError(f"{slug} is a pattern, and each hook is of one project; write the projects one by one")
     if not _SLUG.fullmatch(slug):
-        raise ValueError(f"{slug} is not a project slug; write it as CircleCI does, like gh/acme/web")
+        raise ValueError(NO_SLUG.format(slug))
     return slug
 
 
@@ -33,7 +38,7 @@ def _hooked_project(written: str) -> str:
     if not has_closed_brackets(pattern):
         raise ValueError(f"{written} opens a [ that no ] closes; write [[] for the plain character")
     if not has_wildcards(pattern) and not _SLUG.fullmatch(pattern):
-        raise ValueError(f"{pattern} is not a project slug; write it as CircleCI does, like gh/acme/web")
+        raise ValueError(NO_SLUG.format(pattern))
     return written
 
 

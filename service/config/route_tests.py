@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, create_model
 
+from service.config.hooked_projects import NO_SLUG
 from service.config.shapes import Shape, as_text, receiver_name, suggest
 from service.errors import BadRequest
 from service.model import TEST_DAY, Event, EventKind, ExpectedMessage, GivenRun, News, RouteTest
@@ -46,7 +47,7 @@ def _kind(written: str) -> str:
 
 def _slug(written: str) -> str:
     if not SLUG.fullmatch(written):
-        raise ValueError(f"{written} is not a project slug; write it as CircleCI does, like gh/acme/web")
+        raise ValueError(NO_SLUG.format(written))
     return written
 
 

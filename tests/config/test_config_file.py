@@ -304,6 +304,7 @@ def test_a_project_has_one_hook(file: File, first: str, second: str) -> None:
 def test_a_hook_needs_a_whole_slug(file: File) -> None:
     assert file.complaint(ROUTE + "hooks: [{project: acme/web}]\n") == (
         "roundsman.yaml:6: hook 1: project acme/web is not a project slug; write it as CircleCI does, like gh/acme/web"
+        ", or circleci/... as the settings of a project of the GitHub App show it"
     )
 
 

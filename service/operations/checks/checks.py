@@ -16,9 +16,11 @@ from service.db.database import Store
 from service.db.revisions import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import Channel, Hook, HookSpec, Process, Receiver, Role, Route
+from service.operations.checks.unheard import describe_unheard
 from service.operations.hooks.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us
 from service.routing.decide import follows_changes, hears_every_run
 from service.routing.match_keys import FACT_KEYS
+from service.routing.route_index import RouteIndex
 from service.store.upkeep import heartbeats
 
 _OF_AN_EXAMPLE = re.compile(r"\bToken[A-C]\b|\bIntegrationKey@ApiKey\b|\bexample\.(?:com|net|org)\b")
@@ -202,9 +204,9 @@ async def check_token(source: CircleCI, *, has_token: bool) -> Finding:
 
 
 async def check_hooks(
-    source: CircleCI, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None
+    source: CircleCI, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None, routes: Sequence[Route]
 ) -> Sequence[Finding]:
-    """Check that the token may see each project under ``hooks``.
+    """Check that the token may see each project under ``hooks``, and a route fits it.
 
     Without an accepted token the one finding is that they were not compared.
     """
@@ -212,7 +214,8 @@ async def check_hooks(
         sentence = "not compared with CircleCI: that needs a token that it accepts"
         return [Finding(what="hooks", grade=Grade.NOTE, sentence=sentence)] if hooks else []
     plain = [hook for hook in hooks if not hook.patterns]
-    found = await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in plain))
+    index = RouteIndex(routes)
+    found = await asyncio.gather(*(_check_hook(source, hook, our_url, index) for hook in plain))
     return [*found, *(_pattern_note(hook) for hook in hooks if hook.patterns)]
 
 
@@ -221,7 +224,7 @@ def _pattern_note(hook: HookSpec) -> Finding:
     return Finding(what=f"hooks of {hook.project}", grade=Grade.NOTE, sentence=sentence)
 
 
-async def _check_hook(source: CircleCI, hook: HookSpec, our_url: str | None) -> Finding:
+async def _check_hook(source: CircleCI, hook: HookSpec, our_url: str | None, routes: RouteIndex) -> Finding:
     try:
         present = await _visible_hooks(source, await source.project_id(hook.project))
     except (Temporary, Permanent) as error:
@@ -229,6 +232,8 @@ async def _check_hook(source: CircleCI, hook: HookSpec, our_url: str | None) -> 
     if any(posts_to_us(one, our_url) and not one.has_secret for one in present):
         sentence = "it has no secret, so its posts are refused; run `roundsman hooks apply`"
         return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=sentence)
+    if unheard := await describe_unheard(source, hook.project, routes):
+        return Finding(what=f"hook {hook.project}", grade=Grade.NOTE, sentence=unheard)
     return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
 
 
