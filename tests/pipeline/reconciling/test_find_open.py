@@ -13,7 +13,7 @@ from service.errors import Permanent
 from service.model import HookState, ProjectRule
 from service.model.reconciling import PipelineToAsk, Urgency
 from service.pipeline.reconciling.call_budget import StepBudget
-from service.pipeline.reconciling.find_open import IS_HELD, IS_UNFINISHED, UnfinishedSearch
+from service.pipeline.reconciling.find_open import IS_HELD, IS_UNFINISHED, MAX_PAGES, UnfinishedSearch
 from service.pipeline.reconciling.missed_posts import MissedWebhooks
 from service.pipeline.reconciling.reconciled_projects import FIRST_SPAN, follow_hooked, hooked_projects
 from service.routing.projects import NO_RULES, ProjectRules
@@ -79,8 +79,17 @@ async def test_run_that_says_too_little_is_left_out_and_the_others_are_asked_for
     assert instance.rows(ASKED) == [("another", Urgency.UNFINISHED), ("whole", Urgency.UNFINISHED)]
 
 
+async def test_search_goes_on_to_the_last_page(instance: Instance, missed: MissedWebhooks) -> None:
+    instance.pretend.faults.next(SEARCH, answer(found("first"), cursor="2"))
+    instance.pretend.faults.next(SEARCH, answer(found("second")))
+
+    await UnfinishedSearch().run(missed)
+
+    assert [run_id for run_id, _ in instance.rows(ASKED)] == ["first", "second"]
+
+
 async def due(missed: MissedWebhooks) -> dict[str, datetime | None]:
-    asking = partial(reconciling.due, now=NINE + timedelta(hours=9), urgency=tuple(Urgency), limit=9)
+    asking = partial(reconciling.due, now=NINE + timedelta(hours=9), urgency=tuple(Urgency), limit=MAX_PAGES + 1)
     return {one.id: one.due_at for one in await missed.store.read(asking)}
 
 
@@ -94,6 +103,19 @@ async def test_pipeline_that_is_no_longer_under_way_is_asked_for_at_once(
     await UnfinishedSearch().run(missed)
 
     assert await due(missed) == {"later": NINE + timedelta(hours=hours)}
+
+
+async def test_after_twenty_pages_what_was_not_found_may_be_under_way(
+    instance: Instance, missed: MissedWebhooks
+) -> None:
+    await missed.store.write(second_looks.reopen, [LATER], changed_at=NINE)
+    for page in range(MAX_PAGES):
+        instance.pretend.faults.next(SEARCH, answer(found(f"run-{page}"), cursor=str(page)))
+
+    await UnfinishedSearch().run(missed)
+
+    assert (await due(missed))["later"] == LATER.due_at
+    assert len(instance.rows(ASKED)) == MAX_PAGES + 1
 
 
 async def test_filter_that_circleci_refuses_is_narrowed_once(instance: Instance, missed: MissedWebhooks) -> None:

@@ -199,3 +199,33 @@ async def test_a_channel_in_quiet_hours_hears_of_no_shared_cause(folder: Path) -
 
         assert instance.channels.told.count("first (json)") == 1
         assert "others (json)" in instance.channels.told
+
+
+@pytest.mark.long
+async def test_a_channel_whose_break_is_fixed_hears_of_no_shared_cause(folder: Path) -> None:
+    async with an_instance(folder, APART % "") as instance:
+        first, *others = several(4)
+        await finish(instance, run(instance, first))
+        await finish(instance, run(instance, first, status="success", number=902))
+        instance.clock.tick(minutes=2)
+        await finish(instance, *(run(instance, one) for one in others))
+
+        assert instance.channels.told.count("first (json)") == 2
+        assert "others (json)" in instance.channels.told
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("count", "more"), [(20, []), (22, ["- and 2 more"])])
+async def test_a_channel_that_was_told_of_many_hears_of_twenty_by_name(
+    folder: Path, count: int, more: list[str]
+) -> None:
+    async with an_instance(folder, APART % "") as instance:
+        first, *others = several(3)
+        await finish(instance, *(run(instance, first, workflow=f"build-{n}") for n in range(count)))
+        instance.clock.tick(minutes=2)
+        await finish(instance, *(run(instance, one) for one in others))
+        text = [message for label, message in instance.channels.took if label == "first (json)"][-1].text
+
+    lines = text.splitlines()
+    assert sum(line.startswith("- acme/service-0 main build-") for line in lines) == 20
+    assert [line for line in lines if line.startswith("- and ")] == more
