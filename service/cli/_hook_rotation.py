@@ -1,5 +1,6 @@
 """The command that rotates the hooks' secret: hooks rotate."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from service.cli._event_text import format_time
 from service.cli._hooks import (
     STEP_COLUMNS,
     configured,
+    names_of_ids,
     posting_projects,
     read_config,
     read_target,
@@ -116,19 +118,20 @@ def _print(outcome: RotationOutcome, secrets: int, *, as_json: bool) -> None:
             }
         )
         return
+    names = names_of_ids([step.project for step in outcome.steps] + [one.project for one in rotation.projects])
     if outcome.steps:
-        print_table(STEP_COLUMNS, [step_row(step) for step in outcome.steps])
+        print_table(STEP_COLUMNS, [step_row(step, names) for step in outcome.steps])
     if rotation.projects:
-        print_table(COLUMNS, [_row(one) for one in rotation.projects])
+        print_table(COLUMNS, [_row(one, names) for one in rotation.projects])
     say(f"{rotation.stage}: {rotation.next_step}")
     if outcome.remarks:
         warn(outcome.remarks)
 
 
-def _row(one: RotatedProject) -> tuple[str, str, str, str]:
+def _row(one: RotatedProject, names: Mapping[str, str]) -> tuple[str, str, str, str]:
     state = "confirmed" if one.is_confirmed else WAITS if one.is_updated else "not updated"
     last = "none" if one.last_at is None else str(one.secret or "another")
-    return one.project, state, last, format_time(rfc3339(one.last_at)) if one.last_at else ""
+    return names.get(one.project, one.project), state, last, format_time(rfc3339(one.last_at)) if one.last_at else ""
 
 
 def _project_json(one: RotatedProject) -> dict[str, Any]:

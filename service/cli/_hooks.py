@@ -1,7 +1,7 @@
 """The parts that the hooks commands share: settings, CircleCI, and tables."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
-from service.model import HookSpec
+from service.model import HookSpec, slug_spellings
 from service.operations.hooks.hook_states import (
     applied_states,
     deleted_projects,
@@ -33,6 +33,7 @@ from service.operations.hooks.hooks import HookTarget, hook_target
 from service.store.circleci import hook_states
 from service.store.circleci import hooks as known_hooks
 from service.store.events.event_search import recent_projects
+from service.store.runs.project_names import name_by_slug
 from service.terminal import Column
 from service.text import humanize
 
@@ -154,16 +155,30 @@ def print_steps(outcome: Outcome, *, as_json: bool) -> None:
         print_json({"steps": [step_json(step) for step in outcome.steps], "remarks": list(outcome.remarks)})
         return
     if outcome.steps:
-        print_table(STEP_COLUMNS, [step_row(step) for step in outcome.steps])
+        names = names_of_ids(step.project for step in outcome.steps)
+        print_table(STEP_COLUMNS, [step_row(step, names) for step in outcome.steps])
     else:
         say("no hooks")
     if outcome.remarks:
         warn(outcome.remarks)
 
 
-def step_row(step: Step) -> tuple[str, str, str | None, str]:
-    """Return the row of a step."""
-    return humanize(step.verb), step.project, _name(step), step.why
+def names_of_ids(projects: Iterable[str]) -> Mapping[str, str]:
+    """Return the names of the projects whose slugs are made of ids, by these.
+
+    Cut to the width of a column, such slugs are all alike. Without a database, or before the first post: none.
+    """
+    slugs = [project for project in projects if project.startswith("circleci/")]
+    try:
+        found = with_store(lambda _, store: store.read(name_by_slug, slugs)) if slugs else {}
+    except (BadConfig, Temporary):
+        return {}
+    return {slug: found[slug_spellings(slug)[0]] for slug in slugs if slug_spellings(slug)[0] in found}
+
+
+def step_row(step: Step, names: Mapping[str, str]) -> tuple[str, str, str | None, str]:
+    """Return the row of a step; names stand in place of slugs."""
+    return humanize(step.verb), names.get(step.project, step.project), _name(step), step.why
 
 
 def _name(step: Step) -> str | None:
