@@ -135,7 +135,7 @@ async def _serve_until_stopped(role: Role, config: Config, manager: ServiceManag
                 asyncio.create_task(reloading.run(hung_up, manager)),
                 asyncio.create_task(asyncio.to_thread(_warn_of_channels, role, config)),
             ]
-            log.info("roundsman is listening", **_log_fields(role, config), **_addresses(role, listener))
+            log.info("roundsman is listening", **_log_fields(role, config), **_addresses(role, config, listener))
             if role.receives and config.settings.admin_token is None:
                 show_login(config.settings, config.settings.public_url or listener_url(listener))
             manager.notify(READY)
@@ -170,10 +170,14 @@ def _log_fields(role: Role, config: Config) -> dict[str, object]:
     }
 
 
-def _addresses(role: Role, listener: socket.socket) -> dict[str, str]:
-    """Return the address that the process listens on, and the one for hooks."""
+def _addresses(role: Role, config: Config, listener: socket.socket) -> dict[str, str]:
+    """Return the address that the process listens on, and the one for hooks.
+
+    The latter is the one that CircleCI must be given, where our public address is known.
+    """
     here = listener_url(listener)
-    return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
+    hook = f"{config.settings.public_url or here}{HOOK_PATH}"
+    return {"address": here, "hook": hook} if role.receives else {"address": here}
 
 
 def migrate(

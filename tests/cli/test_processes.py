@@ -62,6 +62,15 @@ def test_it_serves_from_an_empty_folder_keeps_a_post_and_ends_when_asked_to(serv
     assert served.log[-1]["event"] == stopping[-1]  # what was under way may have been decided in between
 
 
+def test_start_logs_the_address_that_circleci_must_be_given(tmp_path: Path) -> None:
+    public = {"ROUNDSMAN_PUBLIC_URL": "https://roundsman.invalid", "ROUNDSMAN_ADMIN_TOKEN": "an-invented-admin-token"}
+    with serve(tmp_path, settings(tmp_path, **public)) as served:
+        listening = served.log[-1]
+
+    assert listening["hook"] == "https://roundsman.invalid/hooks/circleci"
+    assert listening["address"] == served.address
+
+
 @pytest.mark.long
 def test_start_logs_address_and_missing_token(served: Served) -> None:
     listening = served.log[-1]
