@@ -44,7 +44,8 @@ def backfill(project: Slug, since: SinceOption = "30d", as_json: AsJson = False)
     """Add what CircleCI never posted to a project's history.
 
     It asks for each pipeline, with two thirds of ROUNDSMAN_RECONCILE_CALLS a minute at most; stopped, it goes on at the
-    next call. What is added is judged where it stands; what is older than an hour is told to no channel.
+    next call. What is added is judged where it stands; what is older than an hour is told to no channel. What runs, or
+    ended within the last 90 seconds, is left to the running service.
     """
     slug = require_slug(project)
 
