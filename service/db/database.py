@@ -18,6 +18,7 @@ from service.db.data_folder import database_file
 from service.db.errors import is_busy, translate_error
 from service.db.pings import ping_rarely
 from service.db.postgres import connection_parameters
+from service.db.server_clock import follow_server_clock
 from service.db.shared_commits import SharedCommits, SharingLimits
 from service.db.tables import Transaction
 from service.db.transactions import DUE, MAX_WAIT_S, Priority, TransactionThreads
@@ -119,13 +120,13 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._due_listeners: list[Callable[[], None]] = []
         if self.file is None:
-            writer = _postgres(database_url, WRITERS)
+            writer = _postgres(database_url, self.clock, WRITERS)
             self._writers: SharedCommits | TransactionThreads = TransactionThreads(
                 writer.begin, WRITERS, wait_s=max_wait_s
             )
-            intake = _postgres(database_url, 1, isolation_level="AUTOCOMMIT")
+            intake = _postgres(database_url, self.clock, 1, isolation_level="AUTOCOMMIT")
             self._intake: SharedCommits | TransactionThreads = TransactionThreads(intake.connect, 1, wait_s=max_wait_s)
-            reader = _postgres(database_url, READERS, READER_SETTINGS, isolation_level="AUTOCOMMIT")
+            reader = _postgres(database_url, self.clock, READERS, READER_SETTINGS, isolation_level="AUTOCOMMIT")
             self._begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         else:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -257,8 +258,14 @@ async def _translated_errors(verb: str) -> AsyncIterator[None]:
         raise translated from error
 
 
-def _postgres(database_url: str, connections: int, settings: Mapping[str, str] | None = None, **options: Any) -> Engine:
-    """Return an engine for Postgres whose statements have a time limit.
+def _postgres(
+    database_url: str,
+    clock: DatabaseClock,
+    connections: int,
+    settings: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Engine:
+    """Return an engine for Postgres that sets the clock; statements have a limit.
 
     The server cancels a statement before the sender of a webhook would give up.
     """
@@ -274,7 +281,7 @@ def _postgres(database_url: str, connections: int, settings: Mapping[str, str] |
         connect_args=connection_parameters(database_url, **limits),
         **options,
     )
-    return ping_rarely(engine)
+    return follow_server_clock(ping_rarely(engine), clock)
 
 
 def _sqlite(database_url: str, connections: int, *, begin: str | None = None) -> Engine:

@@ -4,11 +4,13 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
 
+from service.clock import DatabaseClock, now_utc
 from service.db.database import Store
 from service.db.tables import Transaction
 from tests.support.app_fixture import SETTLED_WITHIN_S, a_moment
@@ -61,3 +63,17 @@ async def test_the_server_notices_one_of_us_that_is_gone_without_a_word(database
 
     assert await store.write(look) == NOTICED
     await store.close()
+
+
+@pytest.mark.parametrize("way", ["read", "snapshot", "write", "write_statement"])
+async def test_whatever_is_done_first_has_the_server_s_time(database: Database, way: str) -> None:
+    store = Store(database.url, clock=DatabaseClock(lambda: now_utc() + timedelta(minutes=12)))
+    assert not store.clock.is_off
+
+    try:
+        ahead = await getattr(store, way)(lambda _: store.clock() - now_utc())
+    finally:
+        await store.close()
+
+    assert abs(ahead) < timedelta(seconds=60)
+    assert store.clock.is_off

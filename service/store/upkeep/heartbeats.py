@@ -1,19 +1,18 @@
 """Heartbeats: a row for each process; writing it proves that rows can be written."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select
 
-from service.clock import DatabaseClock, Reading
+from service.clock import DatabaseClock
+from service.db.server_clock import read_server_clock
 from service.db.tables import Transaction, heartbeats
 from service.model import Process, Role
 from service.store.rows import insert_or_replace
 
 FILLER = bytes(65_536)
 KEPT_FOR = timedelta(days=1)
-_BEGIN = text("SELECT 1")  # the journey that begins the transaction is none of the reading's
-_SELECT_TIME = text("SELECT clock_timestamp()")
 
 
 def beat(transaction: Transaction, process: Process, at: datetime) -> None:
@@ -62,8 +61,5 @@ def accepted_secrets(transaction: Transaction, *, since: datetime) -> list[froze
 
 
 def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:
-    """Set a clock by Postgres's, which unlike ``now()`` runs on in a transaction."""
-    transaction.execute(_BEGIN)
-    before_s = clock.stopwatch()
-    shown: datetime = transaction.execute(_SELECT_TIME).scalar_one()
-    clock.follow(Reading(time=shown.astimezone(UTC), before_s=before_s, after_s=clock.stopwatch()))
+    """Set a clock by Postgres's."""
+    read_server_clock(transaction.connection, clock)
